@@ -1,0 +1,75 @@
+/*
+ * cpu.h - the machine as the kernel proper sees it: start-up, contexts, floating point state, time source, interrupts.
+ */
+#ifndef ARCH_CPU_H
+#define ARCH_CPU_H
+
+#include "arch/x86_64/regs.h"
+#include "lib/types.h"
+
+struct thread;
+struct mm;
+
+#define USER_END 0x00007ffffffff000ull
+#define KERNEL_STACK_SIZE 16384ull
+
+/* --- start-up, in the order in which kernel_main calls them --- */
+void cpu_init_boot(void);   /* GDT, TSS, IDT, control registers (NX WP SMEP SMAP FSGSBASE as CPUID has them), GS base of CPU 0 */
+void cpu_init_memory(void); /* after the frame allocator: final kernel page tables (text r-x, rodata r--, data rw-), direct map, vmap region */
+void cpu_init_interrupts(void); /* local APIC, I/O APIC, timer calibration; interrupts stay off */
+
+/* --- time --- */
+u64 clock_monotonic(void); /* ns since boot, from the TSC */
+void timer_arm(u64 deadline_ns); /* one shot on this CPU; UINT64_MAX: none */
+u64 cpu_cycles(void); /* TSC */
+
+/* --- contexts --- */
+/* The callee-saved state of a thread that is not running: a stack pointer into its kernel stack. */
+struct context {
+	u64 rsp;
+};
+/* Save into prev, load next. Runs on next's stack afterwards. */
+void context_switch(struct context *prev, struct context *next);
+/* Prepare a new thread's context so that the first switch to it calls entry(arg) on its stack; entry must not return. */
+void context_init(struct context *c, void *stack_top, void (*entry)(void *), void *arg);
+/* Leave the kernel with these registers (IRETQ); used after exec, fork and sigreturn when regs are not those of a plain system call. */
+void __noreturn enter_user(struct regs *regs);
+/* Set this CPU's kernel stack for entries from user mode (TSS RSP0 and the SYSCALL stack). */
+void cpu_set_kernel_stack(void *stack_top);
+
+/* User FS and GS base of the running thread (kept in registers; save and load at a switch). */
+u64 cpu_fs_base(void);
+void cpu_set_fs_base(u64 base);
+u64 cpu_user_gs_base(void);
+void cpu_set_user_gs_base(u64 base);
+
+/* --- floating point and vector state (XSAVE area, 64-byte aligned) --- */
+u32 fpu_state_size(void); /* bytes of an XSAVE area with all enabled components, standard format */
+u64 fpu_features(void);	  /* XCR0 */
+void fpu_init_state(void *area); /* what a fresh program sees */
+void fpu_save(void *area);
+void fpu_load(const void *area);
+/* Load an area that came from user memory: 0, or -EINVAL if the hardware would fault on it (then nothing is loaded). */
+int fpu_load_checked(void *area);
+
+/* --- entropy --- */
+bool cpu_random_u64(u64 *out); /* RDRAND/RDSEED where there is one */
+
+/* --- idle, interrupts --- */
+void cpu_idle(void); /* enable interrupts, halt, disable on return */
+
+/* --- vmap region: pages of frames at kernel addresses --- */
+/* Map count zeroed frames with a guard page below: the lowest address, or NULL. For kernel stacks. */
+void *vmap_alloc_stack(size_t size);
+void vmap_free_stack(void *stack, size_t size);
+/* Map device registers, uncached. */
+void *vmap_device(u64 phys, size_t size);
+
+/* --- power --- */
+void __noreturn machine_off(void); /* end the VM: QEMU exits */
+
+/* --- symbols and backtraces --- */
+const char *symbol_name(u64 address, u64 *offset); /* NULL if none; the table is built into the kernel */
+void backtrace_print(u64 rbp);
+
+#endif
