@@ -8,10 +8,19 @@
  * 2. The channel: a byte stream in each direction over the VM's only virtio console (port 0), carrying frames: a frame
  *    header followed by `length` payload bytes (at most HOST_FRAME_MAX).
  *
- * Flow control. Bytes of stdin are sent only against credit: the guest grants by HOST_STDIN_WANT (payload: u32 number
- * of bytes that it is ready to take more); the command reads its own stdin only while it has credit, so that it never takes input which the
- * program did not ask for. Bytes of stdout and stderr are each limited to HOST_OUTPUT_WINDOW unacknowledged bytes; the
- * command acknowledges by HOST_OUTPUT_ACK once it has written them to its own descriptor. So none of the three blocks the others.
+ * Four byte streams travel in the channel, named by `fd` of the frame: 0, 1, 2 are the program's stdin, stdout and stderr where they
+ * are HOST_STDIO_STREAM, and HOST_FD_TTY is the terminal, in both directions, for those that are HOST_STDIO_TTY (and for the
+ * guest's /dev/tty). So `run ... | less` keeps what is written to stdout apart from what is written to the terminal.
+ *
+ * Flow control. Input is sent only against credit: the guest grants by HOST_STDIN_WANT (payload: u32 number of bytes that it is
+ * ready to take more); the command reads its own stdin or terminal only while it has credit, so that it never takes input which
+ * the program did not ask for. Output of each stream is limited to HOST_OUTPUT_WINDOW unacknowledged bytes; the command
+ * acknowledges by HOST_OUTPUT_ACK once it has written them to its own descriptor. So none of the streams blocks another.
+ *
+ * The terminal. The command puts the host's terminal into raw mode at the first credit for HOST_FD_TTY; all line editing, echo and
+ * signal characters are the guest's from then on. The guest should grant that first credit when a program first reads the tty, polls
+ * it for input, or changes its modes (a program that never does leaves the keyboard to others, and Ctrl-C arrives as HOST_SIGNAL); from
+ * then on it takes what comes, and grants again as it does, so that Ctrl-C arrives though nobody reads.
  */
 #ifndef DEV_HOST_PROTOCOL_H
 #define DEV_HOST_PROTOCOL_H
@@ -83,12 +92,14 @@ struct host_launch_rlimit {
 #define HOST_FLAG_NO_ASLR 0x8	  /* --no-aslr */
 #define HOST_FLAG_CHECK 0x10	  /* --check: run the mm checker when the program has ended; report leaks as a panic */
 
+#define HOST_FD_TTY 3 /* the stream of the terminal; 0, 1, 2 are the standard ones */
+
 #define HOST_FRAME_MAX 32768
 #define HOST_OUTPUT_WINDOW 262144
 
 struct host_frame {
 	uint8_t type; /* enum host_frame_type */
-	uint8_t fd;   /* HOST_OUTPUT, HOST_OUTPUT_ACK: 1 or 2 */
+	uint8_t fd;   /* output frames: 1, 2 or HOST_FD_TTY; input frames: 0 or HOST_FD_TTY; else 0 */
 	uint16_t reserved;
 	uint32_t length; /* payload bytes that follow */
 };
@@ -96,24 +107,24 @@ struct host_frame {
 enum host_frame_type {
 	/* guest to host */
 	HOST_HELLO = 1,	     /* u32 version: the kernel is up; the host answers HOST_CLOCK */
-	HOST_OUTPUT = 2,     /* bytes for fd 1 or 2 (console tty output comes as fd 1) */
-	HOST_STDIN_WANT = 3, /* u32 bytes of credit */
+	HOST_OUTPUT = 2,     /* bytes for fd */
+	HOST_STDIN_WANT = 3, /* u32 bytes of credit for input of fd */
 	HOST_EXIT = 4,	     /* u32 status as wait(2) encodes it; last frame. The host then ends the VM */
 	HOST_PANIC = 5,	     /* text, may be split over several frames; no HOST_EXIT follows; the host waits 200 ms for more, then ends the VM */
 	HOST_LOG = 6,	     /* text of the kernel log (only with HOST_FLAG_VERBOSE) */
 	HOST_STATS = 7,	     /* text: "name value\n" lines */
 	HOST_MISSING = 8,    /* text: "number name count\n" lines */
-	HOST_TTY_MODE = 9,   /* u8: 1 while the guest's console tty wants raw input from the host (always, for a tty launch) */
 	HOST_EXEC_FAILED = 10, /* i32 errno: the program could not be started (ENOENT, EACCES, ...); HOST_EXIT follows with status 127 or 126 */
 	/* host to guest */
-	HOST_STDIN = 32,      /* bytes */
-	HOST_STDIN_EOF = 33,  /* end of input */
+	HOST_STDIN = 32,      /* bytes of input for fd */
+	HOST_STDIN_EOF = 33,  /* end of input of fd (for HOST_FD_TTY: the terminal hung up) */
 	HOST_OUTPUT_ACK = 34, /* u32 bytes of fd that were written */
-	HOST_OUTPUT_GONE = 35, /* fd's reader is gone (EPIPE): the guest gives its writers EPIPE and SIGPIPE */
+	HOST_OUTPUT_GONE = 35, /* u32 errno: fd takes no more, writers get this error; with EPIPE (the reader is gone) also SIGPIPE.
+				  What is unacknowledged is lost, and needs no acknowledgement any more */
 	HOST_WINSIZE = 36,    /* struct host_winsize */
-	HOST_SIGNAL = 37,     /* u32 signal number, for the foreground process group (SIGTERM, SIGHUP, SIGINT without a tty) */
+	HOST_SIGNAL = 37,     /* u32 signal number, for the terminal's foreground process group, or the first process if there is none */
 	HOST_CLOCK = 38,      /* u64 CLOCK_REALTIME in ns, now */
-	HOST_POWER_OFF = 39,  /* the command gives up (time-out): end now */
+	HOST_POWER_OFF = 39,  /* the command gives up (time-out): send what HOST_FLAG_STATS and _MISSING ask for and HOST_EXIT, now */
 };
 
 #endif
