@@ -1,0 +1,128 @@
+/*
+ * frame.h - physical frames: their descriptors, their counts, and the allocator.
+ *
+ * A frame is named by its descriptor, `struct page *`. Descriptors are 24 bytes, counts a separate dense array of 32 bits: 28 bytes
+ * a frame. A count is (PROTOCOL, invariant R): tree entries + roots + membership in the page cache. Code that works on a
+ * *cache* page with no lock held (read(2), a fault that sleeps) may hold one more for the while; nobody may do that with an anonymous page or a table,
+ * because "count is 1" decides about their ownership.
+ */
+#ifndef MM_FRAME_H
+#define MM_FRAME_H
+
+#include "lib/atomic.h"
+#include "lib/list.h"
+#include "lib/lock.h"
+#include "mm/machine.h"
+
+enum page_kind {
+	PAGE_FREE = 0,	/* in the allocator; `level` is the order if it heads a free block */
+	PAGE_RESERVED,	/* not ours: firmware, kernel image, holes */
+	PAGE_KERNEL,	/* allocated to the kernel: stacks, slabs, device queues */
+	PAGE_SLAB,
+	PAGE_TABLE,	/* a node of level 1-4 */
+	PAGE_ANON,	/* a page of private memory: a node of level 0 */
+	PAGE_CACHE,	/* a page of an object: file or shared memory */
+	PAGE_IMMORTAL,	/* zero page, vDSO: mapped without being counted */
+};
+
+/* Flags of a cache page (struct page.flags); guarded by the page lock bit PAGE_LOCKED itself, DIRTY by object.lock. */
+#define PAGE_LOCKED 0x1	  /* being filled, written out or truncated: page_lock() */
+#define PAGE_UPTODATE 0x2 /* holds the object's bytes */
+#define PAGE_DIRTY 0x4	  /* in its object's dirty set */
+#define PAGE_WAITERS 0x8
+#define PAGE_SHMEM 0x10	  /* its object is memory, not a file: counted as RssShmem */
+
+struct page {
+	struct spinlock lock; /* of a node */
+	u8 kind;	      /* enum page_kind */
+	u8 level;	      /* table: 1-4; free: order */
+	union {
+		u16 populated; /* table: slots in use, N */
+		u16 flags;     /* cache page: PAGE_* */
+		u16 inuse;     /* slab: objects in use */
+	};
+	union {
+		struct {
+			u32 anon, file, shmem; /* N: leaves below: private pages, pages of files, pages of shared memory */
+			u32 nonresident;       /* N: markers in a leaf table */
+		} table;
+		struct {
+			struct object *object; /* NULL once detached (truncated); object.lock */
+			u64 index;	       /* page number in the object */
+		} cache;
+		struct list free; /* allocator: in the list of its order */
+		struct {
+			void *freelist;
+			struct slab_cache *cache;
+		} slab;
+	};
+};
+/* N: changed by the owner of the path (space.rw shared or exclusive), atomically where several threads may own the same path. */
+
+_Static_assert(sizeof(struct page) == 24, "frame descriptor size");
+
+extern struct page *frame_table;   /* descriptor of frame 0 */
+extern u32 *frame_counts;	   /* dense, parallel to frame_table */
+extern u64 frame_total;		   /* frames in frame_table, holes included */
+extern u64 frame_managed;	   /* frames that the allocator was given */
+extern struct page *zero_page;
+
+static inline u64 page_number(const struct page *p)
+{
+	return (u64)(p - frame_table);
+}
+
+static inline u32 *page_count_slot(const struct page *p)
+{
+	return &frame_counts[page_number(p)];
+}
+
+static inline u32 page_count(const struct page *p)
+{
+	return load_acquire(page_count_slot(p));
+}
+
+struct memory_range {
+	u64 start, end; /* physical bytes */
+};
+
+/*
+ * Start the allocator: usable lists RAM (ascending, disjoint), reserved what in it is taken (kernel image, launch record).
+ * Places frame_table and frame_counts itself, in the first usable range that has room. Needs frame_data to work for all of usable.
+ */
+void frame_init(const struct memory_range *usable, u32 nusable, const struct memory_range *reserved, u32 nreserved);
+/* Give back memory that frame_init was told is reserved (the launch record once it is read). */
+void frame_release_range(u64 start, u64 end);
+
+#define FRAME_ORDER_MAX 10
+
+/*
+ * 2^order frames, aligned to their size, of kind `kind`, each with count 1; contents undefined (poisoned in debug builds). NULL when there are none:
+ * the caller unwinds. Never sleeps. Any lock below RANK_FRAME may be held.
+ */
+struct page *frame_alloc_order(u32 order, enum page_kind kind);
+void frame_free_order(struct page *p, u32 order);
+static inline struct page *frame_alloc(enum page_kind kind)
+{
+	return frame_alloc_order(0, kind);
+}
+static inline void frame_free(struct page *p)
+{
+	frame_free_order(p, 0);
+}
+u64 frame_free_count(void);
+
+/* One more tree entry, root, or cache membership. Immortal pages are not counted. */
+static inline void page_get(struct page *p)
+{
+	if (p->kind != PAGE_IMMORTAL)
+		atomic_add(page_count_slot(p), 1);
+}
+/* Give one up; frees the frame when it was the last. For pages (level 0); tables are dropped by node_drop. */
+void page_put(struct page *p);
+
+/* Tests: make the n-th allocation from now fail (0: the next), counting frames and kernel objects; UINT64_MAX: none. */
+void alloc_fail_after(u64 n);
+bool alloc_should_fail(void); /* for allocators */
+
+#endif

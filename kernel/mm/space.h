@@ -1,0 +1,154 @@
+/*
+ * space.h - a process's user address space: what the layers above ask of mm.
+ *
+ * Read node.h next for what a space is made of, fault.c for what happens on an access, map.c for mmap and its family.
+ */
+#ifndef MM_SPACE_H
+#define MM_SPACE_H
+
+#include "mm/area.h"
+#include "mm/machine.h"
+
+/* Key to the letters: R: space.rw exclusive to write, shared to read. A: atomic. C: constant after creation or exec. */
+struct mm {
+	struct refcount users;	    /* threads and temporary holders (/proc, ptrace) */
+	struct rwlock rw;	    /* the space lock: shared for faults and kernel writes, exclusive for edits and fork */
+	struct page *root;	    /* R: node of level 4; count 1 always (fork and snapshot copy it) */
+	struct area_node *areas;    /* R */
+	struct machine_space machine;
+	struct list link;	    /* space list */
+	u64 id;			    /* C: unique, never reused */
+	u64 mmap_base;		    /* C: mmap searches downwards from here */
+	u64 brk_start, brk;	    /* R */
+	u64 stack_top;		    /* C: highest address of the main stack */
+	u64 start_code, end_code, start_data, end_data; /* C: for /proc */
+	u64 arg_start, arg_end, env_start, env_end;	/* C */
+	u64 vdso;					/* C: base of the vDSO, 0 if none */
+	u64 auxv[2 * 24];				/* C: for /proc/PID/auxv */
+	struct object *exe_object;			/* C: the program's file, a reference; for /proc/PID/exe see proc */
+	/* Limits, bytes (UINT64_MAX: none). Written by proc when rlimits change. A */
+	u64 limit_as, limit_data, limit_stack, limit_memlock;
+	u64 locked_bytes;	    /* R */
+	u64 peak_rss_pages, peak_vm_bytes; /* A: VmHWM, VmPeak */
+	struct space_counters {	    /* A: events since the space was made */
+		u64 faults_minor, faults_major, faults_spurious;
+		u64 tables_copied, tables_adopted, pages_copied, pages_reused, pages_zeroed;
+	} counters;
+};
+
+/* --- life --- */
+struct mm *space_create(void); /* empty; NULL without memory */
+/*
+ * fork: a new space with the same contents, private copy-on-write in both. O(1) plus the areas with fork flags. Takes parent->rw exclusively; no lock
+ * may be held. NULL without memory (the parent is as it was).
+ */
+struct mm *space_fork(struct mm *parent);
+static inline void space_get(struct mm *mm)
+{
+	ref_get(&mm->users);
+}
+/* Give up a use; the last tears the space down: no thread may run in it. May sleep; preemptible. */
+void space_put(struct mm *mm);
+
+/* --- faults --- */
+#define ACCESS_READ 0x1
+#define ACCESS_WRITE 0x2
+#define ACCESS_EXEC 0x4
+#define ACCESS_USER 0x8 /* from user mode (for statistics and stack growth) */
+
+struct fault_result {
+	int signal; /* 0, SIGSEGV, SIGBUS */
+	int code;   /* SEGV_MAPERR, SEGV_ACCERR, BUS_ADRERR */
+	bool major;
+};
+
+/*
+ * Make the access possible. 0: retry it. -EFAULT: *result says which signal. -ENOMEM: no memory for it (the caller kills by OOM rules).
+ * -EIO, -EINTR...: the page could not be read: SIGBUS is in *result. May sleep.
+ */
+int space_fault(struct mm *mm, u64 va, u32 access, struct fault_result *result);
+
+/* --- the kernel's own access to any space (ptrace, /proc/PID/mem, exec's stack): through the same path as faults. Bytes done, or -EFAULT if none --- */
+ssize space_read(struct mm *mm, u64 va, void *buf, size_t n);
+#define SPACE_FORCE 0x1 /* as ptrace: also pages without permission, where MAYREAD/MAYWRITE allows */
+ssize space_write(struct mm *mm, u64 va, const void *buf, size_t n, u32 flags);
+
+/* --- mapping (map.c): Linux's semantics and errnos. Lengths are rounded up to pages here. --- */
+struct map_request {
+	u64 addr, length;
+	u32 flags;	       /* AREA_*: protection, SHARED, MAY*, GROWSDOWN, NORESERVE... */
+	bool fixed, noreplace; /* MAP_FIXED, MAP_FIXED_NOREPLACE */
+	bool below_4g;	       /* MAP_32BIT */
+	bool populate;
+	struct object *object; /* NULL: anonymous (with AREA_SHARED: a fresh shared-memory object is made) */
+	u64 offset;
+	void *file;
+	const struct area_file_ops *file_ops;
+};
+/* The address, or a negative errno: -EINVAL, -ENOMEM (also limits), -EEXIST, -EPERM (below min address), -EOVERFLOW. */
+s64 space_map(struct mm *mm, const struct map_request *r);
+int space_unmap(struct mm *mm, u64 addr, u64 length);
+int space_protect(struct mm *mm, u64 addr, u64 length, u32 prot, bool growsdown);
+#define REMAP_MAYMOVE 1
+#define REMAP_FIXED 2
+#define REMAP_DONTUNMAP 4
+s64 space_remap(struct mm *mm, u64 addr, u64 old_length, u64 new_length, u32 flags, u64 new_addr);
+u64 space_brk(struct mm *mm, u64 brk); /* the break afterwards: unchanged if it could not be moved */
+int space_advise(struct mm *mm, u64 addr, u64 length, int advice); /* MADV_* */
+int space_sync(struct mm *mm, u64 addr, u64 length, int flags);	   /* msync: MS_* */
+int space_lock(struct mm *mm, u64 addr, u64 length, bool on);	   /* mlock, munlock */
+int space_residency(struct mm *mm, u64 addr, u64 pages, u8 *vec);  /* mincore: into kernel memory */
+/* Map whole immortal kernel pages (vDSO) read-execute. */
+int space_map_special(struct mm *mm, u64 addr, struct page **pages, u32 count);
+/* exec: the main stack, [top - size, top), growing down. */
+int space_map_stack(struct mm *mm, u64 top, u64 size, u32 prot);
+
+/* --- what /proc reports --- */
+struct space_rss {
+	u64 anon, file, shmem; /* pages */
+	u64 tables;	       /* table nodes, each divided by nothing: those reachable */
+};
+struct space_rss space_rss(struct mm *mm);	    /* O(1): read at the root (tables: a walk of owned nodes; see space_table_bytes) */
+u64 space_table_bytes(struct mm *mm);		    /* VmPTE: walks tables */
+u64 space_vm_bytes(struct mm *mm);		    /* VmSize */
+
+struct area_usage { /* smaps: bytes */
+	u64 rss, pss, shared_clean, shared_dirty, private_clean, private_dirty, referenced, anonymous, swap, locked;
+};
+/* Of the part of the space in [start, end). space.rw shared must be held (space_areas holds it while it calls). */
+void space_usage(struct mm *mm, u64 start, u64 end, struct area_usage *out);
+/* Call fn for each area from address `from` on, with space.rw shared held; stops at non-zero. */
+int space_areas(struct mm *mm, u64 from, int (*fn)(struct mm *mm, struct area *a, void *arg), void *arg);
+/* pagemap: PFN-less information of one page: bit 63 present, 62 swapped, 61 file or shared, 56 exclusively mapped. */
+u64 space_page_info(struct mm *mm, u64 va);
+
+/* What is shared with another space: walks both trees, skipping equal pointers. Pages. */
+struct space_difference {
+	u64 same, changed;	/* leaves */
+	u64 tables_same, tables_changed;
+};
+void space_compare(struct mm *a, struct mm *b, struct space_difference *out);
+
+/* --- the whole --- */
+struct mm_counters { /* A: since boot */
+	u64 forks, fork_ns_last;
+	u64 tables_copied, tables_adopted, pages_copied, pages_reused, pages_zeroed;
+	u64 faults_minor, faults_major, faults_spurious;
+	u64 tables, anon_pages; /* alive now */
+	u64 spaces;		/* alive now */
+	u64 shootdowns;
+};
+extern struct mm_counters mm_counters;
+/* Calls fn for each space, holding a use of it; fn may sleep. Stops at non-zero. */
+int space_for_each(int (*fn)(struct mm *mm, void *arg), void *arg);
+
+/* Start mm: after frame_init. */
+void mm_init(void);
+
+/*
+ * The checker (check.c): walks every space, object and frame and proves the invariants of PROTOCOL. The machine must be quiet (no other thread in mm).
+ * Returns the number of violations, each of which it reports by log_info; *text gets the first.
+ */
+u32 mm_check(char *text, size_t size);
+
+#endif
