@@ -1,0 +1,267 @@
+/*
+ * vfs.h - inodes, names, mounts, open files: what every file system provides and what the rest of the kernel may ask.
+ *
+ * An inode is a file; a dentry is a name in the cache of names, and also the place in the tree that a path means (with its mount);
+ * a file is an open file description. Regular files keep their bytes in an object (mm/object.h): read, write and mmap all go through it.
+ */
+#ifndef FS_VFS_H
+#define FS_VFS_H
+
+#include "lib/atomic.h"
+#include "lib/err.h"
+#include "lib/list.h"
+#include "lib/lock.h"
+#include "lib/waitq.h"
+#include "mm/object.h"
+
+struct dentry;
+struct file;
+struct inode;
+struct mount;
+struct path;
+struct process;
+struct cred;
+
+struct timespec_ns { /* seconds since the epoch and nanoseconds */
+	s64 sec;
+	u32 nsec;
+};
+
+/* What stat reports. Kernel type: sys/ translates it to struct stat and struct statx. */
+struct attributes {
+	u64 dev, ino;
+	u32 mode; /* S_IFMT | permissions */
+	u32 nlink, uid, gid;
+	u64 rdev, size, blocks; /* blocks of 512 bytes */
+	u32 block_size;
+	struct timespec_ns atime, mtime, ctime, btime;
+};
+
+/* What setattr changes: fields named in `valid`. */
+#define SET_MODE 0x1
+#define SET_UID 0x2
+#define SET_GID 0x4
+#define SET_SIZE 0x8
+#define SET_ATIME 0x10
+#define SET_MTIME 0x20
+#define SET_ATIME_NOW 0x40
+#define SET_MTIME_NOW 0x80
+struct attribute_change {
+	u32 valid, mode, uid, gid;
+	u64 size;
+	struct timespec_ns atime, mtime;
+};
+
+struct super {
+	const struct super_ops *ops;
+	u64 dev;	       /* st_dev */
+	u32 magic;	       /* statfs f_type */
+	u32 flags;	       /* SUPER_* */
+	const char *type_name; /* for /proc/mounts */
+	struct dentry *root;
+	void *data;
+};
+#define SUPER_READONLY 0x1
+#define SUPER_NO_DENTRY_CACHE 0x2 /* negative and stale names must be asked again (/proc) */
+
+struct statfs_info {
+	u64 block_size, blocks, blocks_free, blocks_available, files, files_free;
+	u32 name_max;
+};
+struct super_ops {
+	int (*statfs)(struct super *s, struct statfs_info *out);
+};
+
+struct inode {
+	struct refcount refs;
+	const struct inode_ops *ops;
+	const struct file_ops *file_ops; /* for open */
+	struct super *super;
+	u64 ino;
+	struct mutex lock;    /* RANK_INODE or, for directories, RANK_INODE_DIR: guards L */
+	u32 mode, uid, gid, nlink; /* L (single fields are read without) */
+	u64 rdev;	      /* C */
+	struct timespec_ns atime, mtime, ctime, btime; /* L */
+	struct object *object; /* regular files: contents; else NULL. C */
+	struct file_locks *locks; /* fs/locks.c: flock and fcntl locks; NULL: none */
+	void *data;	      /* of the file system */
+};
+
+/* Called by vfs with the locks named; permissions have been checked by vfs. NULL entries mean what the comment says. */
+struct inode_ops {
+	/* Directory locked. Find name: a counted inode, or ERR_PTR(-ENOENT...). */
+	struct inode *(*lookup)(struct inode *dir, const char *name, size_t len);
+	/* Directory locked, name does not exist. Make a file of type mode & S_IFMT (regular, FIFO, socket, device: rdev; directory; symlink: target). NULL: -EROFS */
+	struct inode *(*create)(struct inode *dir, const char *name, size_t len, u32 mode, u64 rdev, const char *target, const struct cred *cred);
+	/* Both locked. NULL: -EPERM */
+	int (*link)(struct inode *dir, const char *name, size_t len, struct inode *target);
+	/* Directory and victim locked. The victim is not a directory / is an empty directory (the fs checks: -ENOTEMPTY). NULL: -EROFS */
+	int (*unlink)(struct inode *dir, const char *name, size_t len, struct inode *victim);
+	int (*rmdir)(struct inode *dir, const char *name, size_t len, struct inode *victim);
+	/* All involved locked; target is what newname means now, or NULL; exchange swaps. NULL: -EROFS */
+	int (*rename)(struct inode *olddir, const char *oldname, size_t oldlen, struct inode *source, struct inode *newdir, const char *newname,
+		      size_t newlen, struct inode *target, bool exchange);
+	/* Symlink text into buf (size bytes, not terminated): its length. NULL: -EINVAL */
+	ssize (*readlink)(struct inode *inode, char *buf, size_t size);
+	/* A link that leads to an object rather than to a path (/proc/PID/exe, fd/N, cwd): the counted place. NULL: by readlink. */
+	int (*follow)(struct inode *inode, struct path *out);
+	int (*getattr)(struct inode *inode, struct attributes *out);			/* NULL: from the inode's fields */
+	int (*setattr)(struct inode *inode, const struct attribute_change *change); /* locked. NULL: in the fields; size by object_truncate */
+	/* Extended attributes: NULL: -EOPNOTSUPP. size 0 asks for the length */
+	ssize (*getxattr)(struct inode *inode, const char *name, void *value, size_t size);
+	int (*setxattr)(struct inode *inode, const char *name, const void *value, size_t size, int flags);
+	ssize (*listxattr)(struct inode *inode, char *list, size_t size);
+	int (*removexattr)(struct inode *inode, const char *name);
+	/* Is this cached name still right? NULL: always */
+	bool (*revalidate)(struct inode *dir, const char *name, size_t len, struct inode *cached);
+	/* The last reference is gone: free what the file system keeps (and its object). */
+	void (*evict)(struct inode *inode);
+};
+
+struct path { /* counted when it is somebody's own */
+	struct mount *mount;
+	struct dentry *dentry;
+};
+
+struct poll_table; /* fs/poll.h */
+
+/* A buffer of user or kernel memory, consumed as it is used (fs/iter.h has the functions). */
+struct iter;
+
+struct file_ops {
+	int (*open)(struct file *f);	 /* NULL: nothing to do */
+	void (*release)(struct file *f); /* the last reference is gone */
+	/* At *pos (which they advance), through an iter; for regular files vfs provides file_read_object, file_write_object. Short counts as read(2). */
+	ssize (*read)(struct file *f, struct iter *it, u64 *pos);
+	ssize (*write)(struct file *f, struct iter *it, u64 *pos);
+	s64 (*seek)(struct file *f, s64 offset, int whence); /* NULL: -ESPIPE */
+	/* Emit entries from f->pos on, by emit (non-zero: buffer full, stop); f->pos is a cookie. */
+	int (*readdir)(struct file *f, int (*emit)(void *arg, const char *name, size_t len, u64 ino, u32 type, u64 next_pos), void *arg);
+	long (*ioctl)(struct file *f, u32 request, u64 arg); /* arg: user pointer or number. NULL: -ENOTTY */
+	u32 (*poll)(struct file *f, struct poll_table *pt);  /* EPOLL* bits that hold; registers with poll_wait. NULL: always readable and writable */
+	/* The object to map (counted), or ERR_PTR. NULL: the inode's object, or -ENODEV. *offset may be changed */
+	struct object *(*mmap)(struct file *f, u64 *offset, u32 area_flags);
+	int (*fsync)(struct file *f, bool data_only); /* NULL: 0 */
+	int (*fallocate)(struct file *f, int mode, u64 offset, u64 length); /* NULL: -EOPNOTSUPP */
+	/* Text for /proc/PID/fdinfo. NULL: none */
+	void (*fdinfo)(struct file *f, char *buf, size_t size);
+};
+
+struct file {
+	struct refcount refs;
+	const struct file_ops *ops;
+	u32 flags;	     /* O_* without creation flags; O_APPEND, O_NONBLOCK may change (A) */
+	bool can_read, can_write;
+	bool stream;	     /* no position: pipes, sockets, ttys */
+	struct path path;    /* counted; dentry is never NULL (pipes have one of pipefs) */
+	struct inode *inode; /* of path.dentry, or opened alias; counted by the dentry */
+	struct mutex pos_lock; /* RANK_FILE_POSITION */
+	u64 pos;	     /* pos_lock */
+	struct cred *cred;   /* who opened it; counted */
+	u32 owner_pid;	     /* F_SETOWN */
+	void *data;	     /* of the file_ops */
+};
+
+/* --- inodes, for file systems --- */
+struct inode *inode_alloc(struct super *s, u64 ino, u32 mode); /* one reference; NULL without memory */
+static inline void inode_get(struct inode *i)
+{
+	ref_get(&i->refs);
+}
+void inode_put(struct inode *i);
+void inode_attributes(struct inode *i, struct attributes *out); /* from its fields and object */
+u64 super_new_dev(void);
+
+/* --- names --- */
+#define LOOKUP_FOLLOW 0x1	 /* follow a symlink at the end */
+#define LOOKUP_DIRECTORY 0x2	 /* -ENOTDIR unless a directory */
+#define LOOKUP_PARENT 0x4	 /* stop before the last component */
+#define LOOKUP_EMPTY 0x8	 /* "" means the start (AT_EMPTY_PATH) */
+#define LOOKUP_NO_SYMLINKS 0x10	 /* openat2 RESOLVE_NO_SYMLINKS */
+#define LOOKUP_NO_XDEV 0x20
+#define LOOKUP_BENEATH 0x40
+/* The current process's root, cwd and credentials are used. start: where a relative path begins; NULL: the cwd. out is counted. */
+int path_lookup(const struct path *start, const char *name, u32 flags, struct path *out);
+void path_get(const struct path *p);
+void path_put(struct path *p);
+/* Absolute path text as the current process sees it (" (deleted)" appended for unlinked names): a pointer into buf, or ERR_PTR(-ENAMETOOLONG, or -ENOENT if unreachable). */
+char *path_text(const struct path *p, char *buf, size_t size);
+struct inode *dentry_inode(const struct dentry *d); /* borrowed, NULL: negative */
+const char *dentry_name(const struct dentry *d);
+
+/* --- operations by path, all with permission checks and Linux's errnos; kernel strings --- */
+struct file *file_open(const struct path *start, const char *name, u32 flags, u32 mode); /* O_* */
+struct file *file_open_path(const struct path *p, u32 flags);				 /* an existing place */
+int vfs_mknod(const struct path *start, const char *name, u32 mode, u64 rdev);
+int vfs_mkdir(const struct path *start, const char *name, u32 mode);
+int vfs_unlink(const struct path *start, const char *name);
+int vfs_rmdir(const struct path *start, const char *name);
+int vfs_symlink(const char *target, const struct path *start, const char *name);
+int vfs_link(const struct path *oldstart, const char *oldname, const struct path *newstart, const char *newname, u32 lookup_flags);
+int vfs_rename(const struct path *oldstart, const char *oldname, const struct path *newstart, const char *newname, u32 rename_flags);
+int vfs_getattr(const struct path *p, struct attributes *out);
+int vfs_setattr(const struct path *p, const struct attribute_change *change); /* checks ownership; truncation needs write permission */
+int vfs_permission(struct inode *i, u32 may); /* MAY_* with the current fsuid; 0 or -EACCES, -EROFS */
+#define MAY_EXEC 1
+#define MAY_WRITE 2
+#define MAY_READ 4
+
+/* --- open files --- */
+static inline void file_get(struct file *f)
+{
+	ref_get(&f->refs);
+}
+void file_put(struct file *f); /* may sleep */
+/* A file that no path names (pipe, eventfd, socket): `name` for /proc/PID/fd, as "pipe:[ino]". */
+struct file *file_new_anonymous(const char *class_name, const struct file_ops *ops, void *data, u32 flags, u32 mode);
+ssize file_read(struct file *f, struct iter *it, u64 *pos);  /* pos NULL: the file's own, under pos_lock */
+ssize file_write(struct file *f, struct iter *it, u64 *pos); /* honours O_APPEND and RLIMIT_FSIZE (-EFBIG; the caller raises SIGXFSZ) */
+ssize file_read_kernel(struct file *f, void *buf, size_t n, u64 offset); /* whole n unless end of file */
+ssize file_read_object(struct file *f, struct iter *it, u64 *pos); /* for file_ops of regular files */
+ssize file_write_object(struct file *f, struct iter *it, u64 *pos);
+s64 file_seek_object(struct file *f, s64 offset, int whence);
+extern const struct area_file_ops file_area_ops; /* for areas that map files (mm/area.h): file is a struct file */
+
+/* --- file tables (fs/files.c) --- */
+struct files *files_new(void);
+struct files *files_copy(struct files *old); /* fork. NULL without memory */
+void files_get(struct files *t);
+void files_put(struct files *t); /* the last closes all; may sleep */
+struct file *files_file(struct files *t, u32 fd); /* counted, or NULL */
+struct file *fd_file(int fd);		    /* of the current process: counted, or NULL (-EBADF) */
+int fd_install(struct file *f, u32 lowest, bool cloexec); /* takes over the reference on success; lowest free descriptor, or -EMFILE */
+int fd_replace(int fd, struct file *f, bool cloexec);	  /* dup2: takes over the reference on success */
+int fd_close(int fd);
+int fd_get_cloexec(int fd);
+int fd_set_cloexec(int fd, bool on);
+void files_close_on_exec(struct files *t);
+int files_for_each(struct files *t, int (*fn)(u32 fd, struct file *f, bool cloexec, void *arg), void *arg);
+int files_unshare(struct process *p); /* before exec: a table of its own */
+
+/* --- per-process names: root, cwd, umask --- */
+struct fs_context {
+	struct refcount refs;
+	struct spinlock lock; /* RANK_FS */
+	struct path root, cwd;
+	u32 umask;
+};
+struct fs_context *fs_context_new(void); /* at the root of the tree */
+struct fs_context *fs_context_copy(struct fs_context *old);
+void fs_context_get(struct fs_context *c);
+void fs_context_put(struct fs_context *c);
+void fs_context_cwd(struct fs_context *c, struct path *out); /* counted */
+int fs_context_set_cwd(struct fs_context *c, const struct path *p);
+int fs_context_set_root(struct fs_context *c, const struct path *p);
+
+/* --- mounts --- */
+int mount_add(const char *path, struct super *s, const char *source, const char *options); /* path is made (in memory) if it lacks */
+int mount_for_each(int (*fn)(struct mount *m, void *arg), void *arg); /* for /proc/mounts: mount_describe */
+void mount_describe(struct mount *m, char *buf, size_t size, bool mountinfo); /* one line */
+
+/* Build the tree: root (host over 9p under memory), /proc, /sys, /dev, /dev/pts, /dev/shm, /tmp, /run, the --rw directories. */
+void fs_init(void);
+
+/* --- pipes, ttys (as proc and dev need them) --- */
+int pipe_create(struct file **read_end, struct file **write_end, u32 flags);
+
+#endif
