@@ -5,8 +5,8 @@
  *
  * 1. The launch record: the initrd of the VM. A header, then a sequence of items, each an item header followed by
  *    `length` bytes, padded with zeros to a multiple of 8. Unknown items are ignored. Strings carry no terminating NUL.
- * 2. The channel: a byte stream in each direction over the VM's only virtio console (port 0), carrying frames: a frame
- *    header followed by `length` payload bytes (at most HOST_FRAME_MAX).
+ * 2. The channel: a byte stream in each direction over the VM's only virtio console (max_ports=1, so no
+ *    VIRTIO_CONSOLE_F_MULTIPORT: one receive and one transmit queue), carrying frames: a frame header followed by `length` payload bytes (at most HOST_FRAME_MAX).
  *
  * Four byte streams travel in the channel, named by `fd` of the frame: 0, 1, 2 are the program's stdin, stdout and stderr where they
  * are HOST_STDIO_STREAM, and HOST_FD_TTY is the terminal, in both directions, for those that are HOST_STDIO_TTY (and for the
@@ -99,7 +99,7 @@ struct host_launch_rlimit {
 
 struct host_frame {
 	uint8_t type; /* enum host_frame_type */
-	uint8_t fd;   /* output frames: 1, 2 or HOST_FD_TTY; input frames: 0 or HOST_FD_TTY; else 0 */
+	uint8_t fd;   /* output frames: 0-2 (0 is a socket, say) or HOST_FD_TTY; input frames: 0 or HOST_FD_TTY; else 0 */
 	uint16_t reserved;
 	uint32_t length; /* payload bytes that follow */
 };
