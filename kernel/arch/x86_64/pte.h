@@ -1,0 +1,162 @@
+/*
+ * pte.h - the format of x86-64 page-table entries (Intel SDM vol. 3, 4.5), with the meaning that mm/machine.h gives to each operation.
+ *
+ * Present entries: bit 0 P, 1 R/W, 2 U/S, 5 A, 6 D, 12-51 frame, 63 NX. Software: bit 9 SHARED.
+ * Not-present entries that are not empty: bit 10 KEPT: frame and bits as if present, made by PROT_NONE; bit 11 MARKER: no frame.
+ */
+#ifndef ARCH_PTE_H
+#define ARCH_PTE_H
+
+#include "lib/types.h"
+
+struct page;
+extern struct page *frame_table;
+
+struct pte {
+	u64 v;
+};
+
+#define PTE_P BIT(0)
+#define PTE_RW BIT(1)
+#define PTE_US BIT(2)
+#define PTE_PWT BIT(3)
+#define PTE_PCD BIT(4)
+#define PTE_A BIT(5)
+#define PTE_D BIT(6)
+#define PTE_PS BIT(7)
+#define PTE_G BIT(8)
+#define PTE_SHARED BIT(9)
+#define PTE_KEPT BIT(10)
+#define PTE_MARKER BIT(11)
+#define PTE_NX BIT(63)
+#define PTE_FRAME_MASK 0x000ffffffffff000ull
+
+#define PTES_PER_TABLE 512u
+#define LEVELS 4
+#define LEVEL_SHIFT(level) (12 + 9 * ((level)-1))
+#ifndef USER_END
+#define USER_END 0x00007ffffffff000ull
+#endif
+
+static inline struct pte pte_empty(void)
+{
+	return (struct pte){ 0 };
+}
+
+static inline bool pte_is_empty(struct pte e)
+{
+	return e.v == 0;
+}
+
+static inline bool pte_is_present(struct pte e)
+{
+	return e.v & PTE_P;
+}
+
+static inline bool pte_is_resident(struct pte e)
+{
+	return e.v & (PTE_P | PTE_KEPT);
+}
+
+static inline bool pte_is_marker(struct pte e)
+{
+	return (e.v & (PTE_P | PTE_MARKER)) == PTE_MARKER;
+}
+
+static inline bool pte_is_writable(struct pte e)
+{
+	return e.v & PTE_RW;
+}
+
+static inline bool pte_is_shared(struct pte e)
+{
+	return e.v & PTE_SHARED;
+}
+
+static inline bool pte_is_dirty(struct pte e)
+{
+	return e.v & PTE_D;
+}
+
+static inline bool pte_is_accessed(struct pte e)
+{
+	return e.v & PTE_A;
+}
+
+static inline u64 pte_frame_number(struct pte e)
+{
+	return (e.v & PTE_FRAME_MASK) >> PAGE_SHIFT;
+}
+
+static inline struct pte pte_make_table(u64 frame_number, bool writable)
+{
+	return (struct pte){ frame_number << PAGE_SHIFT | PTE_P | PTE_US | PTE_A | (writable ? PTE_RW : 0) };
+}
+
+/* prot: bit 0 read, 1 write, 2 execute (PROT_*). Any access implies read, as on x86. */
+static inline u64 pte_prot_bits(u32 prot)
+{
+	return (prot & 7 ? PTE_P : PTE_KEPT) | (prot & 4 ? 0 : PTE_NX);
+}
+
+static inline struct pte pte_make_leaf(u64 frame_number, u32 prot, bool writable, bool shared)
+{
+	return (struct pte){ frame_number << PAGE_SHIFT | PTE_US | pte_prot_bits(prot) | (writable ? PTE_RW : 0) |
+			     (shared ? PTE_SHARED : 0) };
+}
+
+static inline struct pte pte_marker(void)
+{
+	return (struct pte){ PTE_MARKER };
+}
+
+static inline struct pte pte_set_writable(struct pte e, bool writable)
+{
+	return (struct pte){ writable ? e.v | PTE_RW : e.v & ~PTE_RW };
+}
+
+static inline struct pte pte_set_dirty(struct pte e)
+{
+	return (struct pte){ e.v | PTE_D | PTE_A };
+}
+
+static inline struct pte pte_clear_accessed(struct pte e)
+{
+	return (struct pte){ e.v & ~PTE_A };
+}
+
+static inline struct pte pte_set_prot(struct pte e, u32 prot)
+{
+	u64 v = e.v & ~(PTE_P | PTE_KEPT | PTE_NX);
+
+	if (!(prot & 2))
+		v &= ~PTE_RW;
+	return (struct pte){ v | pte_prot_bits(prot) };
+}
+
+static inline struct pte pte_load(const struct pte *slot)
+{
+	return (struct pte){ __atomic_load_n(&slot->v, __ATOMIC_ACQUIRE) };
+}
+
+static inline void pte_store(struct pte *slot, struct pte e)
+{
+	__atomic_store_n(&slot->v, e.v, __ATOMIC_RELEASE);
+}
+
+static inline struct pte pte_exchange(struct pte *slot, struct pte e)
+{
+	return (struct pte){ __atomic_exchange_n(&slot->v, e.v, __ATOMIC_ACQ_REL) };
+}
+
+static inline void pte_and_writable(struct pte *slot)
+{
+	(void)__atomic_fetch_and(&slot->v, ~PTE_RW, __ATOMIC_ACQ_REL);
+}
+
+static inline void pte_or_writable(struct pte *slot)
+{
+	(void)__atomic_fetch_or(&slot->v, PTE_RW, __ATOMIC_ACQ_REL);
+}
+
+#endif
