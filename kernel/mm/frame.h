@@ -15,7 +15,7 @@
 #include "mm/machine.h"
 
 enum page_kind {
-	PAGE_FREE = 0,	/* in the allocator; `level` is the order if it heads a free block */
+	PAGE_FREE = 0,	/* in the allocator */
 	PAGE_RESERVED,	/* not ours: firmware, kernel image, holes */
 	PAGE_KERNEL,	/* allocated to the kernel: stacks, slabs, device queues */
 	PAGE_SLAB,
@@ -29,13 +29,13 @@ enum page_kind {
 #define PAGE_LOCKED 0x1	  /* being filled, written out or truncated: page_lock() */
 #define PAGE_UPTODATE 0x2 /* holds the object's bytes */
 #define PAGE_DIRTY 0x4	  /* in its object's dirty set */
-#define PAGE_WAITERS 0x8
+#define PAGE_REFERENCED 0x8 /* used since eviction last looked */
 #define PAGE_SHMEM 0x10	  /* its object is memory, not a file: counted as RssShmem */
 
 struct page {
 	struct spinlock lock; /* of a node */
 	u8 kind;	      /* enum page_kind */
-	u8 level;	      /* table: 1-4; free: order */
+	u8 level;	      /* table: 1-4; head of a free block: order + 1; kernel block: order */
 	union {
 		u16 populated; /* table: slots in use, N */
 		u16 flags;     /* cache page: PAGE_* */

@@ -28,7 +28,7 @@
  *   struct pte pte_table(struct page *table, bool writable)
  *   struct pte pte_leaf(struct page *page, u32 prot, bool writable, bool shared)
  *                                            prot: PROT_READ|WRITE|EXEC; without any, a PROT_NONE entry. PROT_WRITE has no effect: writable decides
- *   struct pte pte_marker(void)
+ *   struct pte pte_marker(u32 kind), u32 pte_marker_kind(e)  a small number that mm keeps in the marker
  *   struct pte pte_set_writable(e, bool), pte_set_dirty(e), pte_clear_accessed(e)
  *   struct pte pte_set_prot(e, prot)         a leaf with other read and execute permission, and not writable unless it was and prot has PROT_WRITE
  *

@@ -98,6 +98,8 @@ int space_advise(struct mm *mm, u64 addr, u64 length, int advice); /* MADV_* */
 int space_sync(struct mm *mm, u64 addr, u64 length, int flags);	   /* msync: MS_* */
 int space_lock(struct mm *mm, u64 addr, u64 length, bool on);	   /* mlock, munlock */
 int space_residency(struct mm *mm, u64 addr, u64 pages, u8 *vec);  /* mincore: into kernel memory */
+/* What identifies the memory at va for a futex: the space and address, or for shared areas the object and offset. 0 or -EFAULT. May fault the page in. */
+int space_key(struct mm *mm, u64 va, bool shared, u64 key[2]);
 /* Map whole immortal kernel pages (vDSO) read-execute. */
 int space_map_special(struct mm *mm, u64 addr, struct page **pages, u32 count);
 /* exec: the main stack, [top - size, top), growing down. */

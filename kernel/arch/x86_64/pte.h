@@ -105,9 +105,15 @@ static inline struct pte pte_make_leaf(u64 frame_number, u32 prot, bool writable
 			     (shared ? PTE_SHARED : 0) };
 }
 
-static inline struct pte pte_marker(void)
+/* kind: what the slot is counted as in its tables (enum leaf_kind of mm). */
+static inline struct pte pte_marker(u32 kind)
 {
-	return (struct pte){ PTE_MARKER };
+	return (struct pte){ PTE_MARKER | (u64)kind << PAGE_SHIFT };
+}
+
+static inline u32 pte_marker_kind(struct pte e)
+{
+	return (u32)(e.v >> PAGE_SHIFT);
 }
 
 static inline struct pte pte_set_writable(struct pte e, bool writable)

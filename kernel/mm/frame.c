@@ -1,0 +1,313 @@
+/*
+ * frame.c - the frame allocator: a binary buddy system with a small cache of single frames for each CPU.
+ *
+ * A free block of 2^n frames is aligned to its size; its first descriptor says so (kind PAGE_FREE, level n + 1) and links it into the list of its order.
+ * All other descriptors of the block are PAGE_FREE with level 0, and so are frames in a CPU's cache: those are never merged.
+ * Read slab.c next for objects smaller than a frame, node.c for what frames are used for.
+ */
+#include "mm/frame.h"
+
+#include "lib/print.h"
+#include "lib/string.h"
+
+struct page *frame_table;
+u32 *frame_counts;
+u64 frame_total;
+u64 frame_managed;
+struct page *zero_page;
+
+#define CPU_CACHE_FRAMES 64
+#define CPU_CACHE_BATCH 32
+#define CPUS_MAX 64
+#define POISON 0xdb
+
+static struct {
+	struct spinlock lock;			/* guards the rest */
+	struct list blocks[FRAME_ORDER_MAX + 1]; /* free blocks of each order */
+	u64 free;				/* frames in them */
+} buddy = { .lock = SPINLOCK_INIT(RANK_FRAME) };
+
+/* Only the CPU itself touches its cache: interrupts are off and the kernel is not preempted. */
+static struct cpu_cache {
+	u32 count;
+	struct page *frames[CPU_CACHE_FRAMES];
+} cpu_caches[CPUS_MAX];
+
+static u64 fail_after = UINT64_MAX;
+
+void alloc_fail_after(u64 n)
+{
+	fail_after = n;
+}
+
+bool alloc_should_fail(void)
+{
+	if (likely(fail_after == UINT64_MAX))
+		return false;
+	if (fail_after == 0)
+		return true;
+	fail_after--;
+	return false;
+}
+
+static void block_insert(struct page *p, u32 order)
+{
+	p->kind = PAGE_FREE;
+	p->level = (u8)(order + 1);
+	list_push_front(&buddy.blocks[order], &p->free);
+	buddy.free += 1ull << order;
+}
+
+static void block_remove(struct page *p, u32 order)
+{
+	list_remove(&p->free);
+	p->level = 0;
+	buddy.free -= 1ull << order;
+}
+
+/* Join the block with its buddy as long as that is free and whole. buddy.lock held. */
+static void block_free(struct page *p, u32 order)
+{
+	u64 n = page_number(p);
+
+	while (order < FRAME_ORDER_MAX) {
+		u64 other = n ^ (1ull << order);
+
+		if (other >= frame_total)
+			break;
+		struct page *b = page_at(other);
+		if (b->kind != PAGE_FREE || b->level != order + 1)
+			break;
+		block_remove(b, order);
+		n &= ~(1ull << order);
+		order++;
+	}
+	block_insert(page_at(n), order);
+}
+
+/* buddy.lock held. NULL if no block is large enough. */
+static struct page *block_alloc(u32 order)
+{
+	u32 from = order;
+
+	while (from <= FRAME_ORDER_MAX && list_empty(&buddy.blocks[from]))
+		from++;
+	if (from > FRAME_ORDER_MAX)
+		return NULL;
+	struct page *p = list_entry(buddy.blocks[from].next, struct page, free);
+	block_remove(p, from);
+	while (from > order) {
+		from--;
+		block_insert(p + (1ull << from), from);
+	}
+	return p;
+}
+
+static void frame_poison(struct page *p)
+{
+#ifdef COPPICE_DEBUG
+	memset(frame_data(p), POISON, PAGE_SIZE);
+#else
+	(void)p;
+#endif
+}
+
+static struct page *cache_refill(struct cpu_cache *c)
+{
+	struct page *p = NULL;
+
+	spin_lock(&buddy.lock);
+	while (c->count < CPU_CACHE_BATCH && (p = block_alloc(0)))
+		c->frames[c->count++] = p;
+	spin_unlock(&buddy.lock);
+	return c->count ? c->frames[--c->count] : NULL;
+}
+
+static void cache_spill(struct cpu_cache *c)
+{
+	spin_lock(&buddy.lock);
+	while (c->count > CPU_CACHE_BATCH)
+		block_free(c->frames[--c->count], 0);
+	spin_unlock(&buddy.lock);
+}
+
+static void frame_prepare(struct page *p, enum page_kind kind)
+{
+	debug_assert(p->kind == PAGE_FREE && *page_count_slot(p) == 0);
+	p->kind = (u8)kind;
+	p->level = 0;
+	p->populated = 0;
+	p->table.anon = p->table.file = p->table.shmem = p->table.nonresident = 0;
+	spin_init(&p->lock, RANK_NODE);
+	*page_count_slot(p) = 1;
+}
+
+struct page *frame_alloc_order(u32 order, enum page_kind kind)
+{
+	struct page *p;
+
+	if (alloc_should_fail())
+		return NULL;
+	if (order == 0) {
+		struct cpu_cache *c = &cpu_caches[cpu_number()];
+
+		p = likely(c->count) ? c->frames[--c->count] : cache_refill(c);
+		if (likely(p))
+			frame_prepare(p, kind);
+		return p;
+	}
+	if (order > FRAME_ORDER_MAX)
+		return NULL;
+	spin_lock(&buddy.lock);
+	p = block_alloc(order);
+	spin_unlock(&buddy.lock);
+	if (!p)
+		return NULL;
+	for (u64 i = 0; i < 1ull << order; i++)
+		frame_prepare(p + i, kind);
+	p->level = (u8)order;
+	return p;
+}
+
+void frame_free_order(struct page *p, u32 order)
+{
+	for (u64 i = 0; i < 1ull << order; i++) {
+		debug_assert(p[i].kind != PAGE_FREE && p[i].kind != PAGE_IMMORTAL);
+		frame_poison(p + i);
+		p[i].kind = PAGE_FREE;
+		p[i].level = 0;
+		*page_count_slot(p + i) = 0;
+	}
+	if (order == 0) {
+		struct cpu_cache *c = &cpu_caches[cpu_number()];
+
+		if (unlikely(c->count == CPU_CACHE_FRAMES))
+			cache_spill(c);
+		c->frames[c->count++] = p;
+		return;
+	}
+	spin_lock(&buddy.lock);
+	block_free(p, order);
+	spin_unlock(&buddy.lock);
+}
+
+u64 frame_free_count(void)
+{
+	u64 n = buddy.free;
+
+	for (u32 i = 0; i < CPUS_MAX; i++)
+		n += cpu_caches[i].count;
+	return n;
+}
+
+void page_put(struct page *p)
+{
+	if (p->kind == PAGE_IMMORTAL)
+		return;
+	debug_assert(p->kind != PAGE_FREE && page_count(p) > 0);
+	if (atomic_sub_return(page_count_slot(p), 1) == 0)
+		frame_free(p);
+}
+
+/* Give [start, end) to the allocator in the largest aligned blocks. Frames are PAGE_FREE or PAGE_RESERVED. */
+static void frames_add(u64 start, u64 end)
+{
+	u64 n = ROUND_UP(start, PAGE_SIZE) >> PAGE_SHIFT;
+	u64 last = end >> PAGE_SHIFT;
+
+	spin_lock(&buddy.lock);
+	while (n < last) {
+		u32 order = 0;
+
+		while (order < FRAME_ORDER_MAX && IS_ALIGNED(n, 2ull << order) && n + (2ull << order) <= last)
+			order++;
+		for (u64 i = n; i < n + (1ull << order); i++)
+			page_at(i)->kind = PAGE_FREE;
+		block_free(page_at(n), order);
+		frame_managed += 1ull << order;
+		n += 1ull << order;
+	}
+	spin_unlock(&buddy.lock);
+}
+
+void frame_release_range(u64 start, u64 end)
+{
+	frames_add(start, end);
+}
+
+/* The end of a reserved range that overlaps [start, end), or 0. */
+static u64 reserved_overlap(u64 start, u64 end, const struct memory_range *reserved, u32 n)
+{
+	for (u32 i = 0; i < n; i++)
+		if (reserved[i].start < end && reserved[i].end > start)
+			return reserved[i].end;
+	return 0;
+}
+
+/* A place for `size` bytes that is usable and not reserved. */
+static u64 place_find(u64 size, const struct memory_range *usable, u32 nusable, const struct memory_range *reserved, u32 nreserved)
+{
+	for (u32 i = 0; i < nusable; i++) {
+		u64 at = ROUND_UP(usable[i].start, PAGE_SIZE);
+
+		while (at + size <= usable[i].end) {
+			u64 past = reserved_overlap(at, at + size, reserved, nreserved);
+			if (!past)
+				return at;
+			at = ROUND_UP(past, PAGE_SIZE);
+		}
+	}
+	panic("no room for the frame table (%llu bytes)", (unsigned long long)size);
+}
+
+/* Add the parts of [start, end) that no reserved range covers; recurses once for each hole. */
+static void usable_add(u64 start, u64 end, const struct memory_range *reserved, u32 nreserved)
+{
+	for (u32 i = 0; i < nreserved; i++) {
+		const struct memory_range *r = &reserved[i];
+
+		if (r->start >= end || r->end <= start)
+			continue;
+		if (r->start > start)
+			usable_add(start, ROUND_DOWN(r->start, PAGE_SIZE), reserved, nreserved);
+		if (r->end < end)
+			usable_add(ROUND_UP(r->end, PAGE_SIZE), end, reserved, nreserved);
+		return;
+	}
+	if (start < end)
+		frames_add(start, end);
+}
+
+#define RESERVED_RANGES_MAX 32
+
+void frame_init(const struct memory_range *usable, u32 nusable, const struct memory_range *reserved, u32 nreserved)
+{
+	struct memory_range taken[RESERVED_RANGES_MAX];
+	u64 top = 0;
+
+	assert(nreserved < RESERVED_RANGES_MAX);
+	for (u32 i = 0; i < nusable; i++)
+		top = max(top, usable[i].end);
+	frame_total = top >> PAGE_SHIFT;
+
+	u64 table_bytes = ROUND_UP(frame_total * sizeof(struct page), PAGE_SIZE);
+	u64 bytes = table_bytes + ROUND_UP(frame_total * sizeof(u32), PAGE_SIZE);
+	u64 at = place_find(bytes, usable, nusable, reserved, nreserved);
+	frame_table = phys_to_virt(at);
+	frame_counts = phys_to_virt(at + table_bytes);
+	memset(frame_table, 0, bytes);
+	for (u32 i = 0; i <= FRAME_ORDER_MAX; i++)
+		list_init(&buddy.blocks[i]);
+
+	memcpy(taken, reserved, nreserved * sizeof(*reserved));
+	taken[nreserved] = (struct memory_range){ at, at + bytes };
+	for (u64 n = 0; n < frame_total; n++)
+		page_at(n)->kind = PAGE_RESERVED;
+	for (u32 i = 0; i < nusable; i++)
+		usable_add(ROUND_UP(usable[i].start, PAGE_SIZE), ROUND_DOWN(usable[i].end, PAGE_SIZE), taken, nreserved + 1);
+
+	zero_page = frame_alloc(PAGE_KERNEL);
+	assert(zero_page);
+	memset(frame_data(zero_page), 0, PAGE_SIZE);
+	zero_page->kind = PAGE_IMMORTAL;
+}
