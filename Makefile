@@ -1,0 +1,155 @@
+# Coppice: build, run, test, install. `make help` lists the targets.
+#
+# Everything that is made goes to $(BUILD). The kernel is built twice from the same sources: $(BUILD)/kernel.elf, which is
+# installed, and $(BUILD)/debug/kernel.elf, with debug_assert, lock ranks and poisoning, which the tests run on.
+# cli/cli.mk, hosted/hosted.mk and tests/tests.mk add what their folders build to ALL (files that `make` makes) and to
+# TESTS (phony targets that `make test` runs, in order).
+
+BUILD ?= build
+PREFIX ?= /usr/local
+DESTDIR ?=
+V ?= 0
+
+CC := gcc
+LD := ld
+NM := nm
+CLANG_FORMAT ?= clang-format
+
+ifeq ($(V),1)
+Q :=
+say = @:
+else
+Q := @
+say = @printf '  %-7s %s\n' '$(1)' '$(patsubst $(BUILD)/%,%,$(2))'
+endif
+
+ALL :=
+TESTS :=
+
+.DEFAULT_GOAL := all
+.SUFFIXES:
+.DELETE_ON_ERROR:
+
+# --- the kernel ---
+
+GCC_INCLUDE := $(shell $(CC) -print-file-name=include)
+MULTIARCH := $(shell $(CC) -print-multiarch)
+
+# Only uapi headers (linux/, asm/, elf.h) are taken from /usr/include: there is no C library in the kernel.
+KERNEL_CPPFLAGS := -nostdinc -isystem $(GCC_INCLUDE) -isystem /usr/include -isystem /usr/include/$(MULTIARCH) \
+	-Ikernel -Ikernel/arch/x86_64
+KERNEL_CFLAGS := -std=gnu17 -ffreestanding -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
+	-fno-pic -fno-pie -fno-stack-protector -fno-strict-aliasing -fno-omit-frame-pointer -fno-common \
+	-fno-delete-null-pointer-checks -fno-asynchronous-unwind-tables -fcf-protection=none -O2 -g
+WARNINGS := -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Werror
+KERNEL_CFLAGS += $(WARNINGS) -Wframe-larger-than=1024
+KERNEL_LDFLAGS := -nostdlib -static -z max-page-size=4096 -z noexecstack --build-id=none --fatal-warnings
+
+KERNEL_C := $(sort $(wildcard kernel/*/*.c kernel/*/*/*.c))
+KERNEL_S := $(sort $(wildcard kernel/*/*.S kernel/*/*/*.S))
+KERNEL_LDS := kernel/boot/kernel.lds
+
+# memcpy and memset must not be compiled into calls of themselves.
+CFLAGS_kernel/lib/string.c := -fno-tree-loop-distribute-patterns
+
+# $(1): output folder, $(2): extra flags, $(3): kernel file
+define kernel_variant
+$(1)/%.c.o: %.c
+	$$(call say,CC,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(KERNEL_CPPFLAGS) $$(KERNEL_CFLAGS) $$(CFLAGS_$$<) $(2) -MMD -MP -c -o $$@ $$<
+
+$(1)/%.S.o: %.S
+	$$(call say,AS,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(KERNEL_CPPFLAGS) $$(KERNEL_CFLAGS) $(2) -MMD -MP -c -o $$@ $$<
+
+# Linked twice: the table of symbols lies behind all code, so it does not move what it names.
+$(3): $(patsubst %,$(1)/%.o,$(KERNEL_C) $(KERNEL_S)) $(KERNEL_LDS) scripts/symbol-table
+	$$(call say,LINK,$$@)
+	$$(Q)scripts/symbol-table </dev/null >$(1)/symbols.S
+	$$(Q)$$(CC) -c -o $(1)/symbols.o $(1)/symbols.S
+	$$(Q)$$(LD) $$(KERNEL_LDFLAGS) -T $$(KERNEL_LDS) -o $(1)/kernel.pass1 $$(filter %.o,$$^) $(1)/symbols.o
+	$$(Q)$$(NM) -n $(1)/kernel.pass1 | scripts/symbol-table >$(1)/symbols.S
+	$$(Q)$$(CC) -c -o $(1)/symbols.o $(1)/symbols.S
+	$$(Q)$$(LD) $$(KERNEL_LDFLAGS) -T $$(KERNEL_LDS) -o $$@ $$(filter %.o,$$^) $(1)/symbols.o
+
+-include $(patsubst %,$(1)/%.d,$(KERNEL_C) $(KERNEL_S))
+endef
+
+KERNEL_RELEASE := $(BUILD)/kernel.elf
+KERNEL_DEBUG := $(BUILD)/debug/kernel.elf
+$(eval $(call kernel_variant,$(BUILD)/obj,,$(KERNEL_RELEASE)))
+$(eval $(call kernel_variant,$(BUILD)/debug/obj,-DCOPPICE_DEBUG=1,$(KERNEL_DEBUG)))
+
+ALL += $(KERNEL_RELEASE) $(KERNEL_DEBUG)
+
+# What run, debug and `make kernel` use: make DEBUG=1 asks for the kernel with all checks.
+KERNEL := $(if $(DEBUG),$(KERNEL_DEBUG),$(KERNEL_RELEASE))
+
+# --- the other folders ---
+
+HOST_CFLAGS := -std=gnu17 -O2 -g $(WARNINGS)
+
+-include cli/cli.mk
+-include hosted/hosted.mk
+-include tests/tests.mk
+
+# --- targets for people ---
+
+.PHONY: all kernel run run-example test test-all debug install clean format lint packages help
+
+all: $(ALL)
+
+kernel: $(KERNEL)
+
+packages:
+	@scripts/install-packages
+
+# A second make, so that nothing is compiled before the packages are there.
+run: packages
+	@$(MAKE) --no-print-directory run-example
+
+run-example: all
+	@$(BUILD)/coppice run --kernel $(KERNEL) -- python3 examples/fork.py
+
+test: packages
+	@$(MAKE) --no-print-directory test-all
+
+test-all: all
+	@set -e; for t in $(TESTS); do $(MAKE) --no-print-directory $$t; done
+
+# The machine waits for gdb, started here with the kernel's symbols; PROGRAM is what it runs.
+PROGRAM ?= /bin/true
+debug: all
+	@scripts/debug $(BUILD)/coppice $(KERNEL_DEBUG) $(PROGRAM)
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/coppice
+	install -m 755 $(BUILD)/coppice $(DESTDIR)$(PREFIX)/bin/coppice
+	install -m 644 $(KERNEL_RELEASE) $(DESTDIR)$(PREFIX)/lib/coppice/kernel.elf
+	$(if $(wildcard docs/coppice.1),install -D -m 644 docs/coppice.1 $(DESTDIR)$(PREFIX)/share/man/man1/coppice.1)
+
+clean:
+	rm -rf $(BUILD)
+
+SOURCES := $(sort $(wildcard kernel/*/*.[ch] kernel/*/*/*.[ch] hosted/*.[ch] cli/*.[ch] bench/*.[ch] tests/*/*.[ch]))
+
+format:
+	$(CLANG_FORMAT) -i $(SOURCES)
+
+lint:
+	$(CLANG_FORMAT) --dry-run -Werror $(SOURCES)
+	scripts/check-layers
+
+help:
+	@printf '%s\n' \
+		'make                 kernel, debug kernel, coppice, tests' \
+		'make kernel          the kernel alone (DEBUG=1: with all checks)' \
+		'make run             install what is missing, build, run the example' \
+		'make test            install what is missing, build, run all tests' \
+		'make debug           a kernel that waits for gdb, and gdb (PROGRAM=/bin/true)' \
+		'make install         PREFIX=/usr/local DESTDIR=' \
+		'make format, lint    clang-format; format and layer checks' \
+		'make clean           remove $$(BUILD) (default: build)' \
+		'V=1 shows commands; BUILD=DIR puts everything elsewhere'
