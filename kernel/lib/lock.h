@@ -17,7 +17,6 @@
 enum lock_rank {
 	RANK_NONE = 0,
 	/* sleeping */
-	RANK_PROCESS_TREE,  /* proc: parents, children, groups, sessions */
 	RANK_FILE_POSITION, /* fs: struct file's offset */
 	RANK_RENAME,	    /* fs: one rename at a time */
 	RANK_INODE_DIR,	    /* fs: a directory's entries; two: parent before child, else by address (under RANK_RENAME) */
@@ -32,7 +31,8 @@ enum lock_rank {
 	RANK_SLEEP_MAX = 63,
 	/* spinning */
 	RANK_FILES,	 /* fs: a process's table of open files */
-	RANK_SIGNAL,	 /* proc: signal state of a process */
+	RANK_PROCESS_TREE, /* proc: parents, children, groups, sessions */
+	RANK_SIGNAL,	 /* proc: signal state of a process; two: parent before child */
 	RANK_PROCESS,	 /* proc: other fields of a process */
 	RANK_PID,	 /* proc: the pid table */
 	RANK_SPACE_LIST, /* mm: the list of all spaces */
@@ -41,6 +41,7 @@ enum lock_rank {
 	RANK_DEV_RING,	 /* dev: a virtio queue */
 	RANK_OBJECT,	 /* mm: an object's index of pages */
 	RANK_NODE,	 /* mm: a node of the tree; several: parent before child; a source before its unpublished copy */
+	RANK_FUTEX,	 /* proc: a bucket of futex waiters; two: by address */
 	RANK_WAITQ,	 /* lib: a wait queue */
 	RANK_TIMER,	 /* proc: timers of a CPU */
 	RANK_RUNQ,	 /* proc: a run queue; two: by CPU number */

@@ -1,0 +1,30 @@
+/*
+ * timer.h - one-shot kernel timers.
+ *
+ * Each CPU keeps its timers in a heap ordered by deadline and arms its hardware for the first. A timer's function runs in the timer
+ * interrupt of the CPU that started it: it may wake and send signals, but not sleep.
+ */
+#ifndef PROC_TIMER_H
+#define PROC_TIMER_H
+
+#include "lib/types.h"
+
+struct timer {
+	u64 deadline; /* monotonic ns */
+	void (*fn)(struct timer *t);
+	struct timer *child, *next, *prev; /* pairing heap; prev: the elder sibling, or the parent of a first child */
+	u32 cpu;			   /* whose heap, while pending */
+	bool pending;
+};
+
+static inline void timer_init(struct timer *t, void (*fn)(struct timer *t))
+{
+	*t = (struct timer){ .fn = fn };
+}
+
+/* Start t, which must not be pending. */
+void timer_start(struct timer *t, u64 deadline_ns);
+/* On return t is not pending and its function does not run (unless the caller is that function). True if it was pending. */
+bool timer_cancel(struct timer *t);
+
+#endif
