@@ -12,6 +12,7 @@
 #include "lib/err.h"
 #include "lib/lock.h"
 #include "mm/frame.h"
+#include "mm/radix.h"
 
 struct object;
 
@@ -30,15 +31,12 @@ struct object_ops {
 	void (*free)(struct object *o);
 };
 
-struct radix_node;
-
 struct object {
 	struct refcount refs;
 	u32 flags;		  /* OBJECT_*; constant */
 	const struct object_ops *ops;
 	struct spinlock lock;	  /* O */
-	struct radix_node *pages; /* O: index -> struct page */
-	u32 radix_height;	  /* O */
+	struct radix pages;	  /* O: index -> struct page */
 	u64 page_count;		  /* O: pages present */
 	u64 dirty_count;	  /* O */
 	u64 size;		  /* bytes; written under size_lock exclusive; atomic reads */

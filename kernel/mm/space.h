@@ -144,6 +144,9 @@ extern struct mm_counters mm_counters;
 /* Calls fn for each space, holding a use of it; fn may sleep. Stops at non-zero. */
 int space_for_each(int (*fn)(struct mm *mm, void *arg), void *arg);
 
+/* Shoot every space (after an edit in place of nodes that several may share). */
+void space_shoot_everywhere(void);
+
 /* Start mm: after frame_init. */
 void mm_init(void);
 

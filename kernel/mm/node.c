@@ -1,0 +1,547 @@
+/*
+ * node.c - owning, copying and dropping nodes.
+ *
+ * Invariants (PROTOCOL): W: an entry with R/W set has a target whose count is 1, or is a SHARED leaf. R: a count is tree entries + roots + cache
+ * membership. O: a node is owned by a space when every entry from the space's root to it has R/W set.
+ *
+ * Why the lock-free descent is right: an owned table can stop being owned or go away only under space.rw exclusive (fork, munmap), and the caller holds space.rw.
+ * Why adopting needs no flush: the entry turns from read-only to writable, so a stale translation costs a spurious fault at most.
+ * Why a copied table's source needs no flush: it was shared, so every translation through it was already read-only (fork flushed).
+ * Read fault.c next: it does to leaves what this file does to tables.
+ */
+#include "mm/node.h"
+
+#include "lib/print.h"
+#include "lib/string.h"
+
+enum leaf_kind page_leaf_kind(const struct page *p)
+{
+	if (p->kind == PAGE_ANON)
+		return LEAF_ANON;
+	if (p->kind == PAGE_CACHE)
+		return p->flags & PAGE_SHMEM ? LEAF_SHMEM : LEAF_FILE;
+	return LEAF_NONE;
+}
+
+enum leaf_kind leaf_kind(struct pte e)
+{
+	return pte_is_resident(e) ? page_leaf_kind(pte_page(e)) : (enum leaf_kind)pte_marker_kind(e);
+}
+
+/* --- limbo --- */
+
+void limbo_init(struct limbo *l, struct mm *mm)
+{
+	l->mm = mm;
+	l->count = 0;
+	l->npages = 0;
+	l->everywhere = false;
+}
+
+void limbo_shoot_page(struct limbo *l, u64 va)
+{
+	if (l->npages < LIMBO_PAGES)
+		l->pages[l->npages] = va;
+	if (l->npages <= LIMBO_PAGES)
+		l->npages++;
+}
+
+void limbo_shoot_all(struct limbo *l)
+{
+	l->npages = LIMBO_PAGES + 1;
+}
+
+void limbo_add(struct limbo *l, struct page *node, u64 va)
+{
+	debug_assert(!limbo_full(l));
+	if (node)
+		l->nodes[l->count++] = node;
+	limbo_shoot_page(l, va);
+}
+
+void limbo_shoot(struct limbo *l)
+{
+	if (!l->npages)
+		return;
+	if (l->everywhere) {
+		space_shoot_everywhere();
+	} else if (l->npages > LIMBO_PAGES) {
+		tlb_shoot_all(l->mm);
+	} else {
+		for (u32 i = 0; i < l->npages; i++)
+			tlb_shoot_page(l->mm, l->pages[i]);
+	}
+	l->npages = 0;
+	atomic_add(&mm_counters.shootdowns, 1);
+}
+
+void limbo_flush(struct limbo *l)
+{
+	limbo_shoot(l);
+	for (u32 i = 0; i < l->count; i++)
+		node_drop(l->nodes[i]);
+	l->count = 0;
+}
+
+/* --- making and dropping --- */
+
+static struct page *table_alloc_raw(u32 level)
+{
+	struct page *t = frame_alloc(PAGE_TABLE);
+
+	if (t) {
+		t->level = (u8)level;
+		atomic_add(&mm_counters.tables, 1);
+	}
+	return t;
+}
+
+struct page *table_alloc(u32 level)
+{
+	struct page *t = table_alloc_raw(level);
+
+	if (t)
+		machine_frame_zero(t);
+	return t;
+}
+
+static void table_free(struct page *t)
+{
+	atomic_sub(&mm_counters.tables, 1);
+	frame_free(t);
+}
+
+static void page_drop(struct page *p)
+{
+	if (p->kind == PAGE_IMMORTAL)
+		return;
+	debug_assert(p->kind == PAGE_ANON || p->kind == PAGE_CACHE);
+	debug_assert(page_count(p) > 0);
+	if (atomic_sub_return(page_count_slot(p), 1) == 0) {
+		if (p->kind == PAGE_ANON)
+			atomic_sub(&mm_counters.anon_pages, 1);
+		frame_free(p);
+	}
+}
+
+/* Recursion is as deep as the tree: four. */
+void node_drop(struct page *node)
+{
+	if (node->kind != PAGE_TABLE) {
+		page_drop(node);
+		return;
+	}
+	debug_assert(page_count(node) > 0);
+	if (atomic_sub_return(page_count_slot(node), 1) != 0)
+		return;
+	struct pte *slots = table_slots(node);
+	u32 left = node->populated;
+	for (u32 i = 0; left; i++) {
+		struct pte e = slots[i];
+
+		if (pte_is_empty(e))
+			continue;
+		left--;
+		if (node->level == 1) {
+			if (pte_is_resident(e))
+				page_drop(pte_page(e));
+		} else {
+			node_drop(pte_page(e));
+		}
+	}
+	table_free(node);
+	cpu_preempt_point();
+}
+
+/* --- copying --- */
+
+/*
+ * The body of every copy: dst gets src's first `slots` entries read-only (SHARED leaves as they are), children gain a reference, src's entries lose R/W. The
+ * bytes of dst need not be zero. src->lock held; dst is not published.
+ */
+static void table_copy_slots(struct page *src, struct page *dst, u32 slots)
+{
+	struct pte *from = table_slots(src), *to = table_slots(dst);
+	u32 left = src->populated, i;
+
+	for (i = 0; left && i < slots; i++) {
+		struct pte e = pte_load(&from[i]);
+
+		if (pte_is_empty(e)) {
+			to[i] = e;
+			continue;
+		}
+		left--;
+		if (pte_is_resident(e)) {
+			if (pte_is_writable(e) && !(src->level == 1 && pte_is_shared(e))) {
+				pte_and_writable(&from[i]);
+				e = pte_set_writable(pte_load(&from[i]), false);
+			}
+			page_get(pte_page(e));
+		}
+		to[i] = e;
+	}
+	if (i < slots)
+		memset(&to[i], 0, (slots - i) * sizeof(*to));
+	dst->populated = src->populated;
+	dst->table.anon = src->table.anon;
+	dst->table.file = src->table.file;
+	dst->table.shmem = src->table.shmem;
+	dst->table.nonresident = src->table.nonresident;
+}
+
+void node_copy_root(struct page *src, struct page *dst)
+{
+	spin_lock(&src->lock);
+	table_copy_slots(src, dst, slot_index(USER_END - 1, LEVEL_ROOT) + 1);
+	spin_unlock(&src->lock);
+}
+
+static void count_copy(struct mm *mm)
+{
+	atomic_add(&mm->counters.tables_copied, 1);
+	atomic_add(&mm_counters.tables_copied, 1);
+}
+
+/* --- owning --- */
+
+/* Tables set aside before the first lock, so that owning a path cannot fail half-way. */
+struct reserve {
+	u32 count;
+	struct page *tables[LEVEL_ROOT];
+};
+
+static int reserve_fill(struct reserve *r, u32 count)
+{
+	while (r->count < count) {
+		struct page *t = table_alloc_raw(1);
+		if (!t)
+			return -ENOMEM;
+		r->tables[r->count++] = t;
+	}
+	return 0;
+}
+
+static void reserve_release(struct reserve *r)
+{
+	while (r->count)
+		table_free(r->tables[--r->count]);
+}
+
+static struct page *reserve_take(struct reserve *r, u32 level)
+{
+	debug_assert(r->count > 0);
+	struct page *t = r->tables[--r->count];
+
+	t->level = (u8)level;
+	return t;
+}
+
+/*
+ * In the unpublished table `parent` (a fresh copy, or fresh and empty), make the child on va's path ours, and so on down to level 1. A child that parent's entry
+ * refers to is also referred to by the table that parent was copied from, which stays alive until after the flush: giving up parent's
+ * reference at once never frees it.
+ */
+static void chain_own(struct mm *mm, struct page *parent, u64 va, struct walk *w, struct reserve *r, bool make)
+{
+	while (parent->level > 1) {
+		struct pte *slot = slot_of(parent, va);
+		struct pte e = *slot;
+		struct page *child;
+
+		if (pte_is_empty(e)) {
+			if (!make)
+				return;
+			child = reserve_take(r, parent->level - 1);
+			machine_frame_zero(child);
+			parent->populated++;
+		} else {
+			struct page *old = pte_page(e);
+
+			child = reserve_take(r, parent->level - 1);
+			spin_lock(&old->lock);
+			table_copy_slots(old, child, PTES_PER_TABLE);
+			spin_unlock(&old->lock);
+			debug_assert(page_count(old) > 1);
+			atomic_sub(page_count_slot(old), 1);
+			count_copy(mm);
+		}
+		*slot = pte_table(child, true);
+		w->table[child->level] = child;
+		w->level = child->level;
+		parent = child;
+	}
+}
+
+/*
+ * One step at an owned table d whose entry for va is not writable: adopt the child, or replace it by a copy of the whole rest of the path, or make it. The
+ * tables are reserved.
+ */
+static void own_step(struct mm *mm, struct page *d, u64 va, struct walk *w, struct limbo *limbo, struct reserve *r, bool make)
+{
+	struct pte *slot = slot_of(d, va);
+	struct page *child, *old = NULL;
+
+	spin_lock(&d->lock);
+	struct pte e = pte_load(slot);
+	if (!pte_is_empty(e) && pte_is_writable(e)) { /* another thread was first */
+		spin_unlock(&d->lock);
+		return;
+	}
+	if (pte_is_empty(e)) {
+		if (make) {
+			child = reserve_take(r, d->level - 1);
+			machine_frame_zero(child);
+			chain_own(mm, child, va, w, r, make);
+			pte_store(slot, pte_table(child, true));
+			d->populated++;
+		}
+		spin_unlock(&d->lock);
+		return;
+	}
+	child = pte_page(e);
+	if (page_count(child) == 1) { /* the other owners have left */
+		pte_or_writable(slot);
+		spin_unlock(&d->lock);
+		atomic_add(&mm->counters.tables_adopted, 1);
+		atomic_add(&mm_counters.tables_adopted, 1);
+		return;
+	}
+	old = child;
+	child = reserve_take(r, d->level - 1);
+	spin_lock(&old->lock);
+	table_copy_slots(old, child, PTES_PER_TABLE);
+	spin_unlock(&old->lock);
+	count_copy(mm);
+	chain_own(mm, child, va, w, r, make);
+	pte_store(slot, pte_table(child, true));
+	limbo_add(limbo, old, va);
+	spin_unlock(&d->lock);
+}
+
+int node_own(struct mm *mm, u64 va, struct walk *w, struct limbo *limbo)
+{
+	struct reserve reserve = { 0 };
+	struct page *d = mm->root;
+
+	w->table[LEVEL_ROOT] = d;
+	for (;;) {
+		struct pte e = pte_load(slot_of(d, va));
+
+		if (pte_is_present(e) && pte_is_writable(e)) {
+			d = pte_page(e);
+			w->table[d->level] = d;
+			if (d->level == 1)
+				break;
+			continue;
+		}
+		if (reserve_fill(&reserve, d->level - 1)) {
+			reserve_release(&reserve);
+			return -ENOMEM;
+		}
+		own_step(mm, d, va, w, limbo, &reserve, true);
+	}
+	w->level = 1;
+	reserve_release(&reserve);
+	return 0;
+}
+
+int node_own_edge(struct mm *mm, u64 va, u64 start, u64 end, struct limbo *limbo)
+{
+	struct reserve reserve = { 0 };
+	struct walk w;
+	struct page *d = mm->root;
+
+	while (d->level > 1) {
+		u64 base = ROUND_DOWN(va, slot_span(d->level));
+		struct pte e = pte_load(slot_of(d, va));
+
+		if (pte_is_empty(e) || (base >= start && base + slot_span(d->level) <= end))
+			break;
+		if (pte_is_writable(e)) {
+			d = pte_page(e);
+			continue;
+		}
+		if (reserve_fill(&reserve, d->level - 1)) {
+			reserve_release(&reserve);
+			return -ENOMEM;
+		}
+		own_step(mm, d, va, &w, limbo, &reserve, false);
+	}
+	reserve_release(&reserve);
+	return 0;
+}
+
+/* --- looking --- */
+
+/*
+ * Owned tables stay while space.rw is held, so the descent takes no lock as long as entries are writable. From the first entry that is not, another
+ * thread of the space may replace the child: parent and child are locked hand over hand.
+ */
+struct page *node_leaf_lock(struct mm *mm, u64 va, bool *owned)
+{
+	struct page *d = mm->root;
+	bool locked = false;
+
+	*owned = true;
+	while (d->level > 1) {
+		struct pte e = pte_load(slot_of(d, va));
+
+		if (*owned && !pte_is_empty(e) && pte_is_writable(e)) {
+			d = pte_page(e);
+			continue;
+		}
+		*owned = false;
+		if (!locked) {
+			spin_lock(&d->lock);
+			locked = true;
+			e = pte_load(slot_of(d, va)); /* it may have changed before the lock */
+		}
+		if (pte_is_empty(e)) {
+			spin_unlock(&d->lock);
+			return NULL;
+		}
+		struct page *child = pte_page(e);
+		spin_lock(&child->lock);
+		spin_unlock(&d->lock);
+		d = child;
+	}
+	if (!locked)
+		spin_lock(&d->lock);
+	return d;
+}
+
+void walk_count(struct walk *w, enum leaf_kind kind, s32 delta)
+{
+	for (u32 level = 1; level <= LEVEL_ROOT; level++) {
+		struct page *t = w->table[level];
+
+		if (kind == LEAF_ANON)
+			atomic_add(&t->table.anon, (u32)delta);
+		else if (kind == LEAF_FILE)
+			atomic_add(&t->table.file, (u32)delta);
+		else if (kind == LEAF_SHMEM)
+			atomic_add(&t->table.shmem, (u32)delta);
+	}
+}
+
+/* --- unmapping --- */
+
+/* Leaves that a subtree counts. */
+struct leaf_counts {
+	u32 anon, file, shmem;
+};
+
+static void counts_add_leaf(struct leaf_counts *c, enum leaf_kind kind)
+{
+	c->anon += kind == LEAF_ANON;
+	c->file += kind == LEAF_FILE;
+	c->shmem += kind == LEAF_SHMEM;
+}
+
+static void counts_subtract(struct page *t, const struct leaf_counts *c)
+{
+	atomic_sub(&t->table.anon, c->anon);
+	atomic_sub(&t->table.file, c->file);
+	atomic_sub(&t->table.shmem, c->shmem);
+}
+
+/* Make room in limbo; t's lock is given up meanwhile: the owner of the space alone changes what is populated. */
+static void limbo_make_room(struct limbo *limbo, struct page *t)
+{
+	if (likely(!limbo_full(limbo)))
+		return;
+	spin_unlock(&t->lock);
+	limbo_flush(limbo);
+	spin_lock(&t->lock);
+}
+
+/* Take slot's entry out of the locked, owned table t. */
+static void slot_detach(struct page *t, struct pte *slot, u64 va, struct limbo *limbo, struct leaf_counts *gone)
+{
+	struct pte e = pte_exchange(slot, pte_empty());
+
+	t->populated--;
+	if (t->level == 1) {
+		counts_add_leaf(gone, leaf_kind(e));
+		if (pte_is_resident(e))
+			limbo_add(limbo, pte_page(e), va);
+		else
+			t->table.nonresident--;
+		return;
+	}
+	struct page *child = pte_page(e);
+	gone->anon += child->table.anon;
+	gone->file += child->table.file;
+	gone->shmem += child->table.shmem;
+	limbo_add(limbo, child, va);
+	limbo_shoot_all(limbo);
+}
+
+static struct leaf_counts table_unmap(struct page *t, u64 start, u64 end, struct limbo *limbo)
+{
+	struct leaf_counts gone = { 0 };
+	u64 span = slot_span(t->level);
+
+	spin_lock(&t->lock);
+	for (u64 va = start; va < end && t->populated; va = ROUND_DOWN(va, span) + span) {
+		struct pte *slot = slot_of(t, va);
+		struct pte e = pte_load(slot);
+		u64 base = ROUND_DOWN(va, span);
+
+		if (pte_is_empty(e))
+			continue;
+		if (t->level > 1 && (base < start || base + span > end)) {
+			struct page *child = pte_page(e);
+
+			debug_assert(pte_is_writable(e)); /* an edge: owned */
+			spin_unlock(&t->lock);
+			struct leaf_counts below = table_unmap(child, va, min(end, base + span), limbo);
+			spin_lock(&t->lock);
+			gone.anon += below.anon;
+			gone.file += below.file;
+			gone.shmem += below.shmem;
+			if (child->populated)
+				continue;
+		}
+		limbo_make_room(limbo, t);
+		slot_detach(t, slot, va, limbo, &gone);
+	}
+	counts_subtract(t, &gone);
+	spin_unlock(&t->lock);
+	return gone;
+}
+
+void node_unmap(struct mm *mm, u64 start, u64 end, struct limbo *limbo)
+{
+	if (start < end)
+		table_unmap(mm->root, start, end, limbo);
+}
+
+/* --- visiting leaves --- */
+
+/* The locks of the tables above are held: a table that is not owned could be replaced otherwise. */
+static void table_for_each(struct page *t, u64 start, u64 end, void (*fn)(struct page *, struct pte *, u64, void *), void *arg)
+{
+	u64 span = slot_span(t->level);
+
+	spin_lock(&t->lock);
+	for (u64 va = start; va < end && t->populated; va = ROUND_DOWN(va, span) + span) {
+		struct pte *slot = slot_of(t, va);
+		struct pte e = pte_load(slot);
+
+		if (pte_is_empty(e))
+			continue;
+		if (t->level == 1)
+			fn(t, slot, va, arg);
+		else
+			table_for_each(pte_page(e), va, min(end, ROUND_DOWN(va, span) + span), fn, arg);
+	}
+	spin_unlock(&t->lock);
+}
+
+void node_for_each_leaf(struct mm *mm, u64 start, u64 end, void (*fn)(struct page *, struct pte *, u64, void *), void *arg)
+{
+	if (start < end)
+		table_for_each(mm->root, start, end, fn, arg);
+}

@@ -1,0 +1,124 @@
+/*
+ * node.h - nodes: the pages and page-table pages of the persistent tree. Private to mm.
+ *
+ * The one rule (DESIGN section 3): a node with more than one reference is read-only; to write, own the path. node_own is the only function that makes
+ * a path writable; everything that changes a table goes through it first, or is one of the two exceptions of PROTOCOL rule 7 (an edit in place under
+ * the node's lock that does not change what any space sees).
+ */
+#ifndef MM_NODE_H
+#define MM_NODE_H
+
+#include "mm/frame.h"
+#include "mm/space.h"
+
+/* What a leaf is counted as, in each table above it. */
+enum leaf_kind {
+	LEAF_NONE = 0, /* immortal pages */
+	LEAF_ANON,
+	LEAF_FILE,
+	LEAF_SHMEM,
+};
+
+static inline struct pte *table_slots(const struct page *table)
+{
+	return frame_data((struct page *)table);
+}
+
+static inline u32 slot_index(u64 va, u32 level)
+{
+	return (u32)(va >> LEVEL_SHIFT(level)) & (PTES_PER_TABLE - 1);
+}
+
+static inline struct pte *slot_of(const struct page *table, u64 va)
+{
+	return &table_slots(table)[slot_index(va, table->level)];
+}
+
+/* Bytes that one slot of a table of this level maps. */
+static inline u64 slot_span(u32 level)
+{
+	return 1ull << LEVEL_SHIFT(level);
+}
+
+enum leaf_kind page_leaf_kind(const struct page *p);
+/* Of a populated slot of a level-1 table. */
+enum leaf_kind leaf_kind(struct pte e);
+
+/*
+ * References that were taken out of tables, kept until no CPU can use them any more. Protocol: put entries in; after the last store,
+ * limbo_flush (shoots what needs it, then drops). Nothing that was replaced is dropped before the flush.
+ */
+#define LIMBO_MAX 64
+#define LIMBO_PAGES 8
+struct limbo {
+	struct mm *mm;
+	u32 count;
+	u32 npages;		   /* single pages to shoot; more than LIMBO_PAGES: everything */
+	bool everywhere;	   /* the nodes may be shared: shoot all spaces */
+	struct page *nodes[LIMBO_MAX];
+	u64 pages[LIMBO_PAGES];
+};
+
+void limbo_init(struct limbo *l, struct mm *mm);
+static inline bool limbo_full(const struct limbo *l)
+{
+	return l->count == LIMBO_MAX;
+}
+/* node (a page, a table, or NULL for nothing to drop) was replaced or detached at va. There must be room. */
+void limbo_add(struct limbo *l, struct page *node, u64 va);
+/* Remember that va, or a table's whole range, must be shot. */
+void limbo_shoot_page(struct limbo *l, u64 va);
+void limbo_shoot_all(struct limbo *l);
+/* Shoot now (the entries stay in limbo). Node locks may be held. */
+void limbo_shoot(struct limbo *l);
+/* Shoot and drop all. No spinlock may be held; preemptible. */
+void limbo_flush(struct limbo *l);
+
+/* A path of tables from the root down to level `level`. */
+struct walk {
+	struct page *table[LEVEL_ROOT + 1]; /* by level; [0] unused */
+	u32 level;			    /* the lowest that is filled in */
+};
+
+/*
+ * Own the path of va down to its leaf table, which is made if there is none. space.rw held (shared or exclusive). On success the leaf table is in
+ * w->table[1]; it stays owned while space.rw is held. 0 or -ENOMEM (nothing that a program can see has changed). Nodes that were replaced go to limbo.
+ */
+int node_own(struct mm *mm, u64 va, struct walk *w, struct limbo *limbo);
+/*
+ * Own the tables that the edge at va of the range [start, end) cuts through: those that hold va but are not covered whole. Makes no tables.
+ * space.rw exclusive. 0 or -ENOMEM.
+ */
+int node_own_edge(struct mm *mm, u64 va, u64 start, u64 end, struct limbo *limbo);
+
+/*
+ * The leaf table of va, locked, owned or not (then *owned is false and nothing in it may be changed but as rule 7 allows). NULL: there is none.
+ * space.rw held; the caller unlocks the table's lock.
+ */
+struct page *node_leaf_lock(struct mm *mm, u64 va, bool *owned);
+
+/* Change the counts of all tables of an owned path for one leaf that comes (+1) or goes (-1). Leaf table locked. */
+void walk_count(struct walk *w, enum leaf_kind kind, s32 delta);
+
+/* Copy the root for fork: entries of src lose R/W, children gain a reference. space.rw of src's space exclusive; dst is fresh, its user half empty. */
+void node_copy_root(struct page *src, struct page *dst);
+
+/* A table of this level with count 1, empty; NULL without memory. */
+struct page *table_alloc(u32 level);
+
+/* Give up one reference to a page or table; at zero drop what is below. No spinlock may be held; preemptible. */
+void node_drop(struct page *node);
+
+/*
+ * Detach everything in [start, end) from the tree; empty tables go too. The edges are owned (node_own_edge). space.rw exclusive. Needs no memory. Flushes
+ * limbo when it is full (so no spinlock may be held); the caller flushes the rest.
+ */
+void node_unmap(struct mm *mm, u64 start, u64 end, struct limbo *limbo);
+
+/*
+ * Call fn for each populated leaf slot in [start, end), its table locked and NOT necessarily owned (PROTOCOL rule 7): fn may change the entry in place
+ * in ways that no other space can see. space.rw held.
+ */
+void node_for_each_leaf(struct mm *mm, u64 start, u64 end, void (*fn)(struct page *table, struct pte *slot, u64 va, void *arg), void *arg);
+
+#endif

@@ -1,0 +1,23 @@
+/*
+ * radix.h - a map from page number to pointer: the index of an object's pages. The caller locks.
+ */
+#ifndef MM_RADIX_H
+#define MM_RADIX_H
+
+#include "lib/types.h"
+
+struct radix {
+	struct radix_node *root;
+	u32 height; /* levels; 0: empty */
+};
+
+void radix_system_init(void);
+void *radix_find(const struct radix *r, u64 index);
+/* Put item (not NULL) at an index that has none. 0 or -ENOMEM (nothing changed). */
+int radix_insert(struct radix *r, u64 index, void *item);
+/* Take out and return what is at index, or NULL. Frees nodes that become empty. */
+void *radix_remove(struct radix *r, u64 index);
+/* The first item at or after *index; sets *index to where it is. NULL: none. */
+void *radix_next(const struct radix *r, u64 *index);
+
+#endif
