@@ -83,7 +83,10 @@ struct inode {
 	u64 rdev;	      /* C */
 	struct timespec_ns atime, mtime, ctime, btime; /* L */
 	struct object *object; /* regular files: contents; else NULL. C */
+	u64 settled;	      /* A: while a write extends the file, its size before; else UINT64_MAX. Readers stop there: bytes beyond are not written yet */
+	s32 write_count;      /* A: > 0: open for writing so many times; < 0: programs run from it, writers get -ETXTBSY */
 	struct file_locks *locks; /* fs/locks.c: flock and fcntl locks; NULL: none */
+	void *special;	      /* L: FIFO: its pipe while somebody has it open (fs/pipe.c); socket: what is bound to it; else NULL */
 	void *data;	      /* of the file system */
 };
 
@@ -103,10 +106,12 @@ struct inode_ops {
 		      size_t newlen, struct inode *target, bool exchange);
 	/* Symlink text into buf (size bytes, not terminated): its length. NULL: -EINVAL */
 	ssize (*readlink)(struct inode *inode, char *buf, size_t size);
+	/* Directory locked. A regular file without a name (O_TMPFILE): nlink 0. NULL: -EOPNOTSUPP */
+	struct inode *(*tmpfile)(struct inode *dir, u32 mode, const struct cred *cred);
 	/* A link that leads to an object rather than to a path (/proc/PID/exe, fd/N, cwd): the counted place. NULL: by readlink. */
 	int (*follow)(struct inode *inode, struct path *out);
 	int (*getattr)(struct inode *inode, struct attributes *out);			/* NULL: from the inode's fields */
-	int (*setattr)(struct inode *inode, const struct attribute_change *change); /* locked. NULL: in the fields; size by object_truncate */
+	int (*setattr)(struct inode *inode, const struct attribute_change *change); /* locked. NULL: inode_change */
 	/* Extended attributes: NULL: -EOPNOTSUPP. size 0 asks for the length */
 	ssize (*getxattr)(struct inode *inode, const char *name, void *value, size_t size);
 	int (*setxattr)(struct inode *inode, const char *name, const void *value, size_t size, int flags);
@@ -170,7 +175,22 @@ static inline void inode_get(struct inode *i)
 }
 void inode_put(struct inode *i);
 void inode_attributes(struct inode *i, struct attributes *out); /* from its fields and object */
+/* The change in the inode's fields (ctime too) and, for the size, its object. Inode locked. For file systems that keep nothing else. */
+int inode_change(struct inode *i, const struct attribute_change *change);
+/* Owner, group and mode of a new file in dir: set-group-ID directories give their group. */
+void inode_init_owner(struct inode *i, const struct inode *dir, u32 mode, const struct cred *cred);
+/* Size up to which the file's bytes may be read: the object's, without what a write is just adding. */
+u64 inode_readable_size(const struct inode *i);
+/* Against writing to running programs: -ETXTBSY if it is open for writing; undone by file_allow_write. For exec. */
+int file_deny_write(struct file *f);
+void file_allow_write(struct file *f);
 u64 super_new_dev(void);
+struct timespec_ns time_now(void);
+
+/* What open of these does, for every file system: FIFOs (fs/pipe.c), character devices by rdev (fs/chardev.c). Set by inode_set_special_ops. */
+extern const struct file_ops fifo_file_ops;
+extern const struct file_ops char_device_file_ops;
+void inode_set_special_ops(struct inode *i); /* file_ops for FIFO and character device by i->mode; sockets and block devices have none: -ENXIO */
 
 /* --- names --- */
 #define LOOKUP_FOLLOW 0x1	 /* follow a symlink at the end */
@@ -180,6 +200,9 @@ u64 super_new_dev(void);
 #define LOOKUP_NO_SYMLINKS 0x10	 /* openat2 RESOLVE_NO_SYMLINKS */
 #define LOOKUP_NO_XDEV 0x20
 #define LOOKUP_BENEATH 0x40
+#define LOOKUP_IN_ROOT 0x80	 /* start is the root of this lookup */
+#define LOOKUP_NO_MAGIC 0x100	 /* not through links of inode_ops.follow */
+#define LOOKUP_CACHED 0x200	 /* -EAGAIN instead of asking the file system */
 /* The current process's root, cwd and credentials are used. start: where a relative path begins; NULL: the cwd. out is counted. */
 int path_lookup(const struct path *start, const char *name, u32 flags, struct path *out);
 void path_get(const struct path *p);
@@ -188,10 +211,13 @@ void path_put(struct path *p);
 char *path_text(const struct path *p, char *buf, size_t size);
 struct inode *dentry_inode(const struct dentry *d); /* borrowed, NULL: negative */
 const char *dentry_name(const struct dentry *d);
+/* Free up to n unused cached names and with them inodes nobody uses: how many. For memory pressure. May sleep. */
+u64 dentry_shrink(u64 n);
 
 /* --- operations by path, all with permission checks and Linux's errnos; kernel strings --- */
 struct file *file_open(const struct path *start, const char *name, u32 flags, u32 mode); /* O_* */
 struct file *file_open_path(const struct path *p, u32 flags);				 /* an existing place */
+struct file *file_open_lookup(const struct path *start, const char *name, u32 flags, u32 mode, u32 lookup_flags); /* openat2: LOOKUP_* of RESOLVE_* */
 int vfs_mknod(const struct path *start, const char *name, u32 mode, u64 rdev);
 int vfs_mkdir(const struct path *start, const char *name, u32 mode);
 int vfs_unlink(const struct path *start, const char *name);
@@ -205,6 +231,9 @@ int vfs_permission(struct inode *i, u32 may); /* MAY_* with the current fsuid; 0
 #define MAY_EXEC 1
 #define MAY_WRITE 2
 #define MAY_READ 4
+bool inode_owned(const struct inode *i); /* by the current fsuid, or CAP_FOWNER */
+int vfs_truncate(struct file *f, const struct path *p, u64 size); /* f: open for writing (ftruncate), or NULL: checks write permission */
+int vfs_statfs(const struct path *p, struct statfs_info *out);
 
 /* --- open files --- */
 static inline void file_get(struct file *f)
@@ -212,14 +241,26 @@ static inline void file_get(struct file *f)
 	ref_get(&f->refs);
 }
 void file_put(struct file *f); /* may sleep */
-/* A file that no path names (pipe, eventfd, socket): `name` for /proc/PID/fd, as "pipe:[ino]". */
+/*
+ * A file that no path names (pipe, eventfd, socket), on an inode of its own with the given mode (S_IFMT too). For /proc/PID/fd its text is
+ * "class_name:[ino]", or class_name as it is if that has a '/' or ':' ("anon_inode:[eventfd]"). stream is set; the caller may clear it. ops->open is not called.
+ */
 struct file *file_new_anonymous(const char *class_name, const struct file_ops *ops, void *data, u32 flags, u32 mode);
+/* Another open file of the same inode and name (the second end of a pipe). */
+struct file *file_new_alias(struct file *like, const struct file_ops *ops, void *data, u32 flags);
 ssize file_read(struct file *f, struct iter *it, u64 *pos);  /* pos NULL: the file's own, under pos_lock */
 ssize file_write(struct file *f, struct iter *it, u64 *pos); /* honours O_APPEND and RLIMIT_FSIZE (-EFBIG; the caller raises SIGXFSZ) */
 ssize file_read_kernel(struct file *f, void *buf, size_t n, u64 offset); /* whole n unless end of file */
 ssize file_read_object(struct file *f, struct iter *it, u64 *pos); /* for file_ops of regular files */
 ssize file_write_object(struct file *f, struct iter *it, u64 *pos);
-s64 file_seek_object(struct file *f, s64 offset, int whence);
+s64 file_seek_object(struct file *f, s64 offset, int whence); /* all of lseek(2); position locked */
+s64 file_seek_plain(struct file *f, s64 offset, int whence);  /* SEEK_SET and SEEK_CUR only: directories, generated texts */
+/* For file_ops.readdir: emits "." and ".." at positions 0 and 1; non-zero: stop. Entries proper begin at position 2. */
+int file_emit_dots(struct file *f, int (*emit)(void *arg, const char *name, size_t len, u64 ino, u32 type, u64 next_pos), void *arg);
+s64 file_seek(struct file *f, s64 offset, int whence); /* lseek(2) */
+/* Entries from f->pos on, through ops->readdir, position and directory locked: 0 or errno. */
+int file_readdir(struct file *f, int (*emit)(void *arg, const char *name, size_t len, u64 ino, u32 type, u64 next_pos), void *arg);
+int file_sync(struct file *f, bool data_only);
 extern const struct area_file_ops file_area_ops; /* for areas that map files (mm/area.h): file is a struct file */
 
 /* --- file tables (fs/files.c) --- */
@@ -231,7 +272,10 @@ struct file *files_file(struct files *t, u32 fd); /* counted, or NULL */
 struct file *fd_file(int fd);		    /* of the current process: counted, or NULL (-EBADF) */
 int fd_install(struct file *f, u32 lowest, bool cloexec); /* takes over the reference on success; lowest free descriptor, or -EMFILE */
 int fd_replace(int fd, struct file *f, bool cloexec);	  /* dup2: takes over the reference on success */
+int fd_check_free(void); /* 0, or -EMFILE if fd_install(f, 0, ..) would fail now */
 int fd_close(int fd);
+int fd_close_range(u32 first, u32 last);
+int fd_set_cloexec_range(u32 first, u32 last);
 int fd_get_cloexec(int fd);
 int fd_set_cloexec(int fd, bool on);
 void files_close_on_exec(struct files *t);
@@ -254,11 +298,24 @@ int fs_context_set_cwd(struct fs_context *c, const struct path *p);
 int fs_context_set_root(struct fs_context *c, const struct path *p);
 
 /* --- mounts --- */
-int mount_add(const char *path, struct super *s, const char *source, const char *options); /* path is made (in memory) if it lacks */
+/* With full rights, whoever calls. path is made (in memory) if it lacks; "/" is the first mount. The super is the mount's then. */
+int mount_add(const char *path, struct super *s, const char *source, const char *options);
 int mount_for_each(int (*fn)(struct mount *m, void *arg), void *arg); /* for /proc/mounts: mount_describe */
 void mount_describe(struct mount *m, char *buf, size_t size, bool mountinfo); /* one line */
 
-/* Build the tree: root (host over 9p under memory), /proc, /sys, /dev, /dev/pts, /dev/shm, /tmp, /run, the --rw directories. */
+/* Release hooks of fs/locks.c; called only where inode->locks is not NULL. */
+void locks_file_released(struct file *f);			  /* the open file is gone: its flock locks */
+void locks_descriptor_closed(struct file *f, struct files *owner); /* a descriptor of this table was closed: POSIX locks of owner on the inode go */
+void locks_inode_free(struct inode *i);				  /* the inode goes: free inode->locks */
+
+/* File systems by others, for fs_init; each NULL (or errno) without memory or device. */
+struct super *p9fs_mount(const char *tag);   /* fs/9p_rw.c: a writable host directory */
+struct super *procfs_super(void);	     /* fs/procfs.c */
+struct super *sysfs_super(void);	     /* fs/sysfs.c */
+struct super *devpts_super(void);	     /* fs/pty.c */
+int devfs_populate(struct super *s);	     /* fs/chardev.c: the nodes of /dev, by memfs_add */
+
+/* Build the tree: root (host over 9p under memory), /proc, /sys, /dev, /dev/pts, /dev/shm, the --rw directories. Runs in a thread that may sleep. */
 void fs_init(void);
 
 /* --- pipes, ttys (as proc and dev need them) --- */
