@@ -520,27 +520,31 @@ void node_unmap(struct mm *mm, u64 start, u64 end, struct limbo *limbo)
 
 /* --- visiting leaves --- */
 
+typedef bool (*leaf_fn)(struct page *table, struct pte *slot, u64 va, void *arg);
+
 /* The locks of the tables above are held: a table that is not owned could be replaced otherwise. */
-static void table_for_each(struct page *t, u64 start, u64 end, void (*fn)(struct page *, struct pte *, u64, void *), void *arg)
+static bool table_for_each(struct page *t, u64 start, u64 end, leaf_fn fn, void *arg)
 {
 	u64 span = slot_span(t->level);
+	bool go_on = true;
 
 	spin_lock(&t->lock);
-	for (u64 va = start; va < end && t->populated; va = ROUND_DOWN(va, span) + span) {
+	for (u64 va = start; go_on && va < end && t->populated; va = ROUND_DOWN(va, span) + span) {
 		struct pte *slot = slot_of(t, va);
 		struct pte e = pte_load(slot);
 
 		if (pte_is_empty(e))
 			continue;
 		if (t->level == 1)
-			fn(t, slot, va, arg);
+			go_on = fn(t, slot, va, arg);
 		else
-			table_for_each(pte_page(e), va, min(end, ROUND_DOWN(va, span) + span), fn, arg);
+			go_on = table_for_each(pte_page(e), va, min(end, ROUND_DOWN(va, span) + span), fn, arg);
 	}
 	spin_unlock(&t->lock);
+	return go_on;
 }
 
-void node_for_each_leaf(struct mm *mm, u64 start, u64 end, void (*fn)(struct page *, struct pte *, u64, void *), void *arg)
+void node_for_each_leaf(struct mm *mm, u64 start, u64 end, leaf_fn fn, void *arg)
 {
 	if (start < end)
 		table_for_each(mm->root, start, end, fn, arg);

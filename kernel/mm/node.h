@@ -117,8 +117,8 @@ void node_unmap(struct mm *mm, u64 start, u64 end, struct limbo *limbo);
 
 /*
  * Call fn for each populated leaf slot in [start, end), its table locked and NOT necessarily owned (PROTOCOL rule 7): fn may change the entry in place
- * in ways that no other space can see. space.rw held.
+ * in ways that no other space can see. It stops when fn returns false. space.rw held.
  */
-void node_for_each_leaf(struct mm *mm, u64 start, u64 end, void (*fn)(struct page *table, struct pte *slot, u64 va, void *arg), void *arg);
+void node_for_each_leaf(struct mm *mm, u64 start, u64 end, bool (*fn)(struct page *table, struct pte *slot, u64 va, void *arg), void *arg);
 
 #endif

@@ -65,11 +65,19 @@ struct page *object_page_resident(struct object *o, u64 index);
 /* Up to max resident, up-to-date pages of [first, first + max); pages[i] is NULL where there is none. Each with a temporary reference. Never sleeps; for fault-around. */
 u32 object_pages_resident(struct object *o, u64 first, u32 max, struct page **pages);
 
+/*
+ * The page at index to be written to, with a temporary reference: as object_page, but a page beyond the size is made (zeros), and one that will be
+ * overwritten whole (`whole`) is not read in. After writing: object_page_dirty, then object_grow if the write went past the size.
+ */
+struct page *object_page_write(struct object *o, u64 index, bool whole);
+/* The size becomes at least `size`. The caller keeps truncate out (the inode's lock). */
+void object_grow(struct object *o, u64 size);
+
 /* Bytes from or to the cache; buf is kernel memory. Short counts at the size (read). write extends the size. 0 <= result <= n, or negative errno if nothing was done. */
 ssize object_read(struct object *o, void *buf, size_t n, u64 offset);
 ssize object_write(struct object *o, const void *buf, size_t n, u64 offset);
 
-/* One page for read(2)/write(2) straight to user memory: fs/ copies with the page held and not locked. write: marks it dirty afterwards by object_page_dirty. */
+/* The page was written to (fs/ copies to a page that it holds, not locked): into the dirty set. */
 void object_page_dirty(struct object *o, struct page *p);
 
 /* Set the size: pages beyond are detached and unmapped everywhere (markers that fault with SIGBUS), the tail of the last page is zeroed. 0 or errno. May sleep. */
@@ -84,6 +92,8 @@ u64 object_evict(u64 max);
 u64 object_seek_data(struct object *o, u64 from);
 u64 object_seek_hole(struct object *o, u64 from);
 
+/* Calls fn for each object; it may not sleep. For the checker and statistics. */
+int object_for_each(int (*fn)(struct object *o, void *arg), void *arg);
 void object_system_init(void);
 u64 object_cache_frames(void);	/* frames in the page cache, radix nodes not counted */
 u64 object_shmem_frames(void);

@@ -1,0 +1,702 @@
+/*
+ * object.c - objects and the one page cache.
+ *
+ * Central rule: a page belongs to an object (page->cache.object) exactly while it is in the object's index; that membership is one count. Who uses a page
+ * with no lock held has a count of its own, so a page may be detached (truncate, eviction) under a user's feet and is freed by whoever is last. A fault
+ * maps a page under the page's lock, after checking that it is still attached. Read truncate.c next.
+ */
+#include "mm/object.h"
+
+#include "lib/print.h"
+#include "lib/string.h"
+#include "lib/waitq.h"
+#include "mm/page.h"
+#include "mm/truncate.h"
+
+/* A read brings in up to this many pages: the aligned window around what was asked for. */
+#define READ_WINDOW 32u
+
+static struct list objects = LIST_INIT(objects);
+static struct spinlock objects_lock = SPINLOCK_INIT(RANK_SPACE_LIST); /* guards the list */
+static u64 cache_frames, shmem_frames, dirty_frames;		      /* atomic */
+
+#define PAGE_QUEUES 64
+static struct waitq page_queues[PAGE_QUEUES];
+
+void object_system_init(void)
+{
+	radix_system_init();
+	for (u32 i = 0; i < PAGE_QUEUES; i++)
+		waitq_init(&page_queues[i]);
+}
+
+u64 object_cache_frames(void)
+{
+	return load_relaxed(&cache_frames);
+}
+
+u64 object_shmem_frames(void)
+{
+	return load_relaxed(&shmem_frames);
+}
+
+u64 object_dirty_frames(void)
+{
+	return load_relaxed(&dirty_frames);
+}
+
+/* --- page locks --- */
+
+static struct waitq *page_queue(const struct page *p)
+{
+	return &page_queues[page_number(p) % PAGE_QUEUES];
+}
+
+bool page_trylock(struct page *p)
+{
+	return !(__atomic_fetch_or(&p->flags, PAGE_LOCKED, __ATOMIC_ACQ_REL) & PAGE_LOCKED);
+}
+
+void page_lock(struct page *p)
+{
+	wait_event(page_queue(p), page_trylock(p));
+}
+
+void page_unlock(struct page *p)
+{
+	page_flag_clear(p, PAGE_LOCKED);
+	full_barrier(); /* against waitq_prepare: it queues, then tests the bit */
+	if (!list_empty(&page_queue(p)->waiters))
+		waitq_wake_all(page_queue(p));
+}
+
+void page_wait(struct page *p)
+{
+	wait_event(page_queue(p), !(load_acquire(&p->flags) & PAGE_LOCKED));
+}
+
+/* --- life --- */
+
+void object_init(struct object *o, const struct object_ops *ops, u32 flags, u64 size)
+{
+	*o = (struct object){ .ops = ops, .flags = flags, .size = size };
+	ref_init(&o->refs);
+	spin_init(&o->lock, RANK_OBJECT);
+	rwlock_init(&o->size_lock, RANK_OBJECT_SIZE);
+	spin_lock(&objects_lock);
+	list_push_back(&objects, &o->link);
+	spin_unlock(&objects_lock);
+}
+
+/* Take a page out of the index. o->lock held. The cache's count is the caller's to give up. */
+static void page_detach(struct object *o, struct page *p)
+{
+	struct page *was = radix_remove(&o->pages, p->cache.index);
+
+	assert(was == p);
+	o->page_count--;
+	if (p->flags & PAGE_DIRTY) {
+		page_flag_clear(p, PAGE_DIRTY);
+		o->dirty_count--;
+		atomic_sub(&dirty_frames, 1);
+	}
+	atomic_sub(&cache_frames, 1);
+	if (o->flags & OBJECT_SHMEM)
+		atomic_sub(&shmem_frames, 1);
+	store_release(&p->cache.object, NULL);
+}
+
+void object_put(struct object *o)
+{
+	u64 index = 0, dropped = 0;
+	struct page *p;
+
+	/* Eviction may take a reference from the list only while it is not zero (object_get_unless_zero). */
+	if (!ref_put(&o->refs))
+		return;
+	spin_lock(&objects_lock);
+	list_remove(&o->link);
+	spin_unlock(&objects_lock);
+	for (;;) {
+		spin_lock(&o->lock);
+		p = radix_next(&o->pages, &index);
+		if (p)
+			page_detach(o, p);
+		spin_unlock(&o->lock);
+		if (!p)
+			break;
+		page_put(p);
+		dropped++;
+		if (dropped % 256 == 0)
+			cpu_preempt_point();
+	}
+	if (o->ops->page_uncharge && dropped)
+		o->ops->page_uncharge(o, dropped);
+	o->ops->free(o);
+}
+
+static bool object_get_unless_zero(struct object *o)
+{
+	u32 n = load_relaxed(&o->refs.n);
+
+	while (n)
+		if (atomic_cas(&o->refs.n, &n, n + 1))
+			return true;
+	return false;
+}
+
+/* --- finding and filling pages --- */
+
+static u64 size_pages(const struct object *o)
+{
+	return DIV_ROUND_UP(load_acquire(&o->size), PAGE_SIZE);
+}
+
+/* The page in the index with a temporary reference, in whatever state, or NULL. */
+static struct page *page_find(struct object *o, u64 index)
+{
+	spin_lock(&o->lock);
+	struct page *p = radix_find(&o->pages, index);
+	if (p)
+		page_get(p);
+	spin_unlock(&o->lock);
+	return p;
+}
+
+struct page *object_page_resident(struct object *o, u64 index)
+{
+	struct page *p = page_find(o, index);
+
+	if (p && page_is_uptodate(p)) {
+		p->flags |= PAGE_REFERENCED; /* a lost update costs nothing */
+		return p;
+	}
+	if (p)
+		page_put(p);
+	return NULL;
+}
+
+u32 object_pages_resident(struct object *o, u64 first, u32 max, struct page **pages)
+{
+	u64 end = min(first + max, size_pages(o));
+	u32 found = 0;
+
+	memset(pages, 0, max * sizeof(*pages));
+	spin_lock(&o->lock);
+	for (u64 index = first;; index++) {
+		struct page *p = radix_next(&o->pages, &index);
+
+		if (!p || index >= end)
+			break;
+		if (!page_is_uptodate(p))
+			continue;
+		page_get(p);
+		pages[index - first] = p;
+		found++;
+	}
+	spin_unlock(&o->lock);
+	return found;
+}
+
+/* Prepare a frame to be a page of o: locked, not up to date. NULL without memory. */
+static struct page *page_new(struct object *o)
+{
+	struct page *p = frame_alloc(PAGE_CACHE);
+
+	if (p)
+		p->flags = PAGE_LOCKED | PAGE_REFERENCED | (o->flags & OBJECT_SHMEM ? PAGE_SHMEM : 0);
+	return p;
+}
+
+/* o->lock held. 0, -EEXIST or -ENOMEM. */
+static int page_attach(struct object *o, struct page *p, u64 index)
+{
+	if (radix_find(&o->pages, index))
+		return -EEXIST;
+	if (radix_insert(&o->pages, index, p))
+		return -ENOMEM;
+	p->cache.object = o;
+	p->cache.index = index;
+	o->page_count++;
+	atomic_add(&cache_frames, 1);
+	if (o->flags & OBJECT_SHMEM)
+		atomic_add(&shmem_frames, 1);
+	return 0;
+}
+
+/* The missing pages around index, inside its window and the size: *first and how many. o->lock is taken. */
+static u32 missing_run(struct object *o, u64 index, u64 *first)
+{
+	u64 low = ROUND_DOWN(index, READ_WINDOW), high = min(low + READ_WINDOW, size_pages(o));
+	u64 start = index, end = index + 1;
+
+	spin_lock(&o->lock);
+	while (start > low && !radix_find(&o->pages, start - 1))
+		start--;
+	while (end < high && !radix_find(&o->pages, end))
+		end++;
+	spin_unlock(&o->lock);
+	*first = start;
+	return (u32)(end - start);
+}
+
+static void pages_free(struct page **pages, u32 count)
+{
+	for (u32 i = 0; i < count; i++) {
+		pages[i]->flags = 0;
+		page_put(pages[i]);
+	}
+}
+
+/* Attach all of pages from index first on, or none: 0, -EEXIST, -ENOMEM. */
+static int pages_attach(struct object *o, u64 first, struct page **pages, u32 count)
+{
+	int err = 0;
+	u32 i;
+
+	spin_lock(&o->lock);
+	for (i = 0; i < count; i++) {
+		err = page_attach(o, pages[i], first + i);
+		if (err)
+			break;
+	}
+	if (err)
+		while (i-- > 0)
+			page_detach(o, pages[i]);
+	spin_unlock(&o->lock);
+	return err;
+}
+
+/* Bring the run [first, first + count) in from where the object's bytes are. o->size_lock held shared. */
+static int run_read(struct object *o, u64 first, u32 count)
+{
+	struct page *pages[READ_WINDOW];
+	u32 n = 0;
+	int err;
+
+	while (n < count && (pages[n] = page_new(o)))
+		n++;
+	if (n < count) {
+		pages_free(pages, n);
+		return -ENOMEM;
+	}
+	err = pages_attach(o, first, pages, count);
+	if (err) {
+		pages_free(pages, count);
+		return err;
+	}
+	err = o->ops->read_pages(o, first, pages, count);
+	for (u32 i = 0; i < count; i++) {
+		if (!err) {
+			page_flag_set(pages[i], PAGE_UPTODATE);
+			page_unlock(pages[i]);
+			continue;
+		}
+		spin_lock(&o->lock);
+		page_detach(o, pages[i]);
+		spin_unlock(&o->lock);
+		page_unlock(pages[i]);
+		page_put(pages[i]);
+	}
+	return err;
+}
+
+/* Put a page of zeros at index. */
+static int page_fill_zero(struct object *o, u64 index)
+{
+	struct page *p;
+	int err;
+
+	if (o->ops->page_charge) {
+		err = o->ops->page_charge(o);
+		if (err)
+			return err;
+	}
+	p = page_new(o);
+	err = -ENOMEM;
+	if (!p)
+		goto uncharge;
+	machine_frame_zero(p);
+	p->flags = (p->flags & (u16)~PAGE_LOCKED) | PAGE_UPTODATE;
+	err = pages_attach(o, index, &p, 1);
+	if (!err)
+		return 0;
+	pages_free(&p, 1);
+uncharge:
+	if (o->ops->page_uncharge)
+		o->ops->page_uncharge(o, 1);
+	return err;
+}
+
+/* Make clean pages free when frames run short, before more are taken. */
+static void make_room(void)
+{
+	if (unlikely(frame_free_count() < frame_managed / 16))
+		object_evict(2 * READ_WINDOW);
+}
+
+/* Fill the page at index (missing when the caller looked). 0 or -EEXIST: look again. */
+static int page_fill(struct object *o, u64 index, bool beyond, bool whole)
+{
+	u64 first;
+	int err;
+
+	make_room();
+	read_lock(&o->size_lock);
+	if (index >= size_pages(o)) {
+		err = beyond ? page_fill_zero(o, index) : -EFAULT;
+	} else if (!o->ops->read_pages || whole) {
+		err = page_fill_zero(o, index);
+	} else {
+		u32 count = missing_run(o, index, &first);
+		err = run_read(o, first, count);
+		if (err == -ENOMEM && count > 1)
+			err = run_read(o, index, 1);
+	}
+	read_unlock(&o->size_lock);
+	return err;
+}
+
+static struct page *page_get_filled(struct object *o, u64 index, bool beyond, bool whole, bool *major)
+{
+	for (;;) {
+		struct page *p = page_find(o, index);
+
+		if (p && page_is_uptodate(p)) {
+			p->flags |= PAGE_REFERENCED;
+			return p;
+		}
+		if (p) { /* somebody is reading it in */
+			page_wait(p);
+			page_put(p);
+			continue;
+		}
+		if (major && o->ops->read_pages)
+			*major = true;
+		int err = page_fill(o, index, beyond, whole);
+		if (err && err != -EEXIST)
+			return ERR_PTR(err);
+	}
+}
+
+struct page *object_page(struct object *o, u64 index, bool *major)
+{
+	return page_get_filled(o, index, false, false, major);
+}
+
+struct page *object_page_write(struct object *o, u64 index, bool whole)
+{
+	return page_get_filled(o, index, true, whole, NULL);
+}
+
+/* --- bytes --- */
+
+void object_page_dirty(struct object *o, struct page *p)
+{
+	if (load_relaxed(&p->flags) & PAGE_DIRTY)
+		return;
+	spin_lock(&o->lock);
+	if (p->cache.object == o && !(p->flags & PAGE_DIRTY)) {
+		page_flag_set(p, PAGE_DIRTY);
+		o->dirty_count++;
+		atomic_add(&dirty_frames, 1);
+	}
+	spin_unlock(&o->lock);
+}
+
+void object_grow(struct object *o, u64 size)
+{
+	u64 old = load_relaxed(&o->size);
+
+	while (old < size)
+		if (atomic_cas(&o->size, &old, size))
+			break;
+}
+
+ssize object_read(struct object *o, void *buf, size_t n, u64 offset)
+{
+	size_t done = 0;
+
+	while (done < n) {
+		u64 size = load_acquire(&o->size), at = offset + done;
+
+		if (at >= size)
+			break;
+		struct page *p = object_page(o, at >> PAGE_SHIFT, NULL);
+		if (IS_ERR(p)) {
+			if (PTR_ERR(p) == -EFAULT) /* truncated meanwhile */
+				break;
+			return done ? (ssize)done : PTR_ERR(p);
+		}
+		size_t skip = at % PAGE_SIZE;
+		size_t part = min(min(PAGE_SIZE - skip, n - done), size - at);
+		memcpy((char *)buf + done, (char *)frame_data(p) + skip, part);
+		page_put(p);
+		done += part;
+	}
+	return (ssize)done;
+}
+
+ssize object_write(struct object *o, const void *buf, size_t n, u64 offset)
+{
+	size_t done = 0;
+
+	while (done < n) {
+		u64 at = offset + done;
+		size_t skip = at % PAGE_SIZE, part = min(PAGE_SIZE - skip, n - done);
+		struct page *p = object_page_write(o, at >> PAGE_SHIFT, part == PAGE_SIZE);
+
+		if (IS_ERR(p))
+			return done ? (ssize)done : PTR_ERR(p);
+		memcpy((char *)frame_data(p) + skip, (const char *)buf + done, part);
+		object_page_dirty(o, p);
+		page_put(p);
+		done += part;
+		object_grow(o, offset + done);
+	}
+	return (ssize)done;
+}
+
+/* --- truncation --- */
+
+/* Detach the pages of [first, end); they keep their bytes for those who hold them. */
+static void pages_detach(struct object *o, u64 first, u64 end)
+{
+	u64 dropped = 0;
+
+	for (u64 index = first;;) {
+		spin_lock(&o->lock);
+		struct page *p = radix_next(&o->pages, &index);
+		if (!p || index >= end) {
+			spin_unlock(&o->lock);
+			break;
+		}
+		page_get(p);
+		spin_unlock(&o->lock);
+
+		page_lock(p); /* a fault that maps it, or a write-out, is over */
+		spin_lock(&o->lock);
+		bool ours = p->cache.object == o;
+		if (ours)
+			page_detach(o, p);
+		spin_unlock(&o->lock);
+		page_unlock(p);
+		if (ours) {
+			page_put(p);
+			dropped++;
+		}
+		page_put(p);
+	}
+	if (dropped && o->ops->page_uncharge)
+		o->ops->page_uncharge(o, dropped);
+}
+
+/* Zero the bytes [from, to) of one page, if it is there or holds bytes somewhere. */
+static int page_zero_part(struct object *o, u64 from, u64 to)
+{
+	struct page *p;
+
+	if (!o->ops->read_pages) { /* memory: a missing page is zeros already */
+		p = object_page_resident(o, from >> PAGE_SHIFT);
+		if (!p)
+			return 0;
+	} else {
+		p = object_page(o, from >> PAGE_SHIFT, NULL);
+		if (IS_ERR(p))
+			return PTR_ERR(p) == -EFAULT ? 0 : (int)PTR_ERR(p);
+	}
+	memset((char *)frame_data(p) + from % PAGE_SIZE, 0, to - from);
+	object_page_dirty(o, p);
+	page_put(p);
+	return 0;
+}
+
+int object_truncate(struct object *o, u64 size)
+{
+	u64 old = load_acquire(&o->size);
+
+	if (size < old && size % PAGE_SIZE) {
+		int err = page_zero_part(o, size, min(ROUND_UP(size, PAGE_SIZE), ROUND_UP(old, PAGE_SIZE)));
+		if (err)
+			return err;
+	}
+	write_lock(&o->size_lock);
+	store_release(&o->size, size);
+	write_unlock(&o->size_lock);
+	if (size < old) {
+		u64 first = DIV_ROUND_UP(size, PAGE_SIZE);
+
+		pages_detach(o, first, UINT64_MAX);
+		truncate_unmap(o, first, UINT64_MAX);
+	}
+	return 0;
+}
+
+int object_punch(struct object *o, u64 start, u64 end)
+{
+	u64 first = DIV_ROUND_UP(start, PAGE_SIZE), last = end >> PAGE_SHIFT;
+	int err = 0;
+
+	if (first > last) /* inside one page */
+		return page_zero_part(o, start, end);
+	if (start % PAGE_SIZE)
+		err = page_zero_part(o, start, ROUND_UP(start, PAGE_SIZE));
+	if (!err && end % PAGE_SIZE)
+		err = page_zero_part(o, ROUND_DOWN(end, PAGE_SIZE), end);
+	if (err || first == last)
+		return err;
+	pages_detach(o, first, last);
+	truncate_unmap(o, first, last);
+	return 0;
+}
+
+/* --- write-out and eviction --- */
+
+/* The first dirty page at or after *index, with a temporary reference. */
+static struct page *page_next_dirty(struct object *o, u64 *index, u64 end)
+{
+	struct page *p;
+
+	spin_lock(&o->lock);
+	for (;; (*index)++) {
+		p = o->dirty_count ? radix_next(&o->pages, index) : NULL;
+		if (!p || *index >= end) {
+			p = NULL;
+			break;
+		}
+		if (p->flags & PAGE_DIRTY) {
+			page_get(p);
+			break;
+		}
+	}
+	spin_unlock(&o->lock);
+	return p;
+}
+
+/* A page that a shared area may write to without a fault stays in the dirty set. */
+static void page_clean(struct object *o, struct page *p)
+{
+	spin_lock(&o->lock);
+	if (p->cache.object == o && (p->flags & PAGE_DIRTY) && !load_relaxed(&o->private_areas)) {
+		page_flag_clear(p, PAGE_DIRTY);
+		o->dirty_count--;
+		atomic_sub(&dirty_frames, 1);
+	}
+	spin_unlock(&o->lock);
+}
+
+int object_sync(struct object *o, u64 start, u64 end)
+{
+	u64 index = start >> PAGE_SHIFT, last = end == UINT64_MAX ? UINT64_MAX : DIV_ROUND_UP(end, PAGE_SIZE);
+	int result = 0;
+
+	if (!o->ops->write_page)
+		return 0;
+	for (;; index++) {
+		struct page *p = page_next_dirty(o, &index, last);
+		if (!p)
+			return result;
+		page_lock(p);
+		u64 size = load_acquire(&o->size), at = index << PAGE_SHIFT;
+		if (p->cache.object == o && at < size) {
+			page_clean(o, p); /* before the bytes are read: a later write dirties it again */
+			int err = o->ops->write_page(o, p, index, (u32)min(size - at, PAGE_SIZE));
+			if (err) {
+				object_page_dirty(o, p);
+				result = result ? result : err;
+			}
+		}
+		page_unlock(p);
+		page_put(p);
+	}
+}
+
+/* Take up to max idle pages of o out of the cache. */
+static u64 object_evict_from(struct object *o, u64 max)
+{
+	u64 done = 0;
+
+	spin_lock(&o->lock);
+	for (u64 index = 0; done < max; index++) {
+		struct page *p = radix_next(&o->pages, &index);
+
+		if (!p)
+			break;
+		if (page_count(p) != 1 || (p->flags & (PAGE_LOCKED | PAGE_DIRTY)) || !page_is_uptodate(p))
+			continue;
+		if (p->flags & PAGE_REFERENCED) { /* a second chance */
+			page_flag_clear(p, PAGE_REFERENCED);
+			continue;
+		}
+		page_detach(o, p);
+		page_put(p);
+		done++;
+	}
+	spin_unlock(&o->lock);
+	return done;
+}
+
+u64 object_evict(u64 max)
+{
+	u64 done = 0, passes = 0, count = 0;
+	struct object *o;
+
+	spin_lock(&objects_lock);
+	list_for_each(o, &objects, link)
+		count++;
+	/* Twice round: the first may only take the second chances away. */
+	while (done < max && passes++ < 2 * count) {
+		o = list_first(&objects, struct object, link);
+		if (!o)
+			break;
+		list_remove(&o->link);
+		list_push_back(&objects, &o->link);
+		if ((o->flags & OBJECT_SHMEM) || !o->page_count || !object_get_unless_zero(o))
+			continue;
+		spin_unlock(&objects_lock);
+		done += object_evict_from(o, max - done);
+		object_put(o);
+		spin_lock(&objects_lock);
+	}
+	spin_unlock(&objects_lock);
+	return done;
+}
+
+/* --- holes --- */
+
+u64 object_seek_data(struct object *o, u64 from)
+{
+	u64 size = load_acquire(&o->size), index = from >> PAGE_SHIFT;
+
+	spin_lock(&o->lock);
+	struct page *p = radix_next(&o->pages, &index);
+	spin_unlock(&o->lock);
+	return p ? min(max(from, index << PAGE_SHIFT), size) : size;
+}
+
+u64 object_seek_hole(struct object *o, u64 from)
+{
+	u64 size = load_acquire(&o->size), index = from >> PAGE_SHIFT;
+
+	spin_lock(&o->lock);
+	while (index << PAGE_SHIFT < size && radix_find(&o->pages, index))
+		index++;
+	spin_unlock(&o->lock);
+	return min(max(from, index << PAGE_SHIFT), size);
+}
+
+/* The checker walks all objects. */
+int object_for_each(int (*fn)(struct object *o, void *arg), void *arg)
+{
+	struct object *o;
+	int r = 0;
+
+	spin_lock(&objects_lock);
+	list_for_each(o, &objects, link) {
+		r = fn(o, arg);
+		if (r)
+			break;
+	}
+	spin_unlock(&objects_lock);
+	return r;
+}

@@ -1,0 +1,28 @@
+/* page.h - the lock of a cache page: held while it is filled, written out, truncated or mapped. Private to mm. */
+#ifndef MM_PAGE_H
+#define MM_PAGE_H
+
+#include "mm/frame.h"
+
+bool page_trylock(struct page *p);
+void page_lock(struct page *p); /* may sleep; a temporary reference is held */
+void page_unlock(struct page *p);
+/* Sleep until nobody holds the lock. */
+void page_wait(struct page *p);
+
+static inline bool page_is_uptodate(const struct page *p)
+{
+	return load_acquire(&p->flags) & PAGE_UPTODATE;
+}
+
+static inline void page_flag_set(struct page *p, u16 flag)
+{
+	atomic_or(&p->flags, flag);
+}
+
+static inline void page_flag_clear(struct page *p, u16 flag)
+{
+	atomic_and(&p->flags, (u16)~flag);
+}
+
+#endif
