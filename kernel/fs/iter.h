@@ -17,7 +17,7 @@ struct iter {
 	bool user;   /* parts are user addresses */
 	u64 skip;    /* consumed of parts[0] */
 	u64 left;    /* bytes not consumed yet */
-	struct iter_part single;
+	struct iter_part single; /* parts of one range point here: an iter is not copied */
 };
 
 void iter_init_user(struct iter *it, void __user *base, size_t n);
@@ -27,7 +27,7 @@ void iter_init_parts(struct iter *it, const struct iter_part *parts, u32 nparts)
 size_t iter_copy_to(struct iter *it, const void *src, size_t n);
 size_t iter_copy_from(struct iter *it, void *dst, size_t n);
 size_t iter_zero(struct iter *it, size_t n);
-/* Give back the last n consumed bytes of the current part... only what the latest copy consumed. */
+/* Give back the last n bytes consumed. */
 void iter_revert(struct iter *it, size_t n);
 
 #endif
