@@ -1,0 +1,31 @@
+# The guest tests: one program in three builds (static, static PIE, dynamic), run by tests/run on Linux and on Coppice.
+
+GUEST_C := $(sort $(wildcard tests/guest/*.c))
+GUEST_OUT := $(BUILD)/tests
+GUEST_CFLAGS := -std=gnu17 -O2 -g -fPIE -fno-strict-aliasing -fno-toplevel-reorder -Wall -Wextra -Werror -Wno-nonnull -Wno-unused-result
+
+$(GUEST_OUT)/obj/%.o: tests/guest/%.c
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(GUEST_CFLAGS) -MMD -MP -c -o $@ $<
+
+GUEST_OBJ := $(patsubst tests/guest/%.c,$(GUEST_OUT)/obj/%.o,$(GUEST_C))
+
+$(GUEST_OUT)/guest-tests: $(GUEST_OBJ)
+	$(call say,LINK,$@)
+	$(Q)$(CC) -static -o $@ $^
+
+$(GUEST_OUT)/guest-tests-pie: $(GUEST_OBJ)
+	$(call say,LINK,$@)
+	$(Q)$(CC) -static-pie -o $@ $^
+
+$(GUEST_OUT)/guest-tests-dynamic: $(GUEST_OBJ)
+	$(call say,LINK,$@)
+	$(Q)$(CC) -pie -o $@ $^
+
+-include $(GUEST_OBJ:.o=.d)
+
+.PHONY: tests-build
+tests-build: $(GUEST_OUT)/guest-tests $(GUEST_OUT)/guest-tests-pie $(GUEST_OUT)/guest-tests-dynamic
+
+ALL += $(GUEST_OUT)/guest-tests $(GUEST_OUT)/guest-tests-pie $(GUEST_OUT)/guest-tests-dynamic
