@@ -68,6 +68,11 @@ static inline bool pte_is_writable(struct pte e)
 	return e.v & PTE_RW;
 }
 
+static inline bool pte_is_executable(struct pte e)
+{
+	return !(e.v & PTE_NX);
+}
+
 static inline bool pte_is_shared(struct pte e)
 {
 	return e.v & PTE_SHARED;

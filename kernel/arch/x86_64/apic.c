@@ -1,0 +1,104 @@
+/*
+ * apic.c - the local APIC (Intel SDM vol. 3, chapter 11), through x2APIC registers where the CPU has them, else through memory.
+ *
+ * The timer of a virtual machine's APIC runs at 1 GHz undivided (QEMU's own and KVM's): one tick is one nanosecond. The
+ * TSC is measured against it (clock.c); no other clock need exist.
+ */
+#include "arch/x86_64/apic_priv.h"
+
+#include "arch/x86_64/cpu.h"
+#include "arch/x86_64/features.h"
+#include "arch/x86_64/instr.h"
+#include "arch/x86_64/percpu.h"
+#include "arch/x86_64/traps_priv.h"
+#include "lib/print.h"
+
+#define APIC_BASE_ENABLE BIT(11)
+#define APIC_BASE_X2APIC BIT(10)
+
+/* Offsets in memory; in x2APIC mode register n is MSR 0x800 + offset / 16. */
+#define REG_ID 0x20
+#define REG_EOI 0xb0
+#define REG_SPURIOUS 0xf0
+#define REG_ICR_LOW 0x300
+#define REG_ICR_HIGH 0x310
+#define REG_LVT_TIMER 0x320
+#define REG_TIMER_INITIAL 0x380
+#define REG_TIMER_CURRENT 0x390
+#define REG_TIMER_DIVIDE 0x3e0
+
+#define SPURIOUS_ENABLE BIT(8)
+#define ICR_ASSERT BIT(14)
+#define ICR_PENDING BIT(12)
+#define LVT_MASKED BIT(16)
+#define LVT_DEADLINE BIT(18)
+#define DIVIDE_BY_1 0xb
+
+static volatile u8 *registers; /* xAPIC mode */
+
+static u32 apic_read(u32 offset)
+{
+	if (cpu_features.x2apic)
+		return (u32)rdmsr(MSR_X2APIC + offset / 16);
+	return *(volatile u32 *)(registers + offset);
+}
+
+static void apic_write(u32 offset, u32 v)
+{
+	if (cpu_features.x2apic)
+		wrmsr(MSR_X2APIC + offset / 16, v);
+	else
+		*(volatile u32 *)(registers + offset) = v;
+}
+
+void apic_init(void)
+{
+	u64 base = rdmsr(MSR_APIC_BASE) | APIC_BASE_ENABLE;
+
+	if (cpu_features.x2apic) {
+		wrmsr(MSR_APIC_BASE, base | APIC_BASE_X2APIC);
+	} else {
+		wrmsr(MSR_APIC_BASE, base);
+		registers = vmap_device(base & PTE_FRAME_MASK, PAGE_SIZE);
+		if (!registers)
+			panic("no memory to map the local APIC");
+	}
+	this_cpu()->apic_id = cpu_features.x2apic ? apic_read(REG_ID) : apic_read(REG_ID) >> 24;
+	apic_write(REG_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
+	apic_write(REG_TIMER_DIVIDE, DIVIDE_BY_1);
+	apic_timer_mode(false, true);
+}
+
+void apic_end_of_interrupt(void)
+{
+	apic_write(REG_EOI, 0);
+}
+
+void apic_send(u32 apic_id, u8 vector)
+{
+	if (cpu_features.x2apic) {
+		full_barrier(); /* x2APIC writes do not order stores before them */
+		wrmsr(MSR_X2APIC + REG_ICR_LOW / 16, (u64)apic_id << 32 | ICR_ASSERT | vector);
+		return;
+	}
+	while (apic_read(REG_ICR_LOW) & ICR_PENDING)
+		cpu_pause();
+	apic_write(REG_ICR_HIGH, apic_id << 24);
+	apic_write(REG_ICR_LOW, ICR_ASSERT | vector);
+}
+
+void apic_timer_mode(bool deadline, bool masked)
+{
+	apic_write(REG_LVT_TIMER, VECTOR_TIMER | (deadline ? LVT_DEADLINE : 0) | (masked ? LVT_MASKED : 0));
+	full_barrier(); /* before the deadline register is written (SDM 11.5.4.1) */
+}
+
+void apic_timer_start(u32 count)
+{
+	apic_write(REG_TIMER_INITIAL, count);
+}
+
+u32 apic_timer_count(void)
+{
+	return apic_read(REG_TIMER_CURRENT);
+}

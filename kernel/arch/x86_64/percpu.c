@@ -1,0 +1,35 @@
+/*
+ * percpu.c - the table of CPUs, and the out-of-line definitions of percpu.h's inline functions.
+ */
+#include "arch/x86_64/percpu.h"
+
+#include "arch/x86_64/instr.h"
+
+struct cpu *cpu_table[CPUS_MAX];
+u64 cpus_online;
+
+static u32 no_work;
+
+struct thread *thread_current(void)
+{
+	return this_cpu()->current;
+}
+
+u32 cpu_number(void)
+{
+	return this_cpu()->number;
+}
+
+struct lock_stack *lock_stack_cpu(void)
+{
+	return &this_cpu()->locks;
+}
+
+void percpu_init(struct cpu *c, u32 number)
+{
+	c->self = c;
+	c->number = number;
+	c->work = &no_work;
+	cpu_table[number] = c;
+	wrmsr(MSR_GS_BASE, (u64)c);
+}
