@@ -43,7 +43,7 @@ struct area *area_new(const struct area *model)
 	ref_init(&a->refs);
 	if (a->object) {
 		object_get(a->object);
-		atomic_add(&a->object->private_areas, 1);
+		atomic_add(&a->object->mapped_areas, 1);
 	}
 	if (a->file)
 		a->file_ops->get(a->file);
@@ -55,7 +55,7 @@ void area_put(struct area *a)
 	if (!ref_put(&a->refs))
 		return;
 	if (a->object) {
-		atomic_sub(&a->object->private_areas, 1);
+		atomic_sub(&a->object->mapped_areas, 1);
 		object_put(a->object);
 	}
 	if (a->file)

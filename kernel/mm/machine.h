@@ -22,6 +22,7 @@
  *   bool pte_is_marker(e)                    populated, but without a frame: the fault handler fills it (left by truncate and reclaim)
  *   struct page *pte_page(e)                 target, of a resident entry
  *   bool pte_is_writable(e)                  the R/W bit
+ *   bool pte_is_executable(e)
  *   bool pte_is_shared(e)                    leaf of a MAP_SHARED area (software bit): its R/W bit says nothing about ownership
  *   bool pte_is_dirty(e), pte_is_accessed(e)
  *

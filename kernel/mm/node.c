@@ -40,6 +40,8 @@ void limbo_init(struct limbo *l, struct mm *mm)
 
 void limbo_shoot_page(struct limbo *l, u64 va)
 {
+	if (l->npages && l->npages <= LIMBO_PAGES && l->pages[l->npages - 1] == va)
+		return;
 	if (l->npages < LIMBO_PAGES)
 		l->pages[l->npages] = va;
 	if (l->npages <= LIMBO_PAGES)
@@ -111,6 +113,21 @@ static void table_free(struct page *t)
 	frame_free(t);
 }
 
+struct page *anon_alloc(void)
+{
+	struct page *p = frame_alloc(PAGE_ANON);
+
+	if (p)
+		atomic_add(&mm_counters.anon_pages, 1);
+	return p;
+}
+
+void anon_free(struct page *p)
+{
+	atomic_sub(&mm_counters.anon_pages, 1);
+	frame_free(p);
+}
+
 static void page_drop(struct page *p)
 {
 	if (p->kind == PAGE_IMMORTAL)
@@ -119,8 +136,9 @@ static void page_drop(struct page *p)
 	debug_assert(page_count(p) > 0);
 	if (atomic_sub_return(page_count_slot(p), 1) == 0) {
 		if (p->kind == PAGE_ANON)
-			atomic_sub(&mm_counters.anon_pages, 1);
-		frame_free(p);
+			anon_free(p);
+		else
+			frame_free(p);
 	}
 }
 

@@ -109,6 +109,10 @@ struct page *table_alloc(u32 level);
 /* Give up one reference to a page or table; at zero drop what is below. No spinlock may be held; preemptible. */
 void node_drop(struct page *node);
 
+/* A page for private memory with count 1, contents undefined; NULL without memory. anon_free: it was never put into a tree. */
+struct page *anon_alloc(void);
+void anon_free(struct page *p);
+
 /*
  * Detach everything in [start, end) from the tree; empty tables go too. The edges are owned (node_own_edge). space.rw exclusive. Needs no memory. Flushes
  * limbo when it is full (so no spinlock may be held); the caller flushes the rest.

@@ -577,7 +577,7 @@ static struct page *page_next_dirty(struct object *o, u64 *index, u64 end)
 static void page_clean(struct object *o, struct page *p)
 {
 	spin_lock(&o->lock);
-	if (p->cache.object == o && (p->flags & PAGE_DIRTY) && !load_relaxed(&o->private_areas)) {
+	if (p->cache.object == o && (p->flags & PAGE_DIRTY) && !load_relaxed(&o->mapped_areas)) {
 		page_flag_clear(p, PAGE_DIRTY);
 		o->dirty_count--;
 		atomic_sub(&dirty_frames, 1);

@@ -41,7 +41,7 @@ struct object {
 	u64 dirty_count;	  /* O */
 	u64 size;		  /* bytes; written under size_lock exclusive; atomic reads */
 	struct rwlock size_lock;  /* shared: read, write, fault in; exclusive: change size, truncate */
-	u64 private_areas;	  /* atomic: areas that map it (any kind), to skip truncate's walk when 0 */
+	u64 mapped_areas;	  /* atomic: areas that map it; 0 spares truncate its walk */
 	struct list link;	  /* in the list of all objects (eviction, statistics) */
 };
 

@@ -71,6 +71,6 @@ void truncate_unmap(struct object *o, u64 first, u64 end)
 {
 	struct unmap u = { .object = o, .first = first, .end = end };
 
-	if (load_acquire(&o->private_areas))
+	if (load_acquire(&o->mapped_areas))
 		space_for_each(space_unmap_object, &u);
 }

@@ -1,0 +1,134 @@
+/*
+ * access.c - the kernel's own reads and writes of any space: exec filling a new stack, ptrace, /proc/PID/mem, process_vm_*, futex keys.
+ *
+ * A write takes the path of a fault (DESIGN: "Logical is not hardware read-only"): the path is owned, the leaf table locked, and the page is judged ours there and then,
+ * in the critical section that also copies the bytes (PROTOCOL rule 10). No page is pinned.
+ */
+#include "lib/print.h"
+#include "lib/string.h"
+#include "mm/fault.h"
+#include "mm/node.h"
+
+/* May the owner of the path write to this leaf's page in place? */
+static bool leaf_is_writable_now(struct pte e)
+{
+	if (!pte_is_resident(e))
+		return false;
+	if (pte_is_writable(e))
+		return true;
+	return pte_page(e)->kind == PAGE_ANON && page_count(pte_page(e)) == 1;
+}
+
+/* Copy within one page if its entry allows it as it stands: true if done. `allowed`: the area's permission was checked by the fault before. */
+static bool page_copy_in(struct mm *mm, u64 va, const void *buf, size_t n)
+{
+	bool owned, done = false;
+	struct page *table;
+
+	read_lock(&mm->rw);
+	table = node_leaf_lock(mm, va, &owned);
+	if (table) {
+		struct pte e = pte_load(slot_of(table, va));
+
+		if (owned && leaf_is_writable_now(e)) {
+			memcpy((char *)frame_data(pte_page(e)) + va % PAGE_SIZE, buf, n);
+			done = true;
+		}
+		spin_unlock(&table->lock);
+	}
+	read_unlock(&mm->rw);
+	return done;
+}
+
+static bool page_copy_out(struct mm *mm, u64 va, void *buf, size_t n)
+{
+	bool owned, done = false;
+	struct page *table;
+
+	read_lock(&mm->rw);
+	table = node_leaf_lock(mm, va, &owned);
+	if (table) {
+		struct pte e = pte_load(slot_of(table, va));
+
+		if (pte_is_resident(e)) {
+			memcpy(buf, (char *)frame_data(pte_page(e)) + va % PAGE_SIZE, n);
+			done = true;
+		}
+		spin_unlock(&table->lock);
+	}
+	read_unlock(&mm->rw);
+	return done;
+}
+
+/* Is the access allowed by the area at va, whatever the tables say? */
+static bool area_allows(struct mm *mm, u64 va, u32 access, bool force)
+{
+	bool ok = false;
+
+	read_lock(&mm->rw);
+	const struct area *a = areas_find(mm->areas, va);
+	if (a && access == ACCESS_WRITE)
+		ok = (a->flags & AREA_WRITE) || (force && (a->flags & AREA_MAYWRITE) && !(a->flags & AREA_SHARED));
+	else if (a)
+		ok = (a->flags & AREA_PROT) || (force && (a->flags & AREA_MAYREAD));
+	else
+		ok = true; /* perhaps a stack that grows: the fault decides */
+	read_unlock(&mm->rw);
+	return ok;
+}
+
+static ssize space_access(struct mm *mm, u64 va, char *buf, size_t n, u32 access, bool force)
+{
+	struct fault_result result;
+	size_t done = 0;
+
+	while (done < n) {
+		u64 at = va + done;
+		size_t part = min(PAGE_SIZE - at % PAGE_SIZE, n - done);
+
+		if (at >= USER_END || !area_allows(mm, at, access, force))
+			break;
+		for (;;) {
+			bool ok = access == ACCESS_WRITE ? page_copy_in(mm, at, buf + done, part) : page_copy_out(mm, at, buf + done, part);
+			if (ok)
+				break;
+			int err = fault_resolve(mm, at, access, force, &result);
+			if (err)
+				return done ? (ssize)done : err;
+		}
+		done += part;
+	}
+	return done || !n ? (ssize)done : -EFAULT;
+}
+
+ssize space_read(struct mm *mm, u64 va, void *buf, size_t n)
+{
+	return space_access(mm, va, buf, n, ACCESS_READ, true);
+}
+
+ssize space_write(struct mm *mm, u64 va, const void *buf, size_t n, u32 flags)
+{
+	return space_access(mm, va, (char *)buf, n, ACCESS_WRITE, flags & SPACE_FORCE);
+}
+
+int space_key(struct mm *mm, u64 va, bool shared, u64 key[2])
+{
+	int err = 0;
+
+	if (va >= USER_END)
+		return -EFAULT;
+	key[0] = mm->id;
+	key[1] = va;
+	if (!shared)
+		return 0;
+	read_lock(&mm->rw);
+	const struct area *a = areas_find(mm->areas, va);
+	if (!a) {
+		err = -EFAULT;
+	} else if (a->object && (a->flags & AREA_SHARED)) {
+		key[0] = (u64)a->object;
+		key[1] = a->offset + (va - a->start);
+	}
+	read_unlock(&mm->rw);
+	return err;
+}

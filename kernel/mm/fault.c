@@ -1,0 +1,503 @@
+/*
+ * fault.c - what happens when an access is not permitted by the tables as they stand.
+ *
+ *   check   1  no area, but a stack right above      grow it, then go on
+ *           2  no area                               SIGSEGV, SEGV_MAPERR
+ *           3  the area forbids the access           SIGSEGV, SEGV_ACCERR
+ *   legal   4  the whole path permits it now         spurious: another thread was first, or the TLB was stale
+ *   read    5  hole, no object                       the zero page, read-only
+ *           6  hole, object                          the object's page, read-only, and its resident neighbours (fault-around)
+ *   write,  7  hole, no object                       a fresh page of zeros
+ *   private 8  hole, object                          a copy of the object's page
+ *           9  our own page, nobody else's           take it back: set R/W
+ *          10  a page that others have too           copy it (the copy-on-write break)
+ *   write, 11  shared area                           the object's page, into its dirty set, writable
+ *   shared
+ *   any    12  a leaf with less than the area grants widen it (mprotect upgrades lazily)
+ *
+ * A "hole" is an empty slot, or a marker left by truncate or reclaim. An object's page that lies beyond its size is SIGBUS.
+ *
+ * Stages: check (read-only facts into struct fault), get what the case needs (a page of the object, a fresh page: these may sleep, with nothing held,
+ * and then start again from the top), own the path, lock the leaf table, look at the entry again, install. Whether copy-on-write is due is decided only there, from
+ * ownership, under the lock (never from dirty bits or from what was seen before): PROTOCOL rules 1, 2 and 8.
+ */
+#include "mm/fault.h"
+
+#include <asm/signal.h>
+#include <asm/siginfo.h>
+
+#include "lib/print.h"
+#include "lib/string.h"
+#include "mm/node.h"
+#include "mm/page.h"
+
+#define FAULT_REDO 1 /* something changed or was waited for: start again */
+
+#define AROUND_PAGES 16u /* fault-around: the aligned window, within the area and one leaf table */
+#define STACK_GAP (256 * PAGE_SIZE)
+
+struct fault {
+	struct mm *mm;
+	u64 va; /* of the page */
+	u32 access;
+	bool force;
+	struct fault_result *result;
+	/* check: valid while space.rw is held */
+	struct area *area;
+	u32 prot;
+	bool write, shared;
+	u64 index; /* page of the object */
+	struct pte seen;
+	bool owned; /* the path was, when `seen` was read */
+	/* resources */
+	struct page *source; /* page of the object: temporary reference, locked, attached */
+	struct page *fresh;  /* ours, in no tree yet */
+	bool zeroed;	     /* fresh holds zeros */
+	u64 around_first;    /* va of around[0] */
+	u32 around_count;
+	struct page *around[AROUND_PAGES]; /* temporary references */
+	struct walk walk;
+	struct limbo limbo;
+};
+
+static int fault_signal(struct fault *f, int signal, int code)
+{
+	f->result->signal = signal;
+	f->result->code = code;
+	return -EFAULT;
+}
+
+/* --- case 1 --- */
+
+/* Room for a stack area to start at va: limits, and a gap to what lies below unless that is a guard itself. */
+static int stack_check(struct mm *mm, const struct area *stack, u64 va)
+{
+	const struct area *below = areas_find_prev(mm->areas, stack->start);
+
+	if (stack->end - va > load_relaxed(&mm->limit_stack))
+		return -ENOMEM;
+	if (space_vm_bytes(mm) + (stack->start - va) > load_relaxed(&mm->limit_as))
+		return -ENOMEM;
+	if (below && (below->flags & AREA_PROT) && !(below->flags & AREA_GROWSDOWN) && (below->end > va || va - below->end < STACK_GAP))
+		return -ENOMEM;
+	if (below && below->end > va)
+		return -ENOMEM;
+	return 0;
+}
+
+static int stack_grow(struct fault *f)
+{
+	struct mm *mm = f->mm;
+	struct area_node *root = NULL;
+	int err = -EFAULT;
+
+	write_lock(&mm->rw);
+	struct area *a = areas_find_next(mm->areas, f->va);
+	if (a && a->start <= f->va) { /* another thread was first */
+		err = 0;
+	} else if (a && (a->flags & AREA_GROWSDOWN) && !stack_check(mm, a, f->va)) {
+		struct area model = *a;
+		model.start = model.offset = f->va;
+		struct area *grown = area_new(&model);
+		err = grown ? areas_replace(mm->areas, f->va, a->end, grown, &root) : -ENOMEM;
+		if (grown)
+			area_put(grown);
+		if (!err) {
+			struct area_node *old = mm->areas;
+			mm->areas = root;
+			root = old;
+		}
+	}
+	write_unlock(&mm->rw);
+	areas_put(root);
+	if (err == -EFAULT)
+		return fault_signal(f, SIGSEGV, SEGV_MAPERR);
+	return err ? err : FAULT_REDO;
+}
+
+/* --- check --- */
+
+static bool access_allowed(const struct fault *f)
+{
+	u32 flags = f->area->flags;
+
+	if (f->access & ACCESS_WRITE)
+		return (flags & AREA_WRITE) || (f->force && (flags & AREA_MAYWRITE) && !f->shared);
+	if (f->access & ACCESS_EXEC)
+		return flags & AREA_EXEC;
+	return (flags & AREA_PROT) || (f->force && (flags & AREA_MAYREAD));
+}
+
+/* Cases 2 and 3; fills in what the area says. space.rw held shared. */
+static int fault_check(struct fault *f)
+{
+	f->area = areas_find(f->mm->areas, f->va);
+	if (!f->area)
+		return fault_signal(f, SIGSEGV, SEGV_MAPERR);
+	f->shared = f->area->flags & AREA_SHARED;
+	f->write = f->access & ACCESS_WRITE;
+	f->prot = f->area->flags & AREA_PROT;
+	if (!access_allowed(f))
+		return fault_signal(f, SIGSEGV, SEGV_ACCERR);
+	f->index = (f->area->offset + (f->va - f->area->start)) >> PAGE_SHIFT;
+	return 0;
+}
+
+static void fault_look(struct fault *f)
+{
+	struct page *table = node_leaf_lock(f->mm, f->va, &f->owned);
+
+	f->seen = table ? pte_load(slot_of(table, f->va)) : pte_empty();
+	if (table)
+		spin_unlock(&table->lock);
+}
+
+/* Does the path, as it was seen, permit the access? */
+static bool entry_permits(const struct fault *f, struct pte e, bool owned)
+{
+	if (!pte_is_present(e))
+		return false;
+	if (f->write)
+		return owned && pte_is_writable(e);
+	return !(f->access & ACCESS_EXEC) || pte_is_executable(e);
+}
+
+/* --- resources --- */
+
+static void resources_release(struct fault *f)
+{
+	if (f->source) {
+		page_unlock(f->source);
+		page_put(f->source);
+		f->source = NULL;
+	}
+	if (f->fresh) {
+		anon_free(f->fresh);
+		f->fresh = NULL;
+	}
+	for (u32 i = 0; i < f->around_count; i++)
+		if (f->around[i])
+			page_put(f->around[i]);
+	f->around_count = 0;
+}
+
+/* The object's page is not at hand: fetch it with nothing held. space.rw is given up. */
+static int source_fetch(struct fault *f)
+{
+	struct object *o = f->area->object;
+	u64 index = f->index;
+
+	object_get(o);
+	read_unlock(&f->mm->rw);
+	struct page *p = object_page(o, index, &f->result->major);
+	object_put(o);
+	if (!IS_ERR(p)) {
+		page_put(p);
+		return FAULT_REDO;
+	}
+	if (PTR_ERR(p) == -ENOMEM)
+		return -ENOMEM;
+	return fault_signal(f, SIGBUS, BUS_ADRERR);
+}
+
+/* Get f->source: 0, or (space.rw given up) FAULT_REDO or an error. */
+static int source_get(struct fault *f)
+{
+	struct object *o = f->area->object;
+
+	if (f->index >= DIV_ROUND_UP(load_acquire(&o->size), PAGE_SIZE)) {
+		read_unlock(&f->mm->rw);
+		return fault_signal(f, SIGBUS, BUS_ADRERR);
+	}
+	struct page *p = object_page_resident(o, f->index);
+	if (!p)
+		return source_fetch(f);
+	if (!page_trylock(p)) {
+		read_unlock(&f->mm->rw);
+		page_wait(p);
+		page_put(p);
+		return FAULT_REDO;
+	}
+	if (load_acquire(&p->cache.object) != o) { /* truncated meanwhile */
+		read_unlock(&f->mm->rw);
+		page_unlock(p);
+		page_put(p);
+		return FAULT_REDO;
+	}
+	f->source = p;
+	if (f->write && f->shared)
+		object_page_dirty(o, p);
+	return 0;
+}
+
+static void around_get(struct fault *f)
+{
+	u64 first = ROUND_DOWN(f->va, AROUND_PAGES * PAGE_SIZE);
+	u64 end = min(first + AROUND_PAGES * PAGE_SIZE, f->area->end);
+
+	first = max(first, f->area->start);
+	f->around_first = first;
+	f->around_count = (u32)((end - first) >> PAGE_SHIFT);
+	object_pages_resident(f->area->object, f->index - ((f->va - first) >> PAGE_SHIFT), f->around_count, f->around);
+}
+
+/* A fresh page, zeroed if nothing will be copied into it. */
+static int fresh_get(struct fault *f)
+{
+	f->fresh = anon_alloc();
+	if (!f->fresh)
+		return -ENOMEM;
+	f->zeroed = !f->source && !(pte_is_resident(f->seen) && pte_page(f->seen) != zero_page);
+	if (f->zeroed) {
+		machine_frame_zero(f->fresh);
+		atomic_add(&f->mm->counters.pages_zeroed, 1);
+		atomic_add(&mm_counters.pages_zeroed, 1);
+	}
+	return 0;
+}
+
+/* Rule 2: anonymous, count 1; that every entry above is owned is the caller's. */
+static bool page_is_ours(struct pte e)
+{
+	return pte_is_resident(e) && pte_page(e)->kind == PAGE_ANON && page_count(pte_page(e)) == 1;
+}
+
+/* What the case, judged by what was seen, will need. 0, or (space.rw given up) FAULT_REDO or an error. */
+static int resources_get(struct fault *f)
+{
+	bool hole = !pte_is_resident(f->seen);
+	int err;
+
+	if (f->area->object && (hole || (f->write && f->shared))) {
+		err = source_get(f);
+		if (err)
+			return err;
+		if (hole && !f->write)
+			around_get(f);
+	}
+	if (f->write && !f->shared && !page_is_ours(f->seen) && fresh_get(f)) {
+		read_unlock(&f->mm->rw);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/* --- install: the leaf table is owned and locked --- */
+
+/* Put page into the hole at slot. The caller's reference becomes the entry's. */
+static void hole_fill(struct fault *f, struct pte *slot, struct pte old, struct page *page, bool writable)
+{
+	struct page *table = f->walk.table[1];
+
+	if (pte_is_empty(old)) {
+		table->populated++;
+	} else {
+		table->table.nonresident--;
+		walk_count(&f->walk, leaf_kind(old), -1);
+	}
+	pte_store(slot, pte_leaf(page, f->prot, writable, f->shared));
+	walk_count(&f->walk, page_leaf_kind(page), 1);
+}
+
+/* Case 6: neighbours that are resident anyway. Only into empty slots; each page under its lock, attached. */
+static void around_fill(struct fault *f)
+{
+	struct page *table = f->walk.table[1];
+	s32 filled = 0;
+
+	for (u32 i = 0; i < f->around_count; i++) {
+		struct page *p = f->around[i];
+		u64 va = f->around_first + (u64)i * PAGE_SIZE;
+		struct pte *slot = slot_of(table, va);
+
+		if (!p || va == f->va || !pte_is_empty(pte_load(slot)) || !page_trylock(p))
+			continue;
+		if (p->cache.object == f->area->object) {
+			pte_store(slot, pte_leaf(p, f->prot, false, f->shared));
+			table->populated++;
+			f->around[i] = NULL; /* its reference is the entry's now */
+			filled++;
+		}
+		page_unlock(p);
+	}
+	if (filled)
+		walk_count(&f->walk, page_leaf_kind(f->source), filled);
+}
+
+static int install_hole(struct fault *f, struct pte *slot, struct pte old)
+{
+	if (f->write && !f->shared) {
+		if (!f->fresh || !(f->area->object ? f->source != NULL : f->zeroed))
+			return FAULT_REDO;
+		if (f->source) { /* case 8 */
+			machine_frame_copy(f->fresh, f->source);
+			atomic_add(&f->mm->counters.pages_copied, 1);
+			atomic_add(&mm_counters.pages_copied, 1);
+		}
+		hole_fill(f, slot, old, f->fresh, f->prot & AREA_WRITE); /* case 7 */
+		f->fresh = NULL;
+		return 0;
+	}
+	if (!f->area->object) { /* case 5 */
+		hole_fill(f, slot, old, zero_page, false);
+		return 0;
+	}
+	if (!f->source)
+		return FAULT_REDO;
+	page_get(f->source);
+	hole_fill(f, slot, old, f->source, f->write); /* cases 6 and 11 */
+	around_fill(f);
+	return 0;
+}
+
+/* Case 10: rule 3: published read-only, the old translation gone everywhere, then R/W. */
+static int install_copy(struct fault *f, struct pte *slot, struct page *old)
+{
+	struct page *fresh = f->fresh;
+
+	if (!fresh)
+		return FAULT_REDO;
+	if (old == zero_page) {
+		if (!f->zeroed)
+			machine_frame_zero(fresh);
+	} else {
+		machine_frame_copy(fresh, old);
+		atomic_add(&f->mm->counters.pages_copied, 1);
+		atomic_add(&mm_counters.pages_copied, 1);
+	}
+	pte_exchange(slot, pte_leaf(fresh, f->prot, false, false));
+	limbo_add(&f->limbo, old, f->va);
+	limbo_shoot(&f->limbo);
+	if (f->prot & AREA_WRITE)
+		pte_or_writable(slot);
+	if (page_leaf_kind(old) != LEAF_ANON) {
+		walk_count(&f->walk, page_leaf_kind(old), -1);
+		walk_count(&f->walk, LEAF_ANON, 1);
+	}
+	f->fresh = NULL;
+	return 0;
+}
+
+static int install_resident(struct fault *f, struct pte *slot, struct pte e)
+{
+	struct page *page = pte_page(e);
+
+	if (!f->write) { /* case 12 */
+		pte_exchange(slot, pte_set_prot(e, f->prot));
+		return 0;
+	}
+	if (f->shared) { /* case 11 */
+		if (page != f->source)
+			return FAULT_REDO;
+		pte_exchange(slot, pte_leaf(page, f->prot, true, true));
+		return 0;
+	}
+	if (!page_is_ours(e))
+		return install_copy(f, slot, page);
+	/* case 9. No flush: the entry only becomes more permissive */
+	if (f->prot & AREA_WRITE)
+		pte_exchange(slot, pte_set_writable(pte_set_prot(e, f->prot), true));
+	atomic_add(&f->mm->counters.pages_reused, 1);
+	atomic_add(&mm_counters.pages_reused, 1);
+	return 0;
+}
+
+/* space.rw held shared; resources at hand. */
+static int fault_install(struct fault *f)
+{
+	int r = node_own(f->mm, f->va, &f->walk, &f->limbo);
+
+	if (r)
+		return r;
+	struct page *table = f->walk.table[1];
+	struct pte *slot = slot_of(table, f->va);
+	spin_lock(&table->lock);
+	struct pte e = pte_load(slot);
+	if (entry_permits(f, e, true))
+		r = 0; /* case 4, found late */
+	else if (pte_is_resident(e))
+		r = install_resident(f, slot, e);
+	else
+		r = install_hole(f, slot, e);
+	spin_unlock(&table->lock);
+	return r;
+}
+
+/* --- the fault --- */
+
+static int fault_try(struct fault *f)
+{
+	struct mm *mm = f->mm;
+	int r;
+
+	read_lock(&mm->rw);
+	struct area *next = areas_find_next(mm->areas, f->va);
+	if (next && next->start > f->va && (next->flags & AREA_GROWSDOWN)) {
+		read_unlock(&mm->rw);
+		return stack_grow(f);
+	}
+	r = fault_check(f);
+	if (r) {
+		read_unlock(&mm->rw);
+		return r;
+	}
+	fault_look(f);
+	if (entry_permits(f, f->seen, f->owned)) {
+		read_unlock(&mm->rw);
+		tlb_local_page(mm, f->va);
+		atomic_add(&mm->counters.faults_spurious, 1);
+		atomic_add(&mm_counters.faults_spurious, 1);
+		return 0;
+	}
+	r = resources_get(f);
+	if (r) {
+		resources_release(f);
+		return r;
+	}
+	r = fault_install(f);
+	limbo_shoot(&f->limbo);
+	if (f->source || f->fresh || f->around_count)
+		resources_release(f);
+	read_unlock(&mm->rw);
+	limbo_flush(&f->limbo);
+	return r;
+}
+
+#define EVICT_PAGES 64
+
+int fault_resolve(struct mm *mm, u64 va, u32 access, bool force, struct fault_result *result)
+{
+	struct fault f;
+	int r;
+
+	*result = (struct fault_result){ 0 };
+	if (va >= USER_END) {
+		result->signal = SIGSEGV;
+		result->code = SEGV_MAPERR;
+		return -EFAULT;
+	}
+	f.mm = mm;
+	f.va = va & PAGE_MASK;
+	f.access = access;
+	f.force = force;
+	f.result = result;
+	f.source = f.fresh = NULL;
+	f.around_count = 0;
+	limbo_init(&f.limbo, mm);
+	do {
+		r = fault_try(&f);
+	} while (r == FAULT_REDO || (r == -ENOMEM && object_evict(EVICT_PAGES)));
+	if (result->major) {
+		atomic_add(&mm->counters.faults_major, 1);
+		atomic_add(&mm_counters.faults_major, 1);
+	} else {
+		atomic_add(&mm->counters.faults_minor, 1);
+		atomic_add(&mm_counters.faults_minor, 1);
+	}
+	return r;
+}
+
+int space_fault(struct mm *mm, u64 va, u32 access, struct fault_result *result)
+{
+	return fault_resolve(mm, va, access, false, result);
+}

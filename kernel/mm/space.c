@@ -1,0 +1,286 @@
+/*
+ * space.c - the life of a space: made, forked, dropped; and what is known about it without a walk.
+ *
+ * fork is the tree's whole point: the child's root is a copy of the parent's, with every entry read-only in both; the area index gains a reference. What it costs
+ * does not depend on what is mapped. Exceptions (areas that a child must not have, or must find empty) are handled in the unpublished child, after the flush.
+ * Read node.c next.
+ */
+#include "mm/space.h"
+
+#include "lib/print.h"
+#include "lib/string.h"
+#include "mm/node.h"
+#include "mm/slab.h"
+
+struct mm_counters mm_counters;
+
+static struct slab_cache mm_cache;
+static struct list spaces = LIST_INIT(spaces);
+static struct spinlock spaces_lock = SPINLOCK_INIT(RANK_SPACE_LIST); /* guards the list */
+static u64 next_id;
+
+void mm_init(void)
+{
+	slab_init();
+	slab_cache_init(&mm_cache, "mm", sizeof(struct mm));
+	area_system_init();
+	object_system_init();
+}
+
+/* --- making --- */
+
+/* A space with an empty tree, not in the list. */
+static struct mm *space_alloc(void)
+{
+	struct mm *mm = slab_zalloc(&mm_cache);
+
+	if (!mm)
+		return NULL;
+	mm->root = table_alloc(LEVEL_ROOT);
+	if (!mm->root) {
+		slab_free(&mm_cache, mm);
+		return NULL;
+	}
+	ref_init(&mm->users);
+	rwlock_init(&mm->rw, RANK_SPACE);
+	list_init(&mm->link);
+	mm->id = atomic_add_return(&next_id, 1);
+	mm->limit_as = mm->limit_data = mm->limit_stack = mm->limit_memlock = UINT64_MAX;
+	machine_space_init(mm, mm->root);
+	return mm;
+}
+
+static void space_publish(struct mm *mm)
+{
+	spin_lock(&spaces_lock);
+	list_push_back(&spaces, &mm->link);
+	mm_counters.spaces++;
+	spin_unlock(&spaces_lock);
+}
+
+struct mm *space_create(void)
+{
+	struct mm *mm = space_alloc();
+
+	if (mm)
+		space_publish(mm);
+	return mm;
+}
+
+/* Drop what a space holds. No CPU may load its root any more. */
+static void space_free(struct mm *mm)
+{
+	machine_space_retire(mm);
+	node_drop(mm->root);
+	areas_put(mm->areas);
+	if (mm->exe_object)
+		object_put(mm->exe_object);
+	slab_free(&mm_cache, mm);
+}
+
+void space_put(struct mm *mm)
+{
+	if (!ref_put(&mm->users))
+		return;
+	spin_lock(&spaces_lock);
+	list_remove(&mm->link);
+	mm_counters.spaces--;
+	spin_unlock(&spaces_lock);
+	space_free(mm);
+}
+
+/* --- fork --- */
+
+/* Make [start, end) of an unpublished child empty. */
+static int child_unmap(struct mm *child, u64 start, u64 end)
+{
+	struct limbo limbo;
+	int err;
+
+	limbo_init(&limbo, child);
+	err = node_own_edge(child, start, start, end, &limbo);
+	if (!err)
+		err = node_own_edge(child, end - 1, start, end, &limbo);
+	if (!err)
+		node_unmap(child, start, end, &limbo);
+	limbo_flush(&limbo);
+	return err;
+}
+
+static int child_exception(struct area *a, void *arg)
+{
+	struct mm *child = arg;
+	struct area_node *root;
+	struct area *changed = NULL;
+	int err = 0;
+
+	if (a->flags & (AREA_DONTFORK | AREA_WIPEONFORK))
+		err = child_unmap(child, a->start, a->end);
+	if (err || !(a->flags & (AREA_DONTFORK | AREA_LOCKED)))
+		return err;
+	if (!(a->flags & AREA_DONTFORK)) { /* mlock is not inherited */
+		struct area model = *a;
+		model.flags &= ~AREA_LOCKED;
+		changed = area_new(&model);
+		if (!changed)
+			return -ENOMEM;
+	}
+	err = areas_replace(child->areas, a->start, a->end, changed, &root);
+	if (changed)
+		area_put(changed);
+	if (err)
+		return err;
+	areas_put(child->areas);
+	child->areas = root;
+	return 0;
+}
+
+static void fork_fields(struct mm *child, const struct mm *parent)
+{
+	child->mmap_base = parent->mmap_base;
+	child->brk_start = parent->brk_start;
+	child->brk = parent->brk;
+	child->stack_top = parent->stack_top;
+	child->start_code = parent->start_code;
+	child->end_code = parent->end_code;
+	child->start_data = parent->start_data;
+	child->end_data = parent->end_data;
+	child->arg_start = parent->arg_start;
+	child->arg_end = parent->arg_end;
+	child->env_start = parent->env_start;
+	child->env_end = parent->env_end;
+	child->vdso = parent->vdso;
+	memcpy(child->auxv, parent->auxv, sizeof(child->auxv));
+	child->exe_object = parent->exe_object;
+	if (child->exe_object)
+		object_get(child->exe_object);
+	child->limit_as = parent->limit_as;
+	child->limit_data = parent->limit_data;
+	child->limit_stack = parent->limit_stack;
+	child->limit_memlock = parent->limit_memlock;
+}
+
+struct mm *space_fork(struct mm *parent)
+{
+	struct mm *child = space_alloc();
+	int err = 0;
+
+	if (!child)
+		return NULL;
+	write_lock(&parent->rw);
+	fork_fields(child, parent);
+	node_copy_root(parent->root, child->root);
+	areas_get(parent->areas);
+	child->areas = parent->areas;
+	tlb_shoot_all(parent); /* before anyone may run in the child, and before the parent goes on */
+	if (areas_summary(parent->areas).flags & (AREA_DONTFORK | AREA_WIPEONFORK | AREA_LOCKED))
+		err = areas_for_each_flag(parent->areas, AREA_DONTFORK | AREA_WIPEONFORK | AREA_LOCKED, child_exception, child);
+	write_unlock(&parent->rw);
+	if (err) {
+		space_free(child);
+		return NULL;
+	}
+	space_publish(child);
+	atomic_add(&mm_counters.forks, 1);
+	return child;
+}
+
+/* --- all spaces --- */
+
+static bool space_get_unless_zero(struct mm *mm)
+{
+	u32 n = load_relaxed(&mm->users.n);
+
+	while (n)
+		if (atomic_cas(&mm->users.n, &n, n + 1))
+			return true;
+	return false;
+}
+
+int space_for_each(int (*fn)(struct mm *mm, void *arg), void *arg)
+{
+	struct mm *mm, *last = NULL;
+	struct list *at;
+	int r = 0;
+
+	spin_lock(&spaces_lock);
+	for (at = spaces.next; at != &spaces && !r; at = at->next) {
+		mm = list_entry(at, struct mm, link);
+		if (!space_get_unless_zero(mm))
+			continue;
+		spin_unlock(&spaces_lock);
+		if (last)
+			space_put(last);
+		r = fn(mm, arg);
+		last = mm; /* held until the next is: it stays in the list */
+		spin_lock(&spaces_lock);
+	}
+	spin_unlock(&spaces_lock);
+	if (last)
+		space_put(last);
+	return r;
+}
+
+void space_shoot_everywhere(void)
+{
+	struct mm *mm;
+
+	spin_lock(&spaces_lock);
+	list_for_each(mm, &spaces, link)
+		tlb_shoot_all(mm);
+	spin_unlock(&spaces_lock);
+}
+
+/* --- what is known at the root --- */
+
+static void peak_update(u64 *peak, u64 now)
+{
+	u64 old = load_relaxed(peak);
+
+	while (old < now)
+		if (atomic_cas(peak, &old, now))
+			break;
+}
+
+struct space_rss space_rss(struct mm *mm)
+{
+	struct space_rss rss = {
+		.anon = load_relaxed(&mm->root->table.anon),
+		.file = load_relaxed(&mm->root->table.file),
+		.shmem = load_relaxed(&mm->root->table.shmem),
+	};
+
+	peak_update(&mm->peak_rss_pages, rss.anon + rss.file + rss.shmem);
+	return rss;
+}
+
+u64 space_vm_bytes(struct mm *mm)
+{
+	u64 bytes = areas_summary(mm->areas).bytes;
+
+	peak_update(&mm->peak_vm_bytes, bytes);
+	return bytes;
+}
+
+struct each_area {
+	struct mm *mm;
+	int (*fn)(struct mm *mm, struct area *a, void *arg);
+	void *arg;
+};
+
+static int each_area_call(struct area *a, void *arg)
+{
+	struct each_area *e = arg;
+
+	return e->fn(e->mm, a, e->arg);
+}
+
+int space_areas(struct mm *mm, u64 from, int (*fn)(struct mm *mm, struct area *a, void *arg), void *arg)
+{
+	struct each_area each = { mm, fn, arg };
+
+	read_lock(&mm->rw);
+	int r = areas_for_each(mm->areas, from, UINT64_MAX, each_area_call, &each);
+	read_unlock(&mm->rw);
+	return r;
+}
