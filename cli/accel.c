@@ -1,9 +1,11 @@
 /*
  * accel.c - KVM or TCG?
  *
- * Central rule: believe only a guest that ran. A /dev/kvm that opens proves nothing: there are machines where it exists and every
- * guest hangs. So KVM is chosen when the processor has it, the device opens, and our own kernel, started with the command line "probe", has
- * powered off within a time limit. The answer holds as long as boot, kernel and QEMU are the same, and is remembered in a file.
+ * Central rule: believe only a guest that ran. A /dev/kvm that opens proves nothing: there are
+ * machines where it exists and every guest hangs. So KVM is chosen when the processor has it, the
+ * device opens, and our own kernel, started with the command line "probe", has powered off within
+ * a time limit. The answer holds as long as boot, kernel and QEMU are the same, and is remembered
+ * in a file.
  */
 #include "accel.h"
 
@@ -25,7 +27,9 @@
 
 const char *accel_name(enum accel accel)
 {
-	static const char *const names[] = { [ACCEL_AUTO] = "auto", [ACCEL_KVM] = "kvm", [ACCEL_TCG] = "tcg" };
+	static const char *const names[] = {
+		[ACCEL_AUTO] = "auto", [ACCEL_KVM] = "kvm", [ACCEL_TCG] = "tcg"
+	};
 
 	return names[accel];
 }
@@ -129,7 +133,10 @@ bool accel_remember(const char *path, const char *key, enum accel accel)
 	return done;
 }
 
-/* The file of the answer, its directory made, or NULL where there is no directory of the user's own. The caller frees it. */
+/*
+ * The file of the answer, its directory made, or NULL where there is no directory of the user's
+ * own. The caller frees it.
+ */
 static char *answer_path(void)
 {
 	const char *runtime = getenv("XDG_RUNTIME_DIR"), *home = getenv("HOME");
@@ -148,7 +155,8 @@ static char *answer_path(void)
 	} else {
 		return NULL;
 	}
-	if ((mkdir(directory, 0700) == 0 || errno == EEXIST) && asprintf(&path, "%s/accelerator", directory) < 0)
+	if ((mkdir(directory, 0700) == 0 || errno == EEXIST) &&
+	    asprintf(&path, "%s/accelerator", directory) < 0)
 		path = NULL;
 	free(directory);
 	return path;
@@ -169,9 +177,10 @@ static bool answer_key(const char *qemu, const char *kernel, char key[KEY_SIZE])
 	boot[strcspn(boot, "\n")] = '\0';
 	if (!boot[0] || stat(qemu, &q) != 0 || stat(kernel, &k) != 0)
 		return false;
-	snprintf(key, KEY_SIZE, "%s %ju:%ju:%jd.%09ld %ju:%ju:%jd.%09ld", boot, (uintmax_t)q.st_dev, (uintmax_t)q.st_ino,
-		 (intmax_t)q.st_mtim.tv_sec, q.st_mtim.tv_nsec, (uintmax_t)k.st_dev, (uintmax_t)k.st_ino,
-		 (intmax_t)k.st_mtim.tv_sec, k.st_mtim.tv_nsec);
+	snprintf(key, KEY_SIZE, "%s %ju:%ju:%jd.%09ld %ju:%ju:%jd.%09ld", boot, (uintmax_t)q.st_dev,
+		 (uintmax_t)q.st_ino, (intmax_t)q.st_mtim.tv_sec, q.st_mtim.tv_nsec,
+		 (uintmax_t)k.st_dev, (uintmax_t)k.st_ino, (intmax_t)k.st_mtim.tv_sec,
+		 k.st_mtim.tv_nsec);
 	return true;
 }
 
@@ -183,7 +192,9 @@ static int64_t now_ms(void)
 	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
 }
 
-/* Wait until QEMU has closed its output, which it does by ending. False if the time is over first. */
+/*
+ * Wait until QEMU has closed its output, which it does by ending. False if the time is over first.
+ */
 static bool probe_wait(const struct vm *vm)
 {
 	int64_t deadline = now_ms() + ACCEL_PROBE_MS;
@@ -207,7 +218,12 @@ static bool probe_wait(const struct vm *vm)
 static bool probe(const char *qemu, const char *kernel)
 {
 	struct vm_config config = {
-		.qemu = qemu, .kernel = kernel, .accel = ACCEL_KVM, .memory = PROBE_MEMORY, .cpus = 1, .probe = true,
+		.qemu = qemu,
+		.kernel = kernel,
+		.accel = ACCEL_KVM,
+		.memory = PROBE_MEMORY,
+		.cpus = 1,
+		.probe = true,
 	};
 	struct vm vm;
 	bool ended;
@@ -247,6 +263,7 @@ enum accel accel_choose(const char *qemu, const char *kernel, const char **why)
 			accel_remember(path, key, accel);
 	}
 	free(path);
-	*why = accel == ACCEL_KVM ? "a guest was seen to run" : "a guest was seen not to run with KVM";
+	*why = accel == ACCEL_KVM ? "a guest was seen to run"
+				  : "a guest was seen not to run with KVM";
 	return accel;
 }

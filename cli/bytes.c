@@ -1,8 +1,8 @@
 /*
  * bytes.c - a queue of bytes; see bytes.h.
  *
- * The buffer is linear: what is left moves to its front when the end is reached, so that a reader always has its bytes
- * in one piece. Emptying it, the usual case, costs nothing.
+ * The buffer is linear: what is left moves to its front when the end is reached, so that a reader
+ * always has its bytes in one piece. Emptying it, the usual case, costs nothing.
  */
 #include "bytes.h"
 

@@ -1,8 +1,9 @@
 /*
  * bytes.h - a queue of bytes that grows at the end and is consumed from the front.
  *
- * `bytes_data` and `bytes_length` give what is in it; a pointer into it is valid until the next append. An all-zero
- * struct is an empty queue. When memory runs out the command ends (there is nothing it could do without).
+ * `bytes_data` and `bytes_length` give what is in it; a pointer into it is valid until the next
+ * append. An all-zero struct is an empty queue. When memory runs out the command ends (there is
+ * nothing it could do without).
  */
 #ifndef CLI_BYTES_H
 #define CLI_BYTES_H
@@ -26,7 +27,10 @@ static inline size_t bytes_length(const struct bytes *b)
 	return b->end - b->start;
 }
 
-/* Room for `length` more bytes at the end; they count once bytes_added is called with how many there are. */
+/*
+ * Room for `length` more bytes at the end; they count once bytes_added is called with how many
+ * there are.
+ */
 uint8_t *bytes_reserve(struct bytes *b, size_t length);
 
 static inline void bytes_added(struct bytes *b, size_t length)

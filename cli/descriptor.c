@@ -1,9 +1,10 @@
 /*
  * descriptor.c - what descriptors 0, 1 and 2 are, and handles on them that do not block.
  *
- * Central rule: the command must not change what it shares. Its standard descriptors are open file descriptions that its parent
- * and the other programs of a pipeline use too, and O_NONBLOCK belongs to the description: a shell whose terminal turns non-blocking
- * fails. So a pipe or a terminal is opened a second time through /proc/self/fd, which yields a description of our own.
+ * Central rule: the command must not change what it shares. Its standard descriptors are open file
+ * descriptions that its parent and the other programs of a pipeline use too, and O_NONBLOCK
+ * belongs to the description: a shell whose terminal turns non-blocking fails. So a pipe or a
+ * terminal is opened a second time through /proc/self/fd, which yields a description of our own.
  * Next: sink.c, which writes through handles.
  */
 #include "descriptor.h"
@@ -28,9 +29,12 @@ static bool same_description(int a, int b, const struct stat *stat_a, const stru
 
 	if (order >= 0)
 		return order == 0;
-	/* kcmp may be filtered. The same pipe or terminal with the same flags is as good as the same description. */
-	return stat_a->st_dev == stat_b->st_dev && stat_a->st_ino == stat_b->st_ino && !S_ISREG(stat_a->st_mode) &&
-	       fcntl(a, F_GETFL) == fcntl(b, F_GETFL);
+	/*
+	 * kcmp may be filtered. The same pipe or terminal with the same flags is as good as the
+	 * same description.
+	 */
+	return stat_a->st_dev == stat_b->st_dev && stat_a->st_ino == stat_b->st_ino &&
+	       !S_ISREG(stat_a->st_mode) && fcntl(a, F_GETFL) == fcntl(b, F_GETFL);
 }
 
 static enum host_stdio_kind descriptor_kind(int fd, const struct stat *stat, dev_t terminal)
@@ -68,7 +72,10 @@ void descriptors_survey(struct descriptor descriptors[3])
 		}
 	}
 	for (unsigned int fd = 0; fd < 3; fd++) {
-		/* open takes the lowest free number, which is this one: those below are open by now. */
+		/*
+		 * open takes the lowest free number, which is this one: those below are open by
+		 * now.
+		 */
 		if (descriptors[fd].kind == HOST_STDIO_CLOSED && open("/dev/null", O_RDWR) < 0)
 			return;
 	}

@@ -1,8 +1,10 @@
 /*
- * frame.c - frames of the channel to the kernel, as bytes; see frame.h and kernel/dev/host_protocol.h.
+ * frame.c - frames of the channel to the kernel, as bytes; see frame.h and
+ * kernel/dev/host_protocol.h.
  *
- * Central rule: nothing that the guest sends is trusted; a frame is taken only when it is whole and its length allowed.
- * Host and guest are both x86-64, so the little-endian integers of the protocol are the compiler's own.
+ * Central rule: nothing that the guest sends is trusted; a frame is taken only when it is whole
+ * and its length allowed. Host and guest are both x86-64, so the little-endian integers of the
+ * protocol are the compiler's own.
  */
 #include "frame.h"
 

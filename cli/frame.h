@@ -19,8 +19,9 @@ struct frame {
 };
 
 /*
- * Take the first frame of `in`. Returns 1 and fills `frame`; 0 if the frame is not complete yet; -1 if the bytes cannot
- * be a frame. The payload is valid until the next append to `in`: taking more frames leaves it in place.
+ * Take the first frame of `in`. Returns 1 and fills `frame`; 0 if the frame is not complete yet;
+ * -1 if the bytes cannot be a frame. The payload is valid until the next append to `in`: taking
+ * more frames leaves it in place.
  */
 int frame_take(struct bytes *in, struct frame *frame);
 

@@ -1,7 +1,8 @@
 /*
  * launch.c - the launch record (kernel/dev/host_protocol.h) from what the command knows.
  *
- * Central rule: this file only encodes; it asks the host nothing, so that the record depends on its argument alone. run.c gathers.
+ * Central rule: this file only encodes; it asks the host nothing, so that the record depends on
+ * its argument alone. run.c gathers.
  */
 #include "launch.h"
 
@@ -72,7 +73,8 @@ static void put_streams(const struct launch *launch, struct bytes *out)
 		put_item(out, HOST_LAUNCH_STDIO, &stdio, sizeof(stdio));
 	}
 	if (launch->has_window_size)
-		put_item(out, HOST_LAUNCH_WINSIZE, &launch->window_size, sizeof(launch->window_size));
+		put_item(out, HOST_LAUNCH_WINSIZE, &launch->window_size,
+			 sizeof(launch->window_size));
 }
 
 static void put_mounts(const struct launch *launch, struct bytes *out)
@@ -93,7 +95,8 @@ static void put_mounts(const struct launch *launch, struct bytes *out)
 
 bool launch_encode(const struct launch *launch, struct bytes *out)
 {
-	struct host_launch_header header = { .magic = HOST_LAUNCH_MAGIC, .version = HOST_PROTOCOL_VERSION };
+	struct host_launch_header header = { .magic = HOST_LAUNCH_MAGIC,
+					     .version = HOST_PROTOCOL_VERSION };
 
 	bytes_append(out, &header, sizeof(header));
 	put_program(launch, out);

@@ -14,9 +14,9 @@
 
 /* Everything that goes into the record. Strings and arrays are borrowed. */
 struct launch {
-	char *const *arguments;	  /* NULL-terminated */
+	char *const *arguments;   /* NULL-terminated */
 	char *const *environment; /* NULL-terminated */
-	const char *directory;	  /* absolute */
+	const char *directory;    /* absolute */
 	const char *host_name;
 	uid_t uid;
 	gid_t gid;
@@ -38,7 +38,10 @@ struct launch {
 #define LAUNCH_TAG_SIZE 16
 void launch_tag(char tag[LAUNCH_TAG_SIZE], unsigned int index);
 
-/* Append the record to `out`, which is empty. Returns false if it is larger than its 32-bit size field can say. */
+/*
+ * Append the record to `out`, which is empty. Returns false if it is larger than its 32-bit size
+ * field can say.
+ */
 bool launch_encode(const struct launch *launch, struct bytes *out);
 
 #endif

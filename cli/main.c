@@ -29,7 +29,8 @@ static error_t parse_command(int key, char *argument, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_ARG:
 		if (strcmp(argument, "run") != 0)
-			fail("there is no command '%s'; try 'coppice run %s' or 'coppice --help'", argument, argument);
+			fail("there is no command '%s'; try 'coppice run %s' or 'coppice --help'",
+			     argument, argument);
 		*(int *)state->input = state->next - 1;
 		state->next = state->argc;
 		return 0;
@@ -45,8 +46,11 @@ int main(int argc, char **argv)
 	static const struct argp argp = {
 		.parser = parse_command,
 		.args_doc = "run [OPTION...] [--] PROGRAM [ARG...]",
-		.doc = "Run programs of this host on the Coppice kernel, in a small virtual machine.\v"
-		       "The program sees this host's files, but what it writes outside of the --rw directories is gone when it ends. "
+		.doc = "Run programs of this host on the Coppice kernel, in a small virtual "
+		       "machine.\v"
+		       "The program sees this host's files. What it writes stays in the guest and "
+		       "is "
+		       "gone when it ends, except below the directories given by --rw. "
 		       "'coppice run --help' lists the options; coppice(1) tells the rest.",
 	};
 	int command = argc;

@@ -1,8 +1,8 @@
 /*
  * message.c - the lines that the command says in its own name.
  *
- * Central rule: one failure, one line, and it says what to do. A line is one write, so that lines of several commands
- * that share a terminal or a log do not mix.
+ * Central rule: one failure, one line, and it says what to do. A line is one write, so that lines
+ * of several commands that share a terminal or a log do not mix.
  */
 #include "message.h"
 
@@ -21,7 +21,10 @@ static void message_write(const char *format, va_list arguments)
 	if (vasprintf(&text, format, arguments) >= 0)
 		length = asprintf(&line, "coppice: %s\n", text);
 	if (length > 0 && write(STDERR_FILENO, line, length) < 0) {
-		/* stderr is closed or broken: there is nobody left to tell, and the exit status still says it. */
+		/*
+		 * stderr is closed or broken: there is nobody left to tell, and the exit status
+		 * still says it.
+		 */
 	}
 	free(line);
 	free(text);

@@ -1,8 +1,9 @@
 /*
  * options.c - the options of `coppice run`.
  *
- * Central rule: parsing stops at the program; all that follows it is the program's. Values are checked here, so that the rest
- * of the command works with options that make sense. Next: run.c, which carries them out.
+ * Central rule: parsing stops at the program; all that follows it is the program's. Values are
+ * checked here, so that the rest of the command works with options that make sense. Next: run.c,
+ * which carries them out.
  */
 #include "options.h"
 
@@ -13,6 +14,9 @@
 #include <string.h>
 
 #include "message.h"
+
+/* 146 years: so that a time in ns still fits when it is added to the clock. */
+#define SECONDS_MAX (INT64_MAX / UINT64_C(1000000000) / 2)
 
 enum option_key {
 	OPTION_CPUS = 256,
@@ -33,24 +37,40 @@ enum option_key {
 
 static const struct argp_option option_table[] = {
 	{ NULL, 0, NULL, 0, "The machine:", 1 },
-	{ "memory", 'm', "SIZE", 0, "Memory of the guest, with suffix K, M, G or T; a plain number is MiB (default 1G, at most half of the host's; at least 32M)", 0 },
+	{ "memory", 'm', "SIZE", 0,
+	  "Memory of the guest, with suffix K, M, G or T; a plain number is MiB (default 1G, at "
+	  "most half of the host's; at least 32M)",
+	  0 },
 	{ "cpus", OPTION_CPUS, "N", 0, "Processors of the guest, 1 to 64 (default 1)", 0 },
-	{ "accel", OPTION_ACCEL, "auto|kvm|tcg", 0, "How QEMU runs it; auto takes KVM where a guest was seen to run with it (default auto)", 0 },
+	{ "accel", OPTION_ACCEL, "auto|kvm|tcg", 0,
+	  "How QEMU runs it; auto takes KVM where a guest was seen to run with it (default auto)",
+	  0 },
 	{ NULL, 0, NULL, 0, "What the program sees:", 2 },
 	{ "root", OPTION_ROOT, "DIR", 0, "Root file system, read-only (default /)", 0 },
 	{ "rw", OPTION_RW, "DIR", 0, "Pass this directory through, writable; may be repeated", 0 },
-	{ "publish", 'p', "HOST:GUEST", 0, "Make a port of the guest reachable on the host (not in this release)", 0 },
+	{ "publish", 'p', "HOST:GUEST", 0,
+	  "Make a port of the guest reachable on the host (not in this release)", 0 },
 	{ "no-aslr", OPTION_NO_ASLR, NULL, 0, "Do not randomize addresses", 0 },
 	{ NULL, 0, NULL, 0, "Limits and reports:", 3 },
-	{ "timeout", OPTION_TIMEOUT, "SECONDS", 0, "End the program after this time, with status 124", 0 },
+	{ "timeout", OPTION_TIMEOUT, "SECONDS", 0,
+	  "End the program after this time, with status 124", 0 },
 	{ "stats", OPTION_STATS, NULL, 0, "Print the kernel's counters on stderr at the end", 0 },
-	{ "missing-syscalls", OPTION_MISSING, NULL, 0, "Print on stderr which system calls the program asked for that the kernel lacks", 0 },
-	{ "check", OPTION_CHECK, NULL, 0, "Prove the invariants of the memory manager when the program has ended; a broken one, or a leak, is a panic", 0 },
+	{ "missing-syscalls", OPTION_MISSING, NULL, 0,
+	  "Print on stderr which system calls the program asked for that the kernel lacks", 0 },
+	{ "check", OPTION_CHECK, NULL, 0,
+	  "Prove the invariants of the memory manager when the program has ended; a broken one, or "
+	  "a leak, is a panic",
+	  0 },
 	{ "verbose", 'v', NULL, 0, "Print the accelerator and the kernel's log on stderr", 0 },
 	{ NULL, 0, NULL, 0, "For work on the kernel:", 4 },
-	{ "kernel", OPTION_KERNEL, "FILE", 0, "Kernel to start (default: the one installed with this command)", 0 },
-	{ "icount", OPTION_ICOUNT, NULL, 0, "Let virtual time follow the number of instructions, so that runs are repeatable (TCG only)", 0 },
-	{ "gdb", OPTION_GDB, NULL, 0, "Wait for a debugger on TCP port 1234 before the first instruction", 0 },
+	{ "kernel", OPTION_KERNEL, "FILE", 0,
+	  "Kernel to start (default: the one installed with this command)", 0 },
+	{ "icount", OPTION_ICOUNT, NULL, 0,
+	  "Let virtual time follow the number of instructions, so that runs are repeatable (TCG "
+	  "only)",
+	  0 },
+	{ "gdb", OPTION_GDB, NULL, 0,
+	  "Wait for a debugger on TCP port 1234 before the first instruction", 0 },
 	{ "qemu", OPTION_QEMU, "PROGRAM", 0, "QEMU to use (default qemu-system-x86_64)", 0 },
 	{ "qemu-arg", OPTION_QEMU_ARG, "ARG", 0, "One more argument for QEMU; may be repeated", 0 },
 	{ NULL, 0, NULL, 0, "Help:", -1 },
@@ -108,7 +128,7 @@ bool parse_seconds(const char *text, uint64_t *ns)
 
 	for (; isdigit((unsigned char)*p); p++) {
 		whole = whole * 10 + (*p - '0');
-		if (whole > INT64_MAX / second - 1)
+		if (whole > SECONDS_MAX)
 			return false;
 	}
 	if (*p == '.') {
@@ -192,27 +212,36 @@ static error_t parse_valued(int key, const char *argument, struct parse_state *s
 	switch (key) {
 	case 'm':
 		if (!parse_size(argument, &o->memory))
-			return parse_failure(state, "--memory: '%s' is not a size such as 512M or 2G", argument);
+			return parse_failure(
+				state, "--memory: '%s' is not a size such as 512M or 2G", argument);
 		if (o->memory < OPTIONS_MEMORY_MIN)
-			return parse_failure(state, "--memory: %s is too small; give at least 32M", argument);
+			return parse_failure(state, "--memory: %s is too small; give at least 32M",
+					     argument);
 		return 0;
 	case 'p':
 		if (!parse_publish(argument, &host, &guest))
-			return parse_failure(state, "--publish: '%s' is not HOST:GUEST, two ports from 1 to 65535", argument);
+			return parse_failure(
+				state,
+				"--publish: '%s' is not HOST:GUEST, two ports from 1 to 65535",
+				argument);
 		if (!o->publish)
 			o->publish = argument;
 		return 0;
 	case OPTION_CPUS:
 		if (!parse_cpus(argument, &o->cpus))
-			return parse_failure(state, "--cpus: '%s' is not a number from 1 to 64", argument);
+			return parse_failure(state, "--cpus: '%s' is not a number from 1 to 64",
+					     argument);
 		return 0;
 	case OPTION_ACCEL:
 		if (!parse_accel(argument, &o->accel))
-			return parse_failure(state, "--accel: '%s' is not one of auto, kvm and tcg", argument);
+			return parse_failure(state, "--accel: '%s' is not one of auto, kvm and tcg",
+					     argument);
 		return 0;
 	case OPTION_TIMEOUT:
 		if (!parse_seconds(argument, &o->timeout_ns))
-			return parse_failure(state, "--timeout: '%s' is not a number of seconds above 0", argument);
+			return parse_failure(state,
+					     "--timeout: '%s' is not a number of seconds above 0",
+					     argument);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -273,17 +302,24 @@ static error_t parse_option(int key, char *argument, struct argp_state *argp_sta
 	}
 }
 
-bool options_parse(int argc, char **argv, struct options *options, char *error, unsigned int error_size)
+bool options_parse(int argc, char **argv, struct options *options, char *error,
+		   unsigned int error_size)
 {
 	static const struct argp argp = {
 		.options = option_table,
 		.parser = parse_option,
 		.args_doc = "[--] PROGRAM [ARG...]",
-		.doc = "Run a program of this host on the Coppice kernel, in a small virtual machine.\v"
-		       "The program sees this host's files, read-only, its own copies of what it writes, the same working directory, environment and "
-		       "user. What it writes outside of the --rw directories is gone when it ends.\n\n"
-		       "The exit status is the program's own; 128+N if signal N killed it; 126 or 127 if it could not be started; 124 after "
-		       "--timeout; 125 if Coppice itself failed.",
+		.doc = "Run a program of this host on the Coppice kernel, in a small virtual "
+		       "machine.\v"
+		       "The program sees this host's files, working directory, environment and "
+		       "user. "
+		       "What it writes stays in the guest and is gone when it ends, except below "
+		       "the "
+		       "--rw directories.\n\n"
+		       "The exit status is the program's own; 128+N if signal N killed it; 126 or "
+		       "127 "
+		       "if it could not be started; 124 after --timeout; 125 if Coppice itself "
+		       "failed.",
 	};
 	struct parse_state state = { options, error, error_size };
 

@@ -1,8 +1,9 @@
 /*
  * run.c - `coppice run`: from options to a running guest.
  *
- * Central rule: everything that can be found wrong is found before QEMU is started, and said in one line. Next: launch.c for what
- * the kernel is told, vm.c for the machine, session.c for what follows.
+ * Central rule: everything that can be found wrong is found before QEMU is started, and said in
+ * one line. Next: launch.c for what the kernel is told, vm.c for the machine, session.c for what
+ * follows.
  */
 #include "run.h"
 
@@ -44,7 +45,10 @@ static char *text_of(const char *format, ...)
 	return text;
 }
 
-/* The kernel to start: as given, beside the command (a build tree), or in lib/coppice of the same prefix. The caller frees it. */
+/*
+ * The kernel to start: as given, beside the command (a build tree), or in lib/coppice of the same
+ * prefix. The caller frees it.
+ */
 static char *find_kernel(const char *given)
 {
 	char command[PATH_MAX];
@@ -58,7 +62,8 @@ static char *find_kernel(const char *given)
 	}
 	length = readlink("/proc/self/exe", command, sizeof(command) - 1);
 	if (length < 0)
-		fail("cannot tell where this command is, to find its kernel (is /proc mounted?); use --kernel");
+		fail("cannot tell where this command is, to find its kernel (is /proc mounted?); "
+		     "use --kernel");
 	command[length] = '\0';
 	directory = command;
 	*strrchr(command, '/') = '\0';
@@ -69,7 +74,8 @@ static char *find_kernel(const char *given)
 	path = text_of("%s/../lib/coppice/kernel.elf", directory);
 	if (access(path, R_OK) == 0)
 		return path;
-	fail("there is no kernel at %s/kernel.elf or %s; build or install Coppice, or use --kernel", directory, path);
+	fail("there is no kernel at %s/kernel.elf or %s; build or install Coppice, or use --kernel",
+	     directory, path);
 }
 
 static char *find_qemu(const char *program)
@@ -96,7 +102,10 @@ static char *find_directory(const char *option, const char *given)
 	return path;
 }
 
-/* The working directory, where it exists below the guest's root too; else "/". The caller frees it. */
+/*
+ * The working directory, where it exists below the guest's root too; else "/". The caller frees
+ * it.
+ */
 static char *find_working_directory(const char *root)
 {
 	char *directory = getcwd(NULL, 0);
@@ -104,7 +113,9 @@ static char *find_working_directory(const char *root)
 	char *inside;
 	bool exists;
 
-	/* A deleted or unreachable directory has no path, or one that does not start with a slash. */
+	/*
+	 * A deleted or unreachable directory has no path, or one that does not start with a slash.
+	 */
 	if (!directory || *directory != '/') {
 		free(directory);
 		return text_of("/");
@@ -132,8 +143,8 @@ static uint64_t host_memory(void)
 static uint32_t launch_flags(const struct options *options)
 {
 	return (options->verbose ? HOST_FLAG_VERBOSE : 0) | (options->stats ? HOST_FLAG_STATS : 0) |
-	       (options->missing_syscalls ? HOST_FLAG_MISSING : 0) | (options->no_aslr ? HOST_FLAG_NO_ASLR : 0) |
-	       (options->check ? HOST_FLAG_CHECK : 0);
+	       (options->missing_syscalls ? HOST_FLAG_MISSING : 0) |
+	       (options->no_aslr ? HOST_FLAG_NO_ASLR : 0) | (options->check ? HOST_FLAG_CHECK : 0);
 }
 
 static mode_t current_umask(void)
@@ -178,7 +189,8 @@ static int make_launch_file(const struct launch *launch)
 	if (!launch_encode(launch, &record))
 		fail("the arguments and environment are too long");
 	while (written < bytes_length(&record)) {
-		ssize_t n = write(fd, bytes_data(&record) + written, bytes_length(&record) - written);
+		ssize_t n =
+			write(fd, bytes_data(&record) + written, bytes_length(&record) - written);
 
 		if (n < 0 && errno != EINTR)
 			fail("cannot write the launch record: %s", strerror(errno));
@@ -190,7 +202,8 @@ static int make_launch_file(const struct launch *launch)
 }
 
 /* Tell the kernel who and where we are. */
-static int make_launch(const struct options *options, const struct descriptor *descriptors, const struct vm_config *vm)
+static int make_launch(const struct options *options, const struct descriptor *descriptors,
+		       const struct vm_config *vm)
 {
 	char host_name[HOST_NAME_SIZE] = "coppice";
 	char *directory = find_working_directory(vm->root);
@@ -240,14 +253,15 @@ static void choose_accel(const struct options *options, struct vm_config *config
 }
 
 /* Start QEMU with a channel to it, and serve it to its end. */
-static int run_guest(const struct options *options, const struct descriptor *descriptors, struct vm_config *config)
+static int run_guest(const struct options *options, const struct descriptor *descriptors,
+		     struct vm_config *config)
 {
 	struct session_config session = {
 		.descriptors = descriptors,
 		.program = options->program[0],
-		.kernel = config->kernel,
 		.memory = config->memory,
-		.deadline = options->timeout_ns ? monotonic_ns() + (int64_t)options->timeout_ns : INT64_MAX,
+		.deadline = options->timeout_ns ? monotonic_ns() + (int64_t)options->timeout_ns
+						: INT64_MAX,
 		.stats = options->stats,
 		.missing_syscalls = options->missing_syscalls,
 		.verbose = options->verbose,

@@ -1,9 +1,11 @@
 /*
- * session.c - the life of one guest: a loop over the channel, the program's input and output, and signals.
+ * session.c - the life of one guest: a loop over the channel, the program's input and output, and
+ * signals.
  *
- * Central rule: nothing here waits for one peer alone. Every descriptor is served when poll says that it is ready, output is kept by
- * sinks within the window of the protocol, and input is read only against the guest's credit, so that a reader that stalls, a closed pipe or
- * a silent terminal stops its own stream and nothing else. Next: session_frames.c.
+ * Central rule: nothing here waits for one peer alone. Every descriptor is served when poll says
+ * that it is ready, output is kept by sinks within the window of the protocol, and input is read
+ * only against the guest's credit, so that a reader that stalls, a closed pipe or a silent
+ * terminal stops its own stream and nothing else. Next: session_frames.c.
  */
 #include "session.h"
 
@@ -22,10 +24,10 @@
 #include "terminal.h"
 
 #define SECOND_NS INT64_C(1000000000)
-#define HELLO_WAIT_NS (60 * SECOND_NS)	/* a kernel that has not said hello by then never will */
+#define HELLO_WAIT_NS (60 * SECOND_NS)    /* a kernel that has not said hello by then never will */
 #define POWER_OFF_WAIT_NS (SECOND_NS / 2) /* for the counters of a program that timed out */
 #define DOUBLE_SIGNAL_NS (2 * SECOND_NS)
-#define OUT_BACKLOG 65536		/* no more input is read while this much waits for the channel */
+#define OUT_BACKLOG 65536 /* no more input is read while this much waits for the channel */
 #define VM_TEXT_MAX 8192
 #define VM_TEXT_WAIT_MS 1000
 
@@ -87,7 +89,7 @@ void session_fail(struct session *s, const char *text)
 	session_end(s, OUTCOME_FAILED);
 }
 
-static void put_clock(struct session *s)
+void session_put_clock(struct session *s)
 {
 	struct timespec now;
 
@@ -108,15 +110,19 @@ void session_want_terminal(struct session *s)
 	if (!s->terminal_wanted || terminal_take())
 		return;
 	/*
-	 * In the background. A program that reads its terminal there is stopped, with its process group, until the user brings it back; SIGCONT
-	 * then leads here again. (The group of an orphan is not stopped; it goes without input.)
+	 * In the background. A program that reads its terminal there is stopped, with its process
+	 * group, until the user brings it back; SIGCONT then leads here again. (The group of an
+	 * orphan is not stopped; it goes without input.)
 	 */
 	kill(s->vm->pid, SIGSTOP);
 	kill(0, SIGTTIN);
 	kill(s->vm->pid, SIGCONT);
 }
 
-/* Ctrl-Z on a terminal that the guest has not taken, or kill -TSTP: stop with the guest, as one job. */
+/*
+ * Ctrl-Z on a terminal that the guest has not taken, or kill -TSTP: stop with the guest, as one
+ * job.
+ */
 static void stop_by_signal(struct session *s, int signal)
 {
 	sigset_t set;
@@ -135,7 +141,7 @@ static void continue_after_stop(struct session *s)
 {
 	if (!s->hello)
 		s->hello_deadline = monotonic_ns() + HELLO_WAIT_NS;
-	put_clock(s);
+	session_put_clock(s);
 	put_window_size(s);
 	session_want_terminal(s);
 }
@@ -191,9 +197,13 @@ static void read_channel(struct session *s)
 static void write_channel(struct session *s)
 {
 	while (bytes_length(&s->out) > 0) {
-		ssize_t n = send(s->channel, bytes_data(&s->out), bytes_length(&s->out), MSG_DONTWAIT | MSG_NOSIGNAL);
+		ssize_t n = send(s->channel, bytes_data(&s->out), bytes_length(&s->out),
+				 MSG_DONTWAIT | MSG_NOSIGNAL);
 
-		/* An error other than EAGAIN means that QEMU is gone, which read_channel finds out. */
+		/*
+		 * An error other than EAGAIN means that QEMU is gone, which read_channel finds
+		 * out.
+		 */
 		if (n < 0)
 			return;
 		bytes_consume(&s->out, n);
@@ -229,7 +239,8 @@ static void read_vm(struct session *s)
 	if (n > 0 && bytes_length(&s->vm_text) + n <= VM_TEXT_MAX)
 		bytes_append(&s->vm_text, text, n);
 	/* After this QEMU stops the guest for good but stays. */
-	if (n > 0 && memmem(bytes_data(&s->vm_text), bytes_length(&s->vm_text), "KVM internal error", 18))
+	if (n > 0 &&
+	    memmem(bytes_data(&s->vm_text), bytes_length(&s->vm_text), "KVM internal error", 18))
 		session_fail(s, "qemu: KVM internal error; try --accel tcg");
 }
 
@@ -293,9 +304,9 @@ static int wait_time(int64_t deadline)
 /* The places in the poll set. */
 enum {
 	POLL_SIGNALS,
-	POLL_SINKS,				  /* SINK_COUNT of them */
+	POLL_SINKS, /* SINK_COUNT of them */
 	POLL_LOG = POLL_SINKS + SINK_COUNT,
-	POLL_END,				  /* how many are polled when the guest has ended */
+	POLL_END, /* how many are polled when the guest has ended */
 	POLL_CHANNEL = POLL_END,
 	POLL_INPUT,
 	POLL_TERMINAL,
@@ -313,7 +324,9 @@ static void serve_sink(const struct pollfd *pollfd, struct sink *sink)
 	if (pollfd->revents & POLLOUT)
 		sink_flush(sink);
 	else if (pollfd->revents & (POLLERR | POLLHUP | POLLNVAL))
-		sink_fail(sink, terminal_present() && sink->handle.fd == terminal_handle()->fd ? EIO : EPIPE);
+		sink_fail(sink, terminal_present() && sink->handle.fd == terminal_handle()->fd
+					? EIO
+					: EPIPE);
 }
 
 static void prepare_sinks(struct session *s, struct pollfd *set)
@@ -338,8 +351,11 @@ static void prepare_guest(const struct session *s, struct pollfd *set)
 	set[POLL_CHANNEL] = (struct pollfd){ .fd = s->channel, .events = POLLIN };
 	if (bytes_length(&s->out) > 0)
 		set[POLL_CHANNEL].events |= POLLOUT;
-	set[POLL_INPUT] = (struct pollfd){ .fd = source_is_wanted(s, &s->input) ? s->input.handle.fd : -1, .events = POLLIN };
-	set[POLL_TERMINAL] = (struct pollfd){ .fd = terminal_ready ? s->terminal.handle.fd : -1, .events = POLLIN };
+	set[POLL_INPUT] =
+		(struct pollfd){ .fd = source_is_wanted(s, &s->input) ? s->input.handle.fd : -1,
+				 .events = POLLIN };
+	set[POLL_TERMINAL] = (struct pollfd){ .fd = terminal_ready ? s->terminal.handle.fd : -1,
+					      .events = POLLIN };
 	set[POLL_VM] = (struct pollfd){ .fd = s->vm->output, .events = POLLIN };
 }
 
@@ -351,7 +367,10 @@ static void serve_guest(struct session *s, const struct pollfd *set)
 		read_source(s, &s->input, 0);
 	if (set[POLL_TERMINAL].revents)
 		read_source(s, &s->terminal, HOST_FD_TTY);
-	/* At its end (POLLHUP alone) the channel is at its end too, and says so once it has been read out. */
+	/*
+	 * At its end (POLLHUP alone) the channel is at its end too, and says so once it has been
+	 * read out.
+	 */
 	if (set[POLL_VM].revents & POLLIN)
 		read_vm(s);
 }
@@ -384,7 +403,10 @@ static bool sinks_are_idle(const struct session *s)
 	return sink_is_idle(&s->log);
 }
 
-/* The guest has ended: write what it left. A reader may take its time, as with any program; a signal ends the wait. */
+/*
+ * The guest has ended: write what it left. A reader may take its time, as with any program; a
+ * signal ends the wait.
+ */
 static void drain(struct session *s)
 {
 	struct pollfd set[POLL_END];
@@ -395,7 +417,8 @@ static void drain(struct session *s)
 		if (poll(set, POLL_END, wait_time(s->config->deadline)) == 0)
 			return;
 		serve_sinks(s, set);
-		if (!set[POLL_SIGNALS].revents || read(s->signals, &info, sizeof(info)) != sizeof(info))
+		if (!set[POLL_SIGNALS].revents ||
+		    read(s->signals, &info, sizeof(info)) != sizeof(info))
 			continue;
 		if (info.ssi_signo == SIGTSTP)
 			stop_by_signal(s, SIGTSTP);
@@ -428,12 +451,14 @@ static void open_streams(struct session *s)
 	const struct handle none = { HANDLE_NONE, -1 };
 
 	for (int fd = 0; fd < 3; fd++) {
-		bool writable = descriptors[fd].kind == HOST_STDIO_STREAM && access_mode(fd) != O_RDONLY;
+		bool writable = descriptors[fd].kind == HOST_STDIO_STREAM &&
+				access_mode(fd) != O_RDONLY;
 
 		sink_open(&s->sinks[fd], writable ? handle_open(fd, O_WRONLY) : none);
 	}
 	sink_open(&s->sinks[HOST_FD_TTY], terminal_present() ? *terminal_handle() : none);
-	sink_open(&s->log, descriptors[2].kind == HOST_STDIO_TTY ? *terminal_handle() : handle_open(2, O_WRONLY));
+	sink_open(&s->log, descriptors[2].kind == HOST_STDIO_TTY ? *terminal_handle()
+								 : handle_open(2, O_WRONLY));
 	if (descriptors[0].kind == HOST_STDIO_STREAM && access_mode(0) != O_WRONLY)
 		s->input = (struct source){ .handle = handle_open(0, O_RDONLY), .open = true };
 	if (terminal_present())

@@ -11,9 +11,9 @@
 #include "vm.h"
 
 struct session_config {
-	const struct descriptor *descriptors; /* three; terminal_open has been called if one is a terminal */
-	const char *program;		      /* for "command not found" */
-	const char *kernel;
+	const struct descriptor
+		*descriptors; /* three; terminal_open has been called if one is a terminal */
+	const char *program;  /* for "command not found" */
 	uint64_t memory;
 	int64_t deadline; /* CLOCK_MONOTONIC in ns: when --timeout ends; INT64_MAX: never */
 	bool stats, missing_syscalls, verbose, gdb;
@@ -23,14 +23,14 @@ struct session_config {
 int64_t monotonic_ns(void);
 
 /*
- * Block the signals that a session takes through its signalfd. To be called before QEMU is started, so that none is lost in
- * between. Those that the command found ignored stay ignored.
+ * Block the signals that a session takes through its signalfd. To be called before QEMU is
+ * started, so that none is lost in between. Those that the command found ignored stay ignored.
  */
 void session_block_signals(void);
 
 /*
- * Serve the guest of `vm` over `channel` until it ends, say what there is to say, and end QEMU. Returns the exit status of the
- * command.
+ * Serve the guest of `vm` over `channel` until it ends, say what there is to say, and end QEMU.
+ * Returns the exit status of the command.
  */
 int session_run(const struct session_config *config, struct vm *vm, int channel);
 

@@ -1,11 +1,11 @@
 /*
  * session_frames.c - what the kernel says to the command, frame by frame.
  *
- * Central rule: the guest is not trusted. A frame that breaks the protocol ends the session; a frame of a type that this version does not know
- * is passed over. See kernel/dev/host_protocol.h for what each frame means. Next: session_report.c.
+ * Central rule: the guest is not trusted. A frame that breaks the protocol ends the session; a
+ * frame of a type that this version does not know is passed over. See kernel/dev/host_protocol.h
+ * for what each frame means. Next: session_report.c.
  */
 #include <string.h>
-#include <time.h>
 
 #include "session_priv.h"
 #include "terminal.h"
@@ -15,22 +15,22 @@
 
 static void take_hello(struct session *s, const struct frame *frame)
 {
-	struct timespec now;
 	uint32_t version;
 
 	if (!frame_u32(frame, &version) || version != HOST_PROTOCOL_VERSION) {
-		session_fail(s, "the kernel and this command are from different versions; give the right one by --kernel");
+		session_fail(s, "the kernel and this command are from different versions; give the "
+				"right one by --kernel");
 		return;
 	}
 	s->hello = true;
 	s->hello_deadline = INT64_MAX;
-	clock_gettime(CLOCK_REALTIME, &now);
-	frame_put_u64(&s->out, HOST_CLOCK, 0, now.tv_sec * UINT64_C(1000000000) + now.tv_nsec);
+	session_put_clock(s);
 }
 
 /*
- * The guest's terminal has made \r\n of each \n already. While the host's terminal does so itself, the \r is left out, so that what arrives is
- * what the guest's terminal put out. (A \r\n that is split over two frames keeps its \r: that is the same on a screen.)
+ * The guest's terminal has made \r\n of each \n already. While the host's terminal does so itself,
+ * the \r is left out, so that what arrives is what the guest's terminal put out. (A \r\n that is
+ * split over two frames keeps its \r: that is the same on a screen.)
  */
 static void put_terminal_output(struct sink *sink, const struct frame *frame)
 {

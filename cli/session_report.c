@@ -1,8 +1,9 @@
 /*
  * session_report.c - what the command says at the end, and its exit status.
  *
- * Central rule: silent on success. A failure of Coppice is one line that says what to do, and status 125; a program that could not be started is
- * reported as a shell reports it. The terminal has been given back by now, and all of the program's output is written.
+ * Central rule: silent on success. A failure of Coppice is one line that says what to do, and
+ * status 125; a program that could not be started is reported as a shell reports it. The terminal
+ * has been given back by now, and all of the program's output is written.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -38,8 +39,9 @@ static bool vm_complaint(const struct session *s, const char **line, size_t *len
 
 		if (*length == 0 || memmem(*line, *length, "warning:", 8))
 			continue;
-		colon = memmem(*line, *length, ": ", 2);
-		if (colon && strncmp(*line, "qemu-system", 11) == 0) {
+		/* "qemu-system-x86_64: ", and in some places another "qemu: ". */
+		while (*length > 4 && memcmp(*line, "qemu", 4) == 0 &&
+		       (colon = memmem(*line, *length, ": ", 2))) {
 			*length -= colon + 2 - *line;
 			*line = colon + 2;
 		}
@@ -50,13 +52,15 @@ static bool vm_complaint(const struct session *s, const char **line, size_t *len
 
 static void report_closed(const struct session *s, int vm_status)
 {
-	bool vm_failed = WIFEXITED(vm_status) ? WEXITSTATUS(vm_status) != 0 : WTERMSIG(vm_status) != SIGKILL;
+	bool vm_failed = WIFEXITED(vm_status) ? WEXITSTATUS(vm_status) != 0
+					      : WTERMSIG(vm_status) != SIGKILL;
 	const char *line;
 	size_t length;
 
 	if (vm_failed && vm_complaint(s, &line, &length)) {
 		if (memmem(line, length, "Cannot allocate memory", 22))
-			message("this host has no memory for a guest of %llu MiB; give a smaller --memory",
+			message("this host has no memory for a guest of %llu MiB; give a smaller "
+				"--memory",
 				(unsigned long long)(s->config->memory >> 20));
 		else
 			message("qemu: %.*s", (int)length, line);
@@ -94,14 +98,16 @@ static void report_missing(const struct session *s)
 
 		snprintf(copy, sizeof(copy), "%.*s", (int)length, line);
 		if (sscanf(copy, "%llu %63s %llu", &number, name, &count) == 3)
-			message("missing system call: %s (%llu), called %llu time%s", name, number, count, count == 1 ? "" : "s");
+			message("missing system call: %s (%llu), called %llu time%s", name, number,
+				count, count == 1 ? "" : "s");
 	}
 }
 
 static void report_counters(const struct session *s)
 {
 	if (s->config->stats)
-		dprintf(STDERR_FILENO, "%.*s", (int)bytes_length(&s->stats_text), (const char *)bytes_data(&s->stats_text));
+		dprintf(STDERR_FILENO, "%.*s", (int)bytes_length(&s->stats_text),
+			(const char *)bytes_data(&s->stats_text));
 	if (s->config->missing_syscalls)
 		report_missing(s);
 }
@@ -117,14 +123,18 @@ static void report_exec(const struct session *s)
 		message("%s: %s", program, strerror(s->exec_error));
 }
 
-/* Output that could not be written, other than to a reader that had enough, is a failure even if the program did not notice. */
+/*
+ * Output that could not be written, other than to a reader that had enough, is a failure even if
+ * the program did not notice.
+ */
 static int report_lost_output(const struct session *s)
 {
 	for (unsigned int fd = 0; fd < SINK_COUNT; fd++) {
 		int error = s->sinks[fd].error;
 
 		if (error && error != EPIPE && fd != HOST_FD_TTY) {
-			message("cannot write the program's %s: %s", fd == 2 ? "standard error" : "standard output", strerror(error));
+			message("cannot write the program's %s: %s",
+				fd == 2 ? "standard error" : "standard output", strerror(error));
 			return EXIT_OWN_FAILURE;
 		}
 	}
@@ -146,7 +156,8 @@ static int report_exited(const struct session *s)
 int session_report(struct session *s, int vm_status)
 {
 	if (s->config->verbose && bytes_length(&s->vm_text) > 0)
-		dprintf(STDERR_FILENO, "%.*s", (int)bytes_length(&s->vm_text), (const char *)bytes_data(&s->vm_text));
+		dprintf(STDERR_FILENO, "%.*s", (int)bytes_length(&s->vm_text),
+			(const char *)bytes_data(&s->vm_text));
 	switch (s->outcome) {
 	case OUTCOME_EXITED:
 		return report_exited(s);

@@ -1,8 +1,9 @@
 /*
  * sink.c - one output stream of the guest on its way to a descriptor of the command.
  *
- * Central rule: a sink never waits. What its descriptor does not take now is kept; how much that can be is bounded by the
- * window of the protocol, because bytes are acknowledged to the guest only once they are written. Next: session.c, which feeds the sinks.
+ * Central rule: a sink never waits. What its descriptor does not take now is kept; how much that
+ * can be is bounded by the window of the protocol, because bytes are acknowledged to the guest
+ * only once they are written. Next: session.c, which feeds the sinks.
  */
 #include "sink.h"
 
@@ -20,7 +21,10 @@ void sink_fail(struct sink *sink, int error)
 	bytes_free(&sink->pending);
 }
 
-/* Write until all is written or the descriptor takes no more. Returns how many of the bytes are done with. */
+/*
+ * Write until all is written or the descriptor takes no more. Returns how many of the bytes are
+ * done with.
+ */
 static size_t sink_write(struct sink *sink, const uint8_t *data, size_t length)
 {
 	size_t done = 0;

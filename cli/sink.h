@@ -14,9 +14,9 @@
 struct sink {
 	struct handle handle;
 	struct bytes pending; /* taken from the guest, not written yet */
-	uint32_t written;     /* written since the caller last looked (and set it to 0): to be acknowledged */
-	int error;	      /* errno of the write that failed: all further output is thrown away */
-	bool error_reported;  /* the caller has told the guest */
+	uint32_t written;     /* to be acknowledged; the caller then sets it to 0 */
+	int error;           /* errno of the write that failed: all further output is thrown away */
+	bool error_reported; /* the caller has told the guest */
 };
 
 void sink_open(struct sink *sink, struct handle handle);
@@ -35,7 +35,10 @@ static inline bool sink_is_idle(const struct sink *sink)
 	return bytes_length(&sink->pending) == 0;
 }
 
-/* What to poll the descriptor for: output if there is some; else only that its reader goes away. -1 if nothing. */
+/*
+ * What to poll the descriptor for: output if there is some; else only that its reader goes away.
+ * -1 if nothing.
+ */
 int sink_poll_fd(const struct sink *sink);
 short sink_poll_events(const struct sink *sink);
 

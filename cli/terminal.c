@@ -1,11 +1,13 @@
 /*
  * terminal.c - the host's terminal while a program in the guest uses it.
  *
- * Central rule: the terminal is given back as it was found, however the command ends. It is taken only when a program in the
- * guest first reads it; until then it stays as the user's shell has set it up, so that type-ahead, Ctrl-C and Ctrl-Z work as for any
- * program that does not read, and the rest of a pipeline can use it.
+ * Central rule: the terminal is given back as it was found, however the command ends. It is taken
+ * only when a program in the guest first reads it; until then it stays as the user's shell has set
+ * it up, so that type-ahead, Ctrl-C and Ctrl-Z work as for any program that does not read, and the
+ * rest of a pipeline can use it.
  *
- * There is one terminal per process, and a crash handler must find it: it is a static variable here.
+ * There is one terminal per process, and a crash handler must find it: it is a static variable
+ * here.
  */
 #include "terminal.h"
 
@@ -20,7 +22,7 @@
 static struct {
 	bool present;
 	volatile sig_atomic_t taken;
-	bool sole_writer; /* standard output is the terminal too: output processing is the guest's while it is taken */
+	bool sole_writer; /* stdout is the terminal too: taking it includes output processing */
 	struct handle handle;
 	struct termios found; /* as it was before terminal_take */
 } terminal;
@@ -30,7 +32,9 @@ static void restore_mode(void)
 {
 	sigset_t stop, old;
 
-	/* From the background tcsetattr would stop the process, which must go on (and often end). */
+	/*
+	 * From the background tcsetattr would stop the process, which must go on (and often end).
+	 */
 	sigemptyset(&stop);
 	sigaddset(&stop, SIGTTOU);
 	sigprocmask(SIG_BLOCK, &stop, &old);
@@ -49,7 +53,8 @@ static void handle_crash(int signal)
 static void catch_crashes(void)
 {
 	static const int crashes[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT };
-	struct sigaction action = { .sa_handler = handle_crash, .sa_flags = SA_RESETHAND | SA_NODEFER };
+	struct sigaction action = { .sa_handler = handle_crash,
+				    .sa_flags = SA_RESETHAND | SA_NODEFER };
 
 	for (unsigned int i = 0; i < sizeof(crashes) / sizeof(crashes[0]); i++)
 		sigaction(crashes[i], &action, NULL);
@@ -88,13 +93,17 @@ bool terminal_take(void)
 
 	if (terminal.taken)
 		return true;
-	/* An error means that it is not our controlling terminal, which has no foreground for us to be in. */
+	/*
+	 * An error means that it is not our controlling terminal, which has no foreground for us
+	 * to be in.
+	 */
 	if (foreground >= 0 && foreground != getpgrp())
 		return false;
 	if (tcgetattr(terminal.handle.fd, &terminal.found) != 0)
 		return true; /* hung up: reading it says so */
 	raw = terminal.found;
-	raw.c_iflag &= ~(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IUCLC | IXON | IXOFF);
+	raw.c_iflag &=
+		~(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IUCLC | IXON | IXOFF);
 	raw.c_lflag &= ~(ECHO | ECHONL | ICANON | ISIG | IEXTEN);
 	if (terminal.sole_writer)
 		raw.c_oflag &= ~OPOST;
@@ -124,7 +133,8 @@ bool terminal_size(struct host_winsize *size)
 {
 	struct winsize w;
 
-	if (!terminal.present || ioctl(terminal.handle.fd, TIOCGWINSZ, &w) != 0 || w.ws_row == 0 || w.ws_col == 0)
+	if (!terminal.present || ioctl(terminal.handle.fd, TIOCGWINSZ, &w) != 0 || w.ws_row == 0 ||
+	    w.ws_col == 0)
 		return false;
 	*size = (struct host_winsize){ w.ws_row, w.ws_col, w.ws_xpixel, w.ws_ypixel };
 	return true;

@@ -8,7 +8,10 @@
 
 #include "descriptor.h"
 
-/* Whether standard output is the terminal says whether other programs of a pipeline are likely to write to it too. */
+/*
+ * Whether standard output is the terminal says whether other programs of a pipeline are likely to
+ * write to it too.
+ */
 void terminal_open(int fd, bool stdout_is_terminal);
 
 /* True once terminal_open has been called. */
@@ -18,8 +21,8 @@ bool terminal_present(void);
 const struct handle *terminal_handle(void);
 
 /*
- * Put the terminal into raw mode: from now on keys arrive as they are pressed. Returns false if this process group is in the background and so
- * may not. Taking it twice is harmless.
+ * Put the terminal into raw mode: from now on keys arrive as they are pressed. Returns false if
+ * this process group is in the background and so may not. Taking it twice is harmless.
  */
 bool terminal_take(void);
 
@@ -28,7 +31,10 @@ void terminal_release(void);
 
 bool terminal_taken(void);
 
-/* Whether the terminal turns \n into \r\n by itself, so that a \r\n from the guest must reach it as \n. */
+/*
+ * Whether the terminal turns \n into \r\n by itself, so that a \r\n from the guest must reach it
+ * as \n.
+ */
 bool terminal_maps_newline(void);
 
 /* False if it has no size. */

@@ -1,10 +1,11 @@
 /*
  * vm.c - the QEMU process that runs the guest: its command line, its start and its end.
  *
- * Central rule: nothing in the machine that the kernel does not drive. QEMU's microvm board with no PC devices, qboot as its
- * firmware (which it takes by itself when ACPI is off) and no option ROMs reaches the first instruction of the kernel about 18 ms after exec,
- * of which 10 ms are QEMU's own loading; SeaBIOS (bios-microvm.bin with option ROMs) takes 34 ms. The device order does not matter: the kernel
- * scans the virtio-mmio windows that QEMU appends to its command line.
+ * Central rule: nothing in the machine that the kernel does not drive. QEMU's microvm board with
+ * no PC devices, qboot as its firmware (which it takes by itself when ACPI is off) and no option
+ * ROMs reaches the first instruction of the kernel about 18 ms after exec, of which 10 ms are
+ * QEMU's own loading; SeaBIOS (bios-microvm.bin with option ROMs) takes 34 ms. The device order
+ * does not matter: the kernel scans the virtio-mmio windows that QEMU appends to its command line.
  */
 #include "vm.h"
 
@@ -30,7 +31,8 @@ struct argument_list {
 	size_t count;
 };
 
-static void add(struct argument_list *list, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void add(struct argument_list *list, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 static void add(struct argument_list *list, const char *format, ...)
 {
@@ -53,7 +55,9 @@ static void add_option(struct argument_list *list, const char *option, const cha
 	add(list, "%s", value);
 }
 
-/* A path as a value inside of a QEMU option: a comma in it is written twice. The caller frees it. */
+/*
+ * A path as a value inside of a QEMU option: a comma in it is written twice. The caller frees it.
+ */
 static char *quote_commas(const char *path)
 {
 	char *quoted = malloc(2 * strlen(path) + 1), *q = quoted;
@@ -70,15 +74,18 @@ static char *quote_commas(const char *path)
 }
 
 /*
- * One directory over 9p. security_model=none: files belong to whom QEMU runs as; when that is root, to the user that the
- * guest's request names. multidevs=remap keeps inode numbers unique when the tree spans file systems.
+ * One directory over 9p. security_model=none: files belong to whom QEMU runs as; when that is
+ * root, to the user that the guest's request names. multidevs=remap keeps inode numbers unique
+ * when the tree spans file systems.
  */
-static void add_directory(struct argument_list *list, const char *tag, const char *path, bool writable)
+static void add_directory(struct argument_list *list, const char *tag, const char *path,
+			  bool writable)
 {
 	char *quoted = quote_commas(path);
 
 	add(list, "-fsdev");
-	add(list, "local,id=%s,path=%s,security_model=none,multidevs=remap%s", tag, quoted, writable ? "" : ",readonly=on");
+	add(list, "local,id=%s,path=%s,security_model=none,multidevs=remap%s", tag, quoted,
+	    writable ? "" : ",readonly=on");
 	add(list, "-device");
 	add(list, "virtio-9p-device,fsdev=%s,mount_tag=%s", tag, tag);
 	free(quoted);
@@ -86,7 +93,8 @@ static void add_directory(struct argument_list *list, const char *tag, const cha
 
 static void add_machine(struct argument_list *list, const struct vm_config *config)
 {
-	add_option(list, "-M", "microvm,pit=off,pic=off,rtc=off,isa-serial=off,acpi=off,x-option-roms=off");
+	add_option(list, "-M",
+		   "microvm,pit=off,pic=off,rtc=off,isa-serial=off,acpi=off,x-option-roms=off");
 	add_option(list, "-global", "virtio-mmio.force-legacy=false");
 	add(list, "-nodefaults");
 	add(list, "-no-user-config");
@@ -97,7 +105,9 @@ static void add_machine(struct argument_list *list, const struct vm_config *conf
 		add_option(list, "-cpu", "host");
 	} else {
 		/* Instruction counting orders all processors, so they share one thread. */
-		add_option(list, "-accel", config->icount ? "tcg,thread=single,tb-size=256" : "tcg,thread=multi,tb-size=256");
+		add_option(list, "-accel",
+			   config->icount ? "tcg,thread=single,tb-size=256"
+					  : "tcg,thread=multi,tb-size=256");
 		add_option(list, "-cpu", "max");
 	}
 	add(list, "-m");
@@ -165,7 +175,8 @@ char *vm_find(const char *program)
 	while (true) {
 		size_t length = strcspn(path, ":");
 
-		if (asprintf(&candidate, "%.*s%s%s", (int)length, path, length ? "/" : "./", program) < 0)
+		if (asprintf(&candidate, "%.*s%s%s", (int)length, path, length ? "/" : "./",
+			     program) < 0)
 			fail("out of memory");
 		if (access(candidate, X_OK) == 0)
 			return candidate;
@@ -196,7 +207,10 @@ static void child_exec(const struct vm_config *config, char **arguments, int out
 		_exit(EXIT_OWN_FAILURE);
 	setpgid(0, 0);
 	setrlimit(RLIMIT_CORE, &no_core);
-	/* QEMU holds a descriptor for each file that the guest has open, and the guest applies the user's limit itself. */
+	/*
+	 * QEMU holds a descriptor for each file that the guest has open, and the guest applies the
+	 * user's limit itself.
+	 */
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
@@ -207,7 +221,10 @@ static void child_exec(const struct vm_config *config, char **arguments, int out
 	dup2(null, STDIN_FILENO);
 	dup2(output, STDOUT_FILENO);
 	dup2(output, STDERR_FILENO);
-	/* The user's descriptors above 2 are not QEMU's business: it would keep pipes open that others wait on. */
+	/*
+	 * The user's descriptors above 2 are not QEMU's business: it would keep pipes open that
+	 * others wait on.
+	 */
 	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
 	if (!config->probe) {
 		keep_open(config->launch_fd);

@@ -19,36 +19,38 @@ struct vm_config {
 	uint64_t memory;  /* bytes */
 	unsigned int cpus;
 	bool icount, gdb;
-	bool probe;	      /* a machine without devices, whose kernel ends at once: the fields below are not used */
-	const char *root;     /* directory */
+	bool probe;       /* a machine without devices, to end at once: nothing below is used */
+	const char *root; /* directory */
 	const char *const *rw; /* directories; number i gets the tag of launch_tag(i) */
 	unsigned int rw_count;
-	int launch_fd;	/* file with the launch record */
+	int launch_fd;  /* file with the launch record */
 	int console_fd; /* QEMU's end of the channel */
 	const struct string_list *extra;
 };
 
 /*
- * QEMU's argument vector. It and its strings are in one arena that the caller gives back by vm_arguments_free.
+ * QEMU's argument vector. It and its strings are in one arena that the caller gives back by
+ * vm_arguments_free.
  */
 char **vm_arguments(const struct vm_config *config);
 void vm_arguments_free(char **arguments);
 
 struct vm {
 	pid_t pid;
-	int output; /* what QEMU itself prints on stdout and stderr; non-blocking; at its end when QEMU has ended */
+	int output; /* what QEMU itself prints; non-blocking; at its end when QEMU has ended */
 };
 
 /*
- * The full path of `program`: itself if it has a slash, else looked up in PATH. NULL if there is no such executable; the caller frees
- * it.
+ * The full path of `program`: itself if it has a slash, else looked up in PATH. NULL if there is
+ * no such executable; the caller frees it.
  */
 char *vm_find(const char *program);
 
 /*
- * Start QEMU. It leads a process group of its own (so that Ctrl-C on the terminal is for us to forward, not for QEMU to die of), dies
- * with us, and inherits no descriptor but launch_fd and console_fd. Returns false, with errno, if no process could be made; if QEMU cannot
- * be executed the process ends at once with a line on vm->output.
+ * Start QEMU. It leads a process group of its own (so that Ctrl-C on the terminal is for us to
+ * forward, not for QEMU to die of), dies with us, and inherits no descriptor but launch_fd and
+ * console_fd. Returns false, with errno, if no process could be made; if QEMU cannot be executed
+ * the process ends at once with a line on vm->output.
  */
 bool vm_start(struct vm *vm, const struct vm_config *config);
 

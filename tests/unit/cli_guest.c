@@ -1,9 +1,10 @@
 /*
  * cli_guest.c - a stand-in for QEMU and the kernel, for tests of the `coppice` command.
  *
- * It takes QEMU's command line, finds the launch record and the channel in it, and speaks the guest's side of
- * kernel/dev/host_protocol.h as a kernel would: it grants credit before it takes input and keeps within the windows. The program of the launch
- * record chooses one of the behaviours at the end of the file. Next: test_cli_run.c.
+ * It takes QEMU's command line, finds the launch record and the channel in it, and speaks the
+ * guest's side of kernel/dev/host_protocol.h as a kernel would: it grants credit before it takes
+ * input and keeps within the windows. The program of the launch record chooses one of the
+ * behaviours at the end of the file. Next: test_cli_run.c.
  */
 #include <assert.h>
 #include <errno.h>
@@ -26,8 +27,8 @@
 
 static int channel = -1;
 static struct bytes in, out, waiting;
-static uint32_t window[4];	  /* unacknowledged bytes of each stream */
-static uint32_t gone[4];	  /* errno of HOST_OUTPUT_GONE */
+static uint32_t window[4]; /* unacknowledged bytes of each stream */
+static uint32_t gone[4];   /* errno of HOST_OUTPUT_GONE */
 static const uint8_t *record;
 static char *arguments[ARGUMENTS_MAX + 1];
 
@@ -60,7 +61,10 @@ static void sort_frame(const struct frame *frame)
 	}
 }
 
-/* Send what is to be sent and take what has come, waiting at most `timeout_ms` (-1: for ever). False if nothing came. Ends with the host. */
+/*
+ * Send what is to be sent and take what has come, waiting at most `timeout_ms` (-1: for ever).
+ * False if nothing came. Ends with the host.
+ */
 static bool exchange(int timeout_ms)
 {
 	struct pollfd pollfd = { .fd = channel, .events = POLLIN };
@@ -192,7 +196,8 @@ static void dump_record(void)
 			snprintf(line, sizeof(line), "%u %s\n", item->kind, item_string(item));
 			break;
 		case HOST_LAUNCH_RW:
-			snprintf(line, sizeof(line), "%u %s %.*s\n", item->kind, (const char *)words,
+			snprintf(line, sizeof(line), "%u %s %.*s\n", item->kind,
+				 (const char *)words,
 				 (int)(item->length - strlen((const char *)words) - 1),
 				 (const char *)words + strlen((const char *)words) + 1);
 			break;
@@ -200,13 +205,16 @@ static void dump_record(void)
 			snprintf(line, sizeof(line), "%u %u %u\n", item->kind, words[0], words[1]);
 			break;
 		case HOST_LAUNCH_STDIO:
-			snprintf(line, sizeof(line), "%u %u %u %o %u\n", item->kind, words[0], words[1], words[2] & S_IFMT, words[3]);
+			snprintf(line, sizeof(line), "%u %u %u %o %u\n", item->kind, words[0],
+				 words[1], words[2] & S_IFMT, words[3]);
 			break;
 		case HOST_LAUNCH_WINSIZE:
-			snprintf(line, sizeof(line), "%u %u %u\n", item->kind, size->rows, size->columns);
+			snprintf(line, sizeof(line), "%u %u %u\n", item->kind, size->rows,
+				 size->columns);
 			break;
 		case HOST_LAUNCH_RLIMIT:
-			snprintf(line, sizeof(line), "%u %u %llu %llu\n", item->kind, limit->resource, (unsigned long long)limit->soft,
+			snprintf(line, sizeof(line), "%u %u %llu %llu\n", item->kind,
+				 limit->resource, (unsigned long long)limit->soft,
 				 (unsigned long long)limit->hard);
 			break;
 		case HOST_LAUNCH_FLAGS:
@@ -260,7 +268,8 @@ static void write_both(size_t total)
 		bool moved = false;
 
 		for (int fd = 1; fd <= 2; fd++) {
-			size_t n = total - done[fd] < sizeof(data) ? total - done[fd] : sizeof(data);
+			size_t n = total - done[fd] < sizeof(data) ? total - done[fd]
+								   : sizeof(data);
 
 			if (n == 0 || window[fd] + n > HOST_OUTPUT_WINDOW)
 				continue;
@@ -431,10 +440,12 @@ int main(int argc, char **argv)
 	}
 	assert(record && channel >= 0 && arguments[0]);
 	if (strcmp(arguments[0], "qemu-fails") == 0) {
-		fprintf(stderr, "qemu-system-x86_64: warning: odd\nqemu-system-x86_64: it does not work\n");
+		fprintf(stderr,
+			"qemu-system-x86_64: warning: odd\nqemu-system-x86_64: it does not work\n");
 		return 1;
 	}
-	frame_put_u32(&out, HOST_HELLO, 0, HOST_PROTOCOL_VERSION + (strcmp(arguments[0], "old-kernel") == 0));
+	frame_put_u32(&out, HOST_HELLO, 0,
+		      HOST_PROTOCOL_VERSION + (strcmp(arguments[0], "old-kernel") == 0));
 	do {
 		next_frame(&frame);
 	} while (frame.type != HOST_CLOCK);

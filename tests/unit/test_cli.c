@@ -1,6 +1,7 @@
 /*
- * test_cli.c - the parts of the `coppice` command that are functions of their arguments: options, launch record, frames, QEMU's command line,
- * the remembered accelerator. Next: test_cli_run.c, the command as a whole.
+ * test_cli.c - the parts of the `coppice` command that are functions of their arguments: options,
+ * launch record, frames, QEMU's command line, the remembered accelerator. Next: test_cli_run.c,
+ * the command as a whole.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -42,7 +43,15 @@ static void sizes_have_binary_suffixes(void **state)
 
 static void sizes_that_are_none_are_refused(void **state)
 {
-	static const char *const wrong[] = { "", "M", "-1M", " 5M", "5MB", "5X", "1.5G", "99999999999999999999", "18446744073709551615K" };
+	static const char *const wrong[] = { "",
+					     "M",
+					     "-1M",
+					     " 5M",
+					     "5MB",
+					     "5X",
+					     "1.5G",
+					     "99999999999999999999",
+					     "18446744073709551615K" };
 	uint64_t bytes;
 
 	(void)state;
@@ -120,7 +129,8 @@ static void options_have_defaults(void **state)
 	assert_int_equal(o.timeout_ns, 0);
 	assert_null(o.root);
 	assert_string_equal(o.qemu, "qemu-system-x86_64");
-	assert_false(o.stats || o.verbose || o.check || o.icount || o.gdb || o.no_aslr || o.missing_syscalls);
+	assert_false(o.stats || o.verbose || o.check || o.icount || o.gdb || o.no_aslr ||
+		     o.missing_syscalls);
 	assert_string_equal(o.program[0], "true");
 	assert_null(o.program[1]);
 }
@@ -131,15 +141,17 @@ static void options_before_the_program_are_ours(void **state)
 	char error[256];
 
 	(void)state;
-	assert_true(PARSE(&o, error, "-m", "64M", "--cpus=4", "--rw", "/a", "--rw", "/b", "--accel", "tcg", "--timeout", "2.5", "--stats",
-			  "--missing-syscalls", "--no-aslr", "--check", "--icount", "-v", "--gdb", "--qemu-arg", "-d", "ls", "-l"));
+	assert_true(PARSE(&o, error, "-m", "64M", "--cpus=4", "--rw", "/a", "--rw", "/b", "--accel",
+			  "tcg", "--timeout", "2.5", "--stats", "--missing-syscalls", "--no-aslr",
+			  "--check", "--icount", "-v", "--gdb", "--qemu-arg", "-d", "ls", "-l"));
 	assert_int_equal(o.memory, 64 * MEBIBYTE);
 	assert_int_equal(o.cpus, 4);
 	assert_int_equal(o.rw.count, 2);
 	assert_string_equal(o.rw.items[1], "/b");
 	assert_int_equal(o.accel, ACCEL_TCG);
 	assert_int_equal(o.timeout_ns, 2500000000);
-	assert_true(o.stats && o.verbose && o.check && o.icount && o.gdb && o.no_aslr && o.missing_syscalls);
+	assert_true(o.stats && o.verbose && o.check && o.icount && o.gdb && o.no_aslr &&
+		    o.missing_syscalls);
 	assert_string_equal(o.qemu_arguments.items[0], "-d");
 	assert_string_equal(o.program[0], "ls");
 	assert_string_equal(o.program[1], "-l");
@@ -284,7 +296,8 @@ static size_t record_items(const struct bytes *record, struct item items[], size
 }
 
 /* Item number `index` of its kind is these bytes. */
-static void assert_item(const struct item items[], size_t count, uint32_t kind, unsigned int index, const void *data, size_t length)
+static void assert_item(const struct item items[], size_t count, uint32_t kind, unsigned int index,
+			const void *data, size_t length)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (items[i].kind != kind || index-- > 0)
@@ -298,7 +311,8 @@ static void assert_item(const struct item items[], size_t count, uint32_t kind, 
 
 static void launch_record_holds_what_was_put_in(void **state)
 {
-	char *arguments[] = { "sh", "", "-c", NULL }, *environment[] = { "A=1", "LONG=0123456789", NULL };
+	char *arguments[] = { "sh", "", "-c", NULL },
+	     *environment[] = { "A=1", "LONG=0123456789", NULL };
 	const char *rw[] = { "/srv/data", "/tmp" };
 	gid_t groups[] = { 4, 24 };
 	struct launch launch = {
@@ -314,7 +328,9 @@ static void launch_record_holds_what_was_put_in(void **state)
 		.rw = rw,
 		.rw_count = 2,
 		.flags = HOST_FLAG_STATS | HOST_FLAG_NO_ASLR,
-		.descriptors = { { HOST_STDIO_TTY, S_IFCHR | 0620, 0 }, { HOST_STDIO_STREAM, S_IFIFO | 0600, 1 }, { HOST_STDIO_TTY, S_IFCHR, 0 } },
+		.descriptors = { { HOST_STDIO_TTY, S_IFCHR | 0620, 0 },
+				 { HOST_STDIO_STREAM, S_IFIFO | 0600, 1 },
+				 { HOST_STDIO_TTY, S_IFCHR, 0 } },
 		.has_window_size = true,
 		.window_size = { 24, 80, 0, 0 },
 		.time_ns = 1234567890123456789,
@@ -339,21 +355,28 @@ static void launch_record_holds_what_was_put_in(void **state)
 	assert_item(items, count, HOST_LAUNCH_UMASK, 0, (uint32_t[]){ 027 }, 4);
 	assert_item(items, count, HOST_LAUNCH_RW, 0, "rw0\0/srv/data", 13);
 	assert_item(items, count, HOST_LAUNCH_RW, 1, "rw1\0/tmp", 8);
-	assert_item(items, count, HOST_LAUNCH_FLAGS, 0, (uint32_t[]){ HOST_FLAG_STATS | HOST_FLAG_NO_ASLR }, 4);
-	assert_item(items, count, HOST_LAUNCH_STDIO, 1, &(struct host_launch_stdio){ 1, HOST_STDIO_STREAM, S_IFIFO | 0600, 1 }, 16);
-	assert_item(items, count, HOST_LAUNCH_STDIO, 2, &(struct host_launch_stdio){ 2, HOST_STDIO_TTY, S_IFCHR, 0 }, 16);
+	assert_item(items, count, HOST_LAUNCH_FLAGS, 0,
+		    (uint32_t[]){ HOST_FLAG_STATS | HOST_FLAG_NO_ASLR }, 4);
+	assert_item(items, count, HOST_LAUNCH_STDIO, 1,
+		    &(struct host_launch_stdio){ 1, HOST_STDIO_STREAM, S_IFIFO | 0600, 1 }, 16);
+	assert_item(items, count, HOST_LAUNCH_STDIO, 2,
+		    &(struct host_launch_stdio){ 2, HOST_STDIO_TTY, S_IFCHR, 0 }, 16);
 	assert_item(items, count, HOST_LAUNCH_WINSIZE, 0, (uint16_t[]){ 24, 80, 0, 0 }, 8);
 	assert_item(items, count, HOST_LAUNCH_TIME, 0, &launch.time_ns, 8);
 	assert_item(items, count, HOST_LAUNCH_SEED, 0, launch.seed, 64);
 	assert_item(items, count, HOST_LAUNCH_RLIMIT, RLIMIT_NOFILE,
-		    &(struct host_launch_rlimit){ .resource = RLIMIT_NOFILE, .soft = 1024, .hard = 4096 }, 24);
+		    &(struct host_launch_rlimit){
+			    .resource = RLIMIT_NOFILE, .soft = 1024, .hard = 4096 },
+		    24);
 	bytes_free(&record);
 }
 
 static void launch_record_leaves_out_a_size_that_is_not_there(void **state)
 {
 	char *nothing[] = { NULL };
-	struct launch launch = { .arguments = nothing, .environment = nothing, .directory = "/", .host_name = "" };
+	struct launch launch = {
+		.arguments = nothing, .environment = nothing, .directory = "/", .host_name = ""
+	};
 	struct bytes record = { 0 };
 	struct item items[64];
 	size_t count;
@@ -362,7 +385,8 @@ static void launch_record_leaves_out_a_size_that_is_not_there(void **state)
 	assert_true(launch_encode(&launch, &record));
 	count = record_items(&record, items, 64);
 	for (size_t i = 0; i < count; i++)
-		assert_true(items[i].kind != HOST_LAUNCH_WINSIZE && items[i].kind != HOST_LAUNCH_RW && items[i].kind != HOST_LAUNCH_ARG);
+		assert_true(items[i].kind != HOST_LAUNCH_WINSIZE &&
+			    items[i].kind != HOST_LAUNCH_RW && items[i].kind != HOST_LAUNCH_ARG);
 	bytes_free(&record);
 }
 
@@ -382,8 +406,17 @@ static void machine_is_what_was_asked_for(void **state)
 	const char *rw[] = { "/a,b" };
 	struct string_list extra = { 0 };
 	struct vm_config config = {
-		.qemu = "/usr/bin/qemu", .kernel = "/k", .accel = ACCEL_TCG, .memory = 96 * MEBIBYTE, .cpus = 3,
-		.root = "/", .rw = rw, .rw_count = 1, .launch_fd = 7, .console_fd = 9, .extra = &extra,
+		.qemu = "/usr/bin/qemu",
+		.kernel = "/k",
+		.accel = ACCEL_TCG,
+		.memory = 96 * MEBIBYTE,
+		.cpus = 3,
+		.root = "/",
+		.rw = rw,
+		.rw_count = 1,
+		.launch_fd = 7,
+		.console_fd = 9,
+		.extra = &extra,
 	};
 	char **arguments;
 
@@ -398,8 +431,11 @@ static void machine_is_what_was_asked_for(void **state)
 	assert_true(has_argument(arguments, "-cpu", "max"));
 	assert_true(has_argument(arguments, "-initrd", "/proc/self/fd/7"));
 	assert_true(has_argument(arguments, "-chardev", "socket,id=c0,fd=9"));
-	assert_true(has_argument(arguments, "-fsdev", "local,id=root,path=/,security_model=none,multidevs=remap,readonly=on"));
-	assert_true(has_argument(arguments, "-fsdev", "local,id=rw0,path=/a,,b,security_model=none,multidevs=remap"));
+	assert_true(has_argument(
+		arguments, "-fsdev",
+		"local,id=root,path=/,security_model=none,multidevs=remap,readonly=on"));
+	assert_true(has_argument(arguments, "-fsdev",
+				 "local,id=rw0,path=/a,,b,security_model=none,multidevs=remap"));
 	assert_true(has_argument(arguments, "-device", "virtio-9p-device,fsdev=rw0,mount_tag=rw0"));
 	assert_false(has_argument(arguments, "-append", "probe"));
 	vm_arguments_free(arguments);
@@ -408,7 +444,12 @@ static void machine_is_what_was_asked_for(void **state)
 
 static void machine_for_a_probe_has_no_devices(void **state)
 {
-	struct vm_config config = { .qemu = "qemu", .kernel = "/k", .accel = ACCEL_KVM, .memory = 64 * MEBIBYTE, .cpus = 1, .probe = true };
+	struct vm_config config = { .qemu = "qemu",
+				    .kernel = "/k",
+				    .accel = ACCEL_KVM,
+				    .memory = 64 * MEBIBYTE,
+				    .cpus = 1,
+				    .probe = true };
 	char **arguments = vm_arguments(&config);
 
 	(void)state;
@@ -424,7 +465,14 @@ static void instruction_counting_has_one_thread(void **state)
 {
 	struct string_list none = { 0 };
 	struct vm_config config = {
-		.qemu = "qemu", .kernel = "/k", .accel = ACCEL_TCG, .memory = 64 * MEBIBYTE, .cpus = 2, .icount = true, .root = "/", .extra = &none,
+		.qemu = "qemu",
+		.kernel = "/k",
+		.accel = ACCEL_TCG,
+		.memory = 64 * MEBIBYTE,
+		.cpus = 2,
+		.icount = true,
+		.root = "/",
+		.extra = &none,
 	};
 	char **arguments = vm_arguments(&config);
 

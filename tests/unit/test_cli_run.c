@@ -1,7 +1,8 @@
 /*
  * test_cli_run.c - `coppice run` as a whole, with cli_guest in the place of QEMU and the kernel.
  *
- * Each test starts the built command as a user would and looks at what comes out of it: bytes, exit status, lines on stderr. Next: cli_guest.c.
+ * Each test starts the built command as a user would and looks at what comes out of it: bytes,
+ * exit status, lines on stderr. Next: cli_guest.c.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -41,7 +42,8 @@ static char coppice_path[PATH_MAX + 32], guest_path[PATH_MAX + 32];
 /* The command line: coppice run --qemu GUEST --kernel GUEST, then `arguments` (NULL-terminated). */
 static void exec_coppice(const char *const arguments[])
 {
-	const char *full[ARGUMENTS_MAX] = { "coppice", "run", "--qemu", guest_path, "--kernel", guest_path, "--accel", "tcg" };
+	const char *full[ARGUMENTS_MAX] = { "coppice",  "run",      "--qemu",  guest_path,
+					    "--kernel", guest_path, "--accel", "tcg" };
 	int count = 8;
 
 	while (*arguments)
@@ -212,7 +214,8 @@ static void panic_is_125_with_its_text(void **state)
 static void kernel_that_vanishes_is_125(void **state)
 {
 	(void)state;
-	assert_run(RUN("bad", "vanish"), 125, "", "coppice: the kernel stopped without a word; run with -v\n");
+	assert_run(RUN("bad", "vanish"), 125, "",
+		   "coppice: the kernel stopped without a word; run with -v\n");
 }
 
 static void qemu_that_fails_is_125_with_its_error(void **state)
@@ -224,10 +227,13 @@ static void qemu_that_fails_is_125_with_its_error(void **state)
 static void broken_protocol_is_125(void **state)
 {
 	(void)state;
-	assert_run(RUN("bad", "garbage"), 125, "", "coppice: the kernel sent what is not a frame\n");
-	assert_run(RUN("bad", "stream"), 125, "", "coppice: the kernel sent output for a stream that does not exist\n");
+	assert_run(RUN("bad", "garbage"), 125, "",
+		   "coppice: the kernel sent what is not a frame\n");
+	assert_run(RUN("bad", "stream"), 125, "",
+		   "coppice: the kernel sent output for a stream that does not exist\n");
 	assert_run(RUN("old-kernel"), 125, "",
-		   "coppice: the kernel and this command are from different versions; give the right one by --kernel\n");
+		   "coppice: the kernel and this command are from different versions; give the "
+		   "right one by --kernel\n");
 }
 
 static void output_beyond_the_window_is_125(void **state)
@@ -248,27 +254,34 @@ static void output_beyond_the_window_is_125(void **state)
 static void timeout_is_124(void **state)
 {
 	(void)state;
-	assert_run(RUN("--timeout", "0.2", "hang"), 124, "", "coppice: the program ran longer than its --timeout\n");
+	assert_run(RUN("--timeout", "0.2", "hang"), 124, "",
+		   "coppice: the program ran longer than its --timeout\n");
 }
 
 static void timeout_still_reports_counters(void **state)
 {
 	(void)state;
 	assert_run(RUN("--timeout", "0.2", "--stats", "power-off"), 9, "", "faults 3\n");
-	assert_run(RUN("--timeout", "0.2", "--stats", "hang"), 124, "", "coppice: the program ran longer than its --timeout\n");
+	assert_run(RUN("--timeout", "0.2", "--stats", "hang"), 124, "",
+		   "coppice: the program ran longer than its --timeout\n");
 }
 
 static void own_failures_are_one_line_and_125(void **state)
 {
 	(void)state;
-	assert_run(RUN("--memory", "7x", "exit"), 125, "", "coppice: --memory: '7x' is not a size such as 512M or 2G\n");
-	assert_run(RUN("--root", "/nonexistent", "exit"), 125, "", "coppice: --root /nonexistent: No such file or directory\n");
-	assert_run(RUN("--rw", "/etc/passwd", "exit"), 125, "", "coppice: --rw /etc/passwd: Not a directory\n");
+	assert_run(RUN("--memory", "7x", "exit"), 125, "",
+		   "coppice: --memory: '7x' is not a size such as 512M or 2G\n");
+	assert_run(RUN("--root", "/nonexistent", "exit"), 125, "",
+		   "coppice: --root /nonexistent: No such file or directory\n");
+	assert_run(RUN("--rw", "/etc/passwd", "exit"), 125, "",
+		   "coppice: --rw /etc/passwd: Not a directory\n");
 	assert_run(RUN("--kernel", "/nonexistent", "exit"), 125, "",
 		   "coppice: cannot read the kernel /nonexistent: No such file or directory\n");
-	assert_run(RUN("--qemu", "qemu-of-no-kind", "exit"), 125, "",
-		   "coppice: qemu-of-no-kind is not installed; install the package qemu-system-x86\n");
-	assert_run(RUN("-p", "80:8080", "exit"), 125, "", "coppice: --publish 80:8080: this release has no networking\n");
+	assert_run(
+		RUN("--qemu", "qemu-of-no-kind", "exit"), 125, "",
+		"coppice: qemu-of-no-kind is not installed; install the package qemu-system-x86\n");
+	assert_run(RUN("-p", "80:8080", "exit"), 125, "",
+		   "coppice: --publish 80:8080: this release has no networking\n");
 }
 
 /* --- streams --- */
@@ -367,7 +380,8 @@ static void full_disk_is_an_error_of_the_programs_write(void **state)
 	assert_true(full >= 0);
 	assert_int_equal(finish(start(-1, full, -1, (const char *const[]){ "yes", NULL })), ENOSPC);
 	/* A program that ends without noticing has lost output all the same. */
-	assert_int_equal(finish(start(-1, full, -1, (const char *const[]){ "echo", "x", NULL })), 125);
+	assert_int_equal(finish(start(-1, full, -1, (const char *const[]){ "echo", "x", NULL })),
+			 125);
 	close(full);
 }
 
@@ -396,7 +410,8 @@ static void input_beyond_the_credit_is_left_alone(void **state)
 	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
 	assert_int_equal(write(file, "0123456789", 10), 10);
 	lseek(file, 0, SEEK_SET);
-	assert_int_equal(finish(start(file, out[1], -1, (const char *const[]){ "head", "4", NULL })), 0);
+	assert_int_equal(
+		finish(start(file, out[1], -1, (const char *const[]){ "head", "4", NULL })), 0);
 	assert_int_equal(read(out[0], rest, sizeof(rest)), 4);
 	assert_memory_equal(rest, "0123", 4);
 	assert_int_equal(read(file, rest, sizeof(rest)), 6);
@@ -464,8 +479,8 @@ static void launch_record_tells_where_and_who_we_are(void **state)
 	snprintf(expected, sizeof(expected), "\n10 %u\n", HOST_FLAG_CHECK);
 	assert_non_null(strstr(text, expected));
 	getrlimit(RLIMIT_NOFILE, &limit);
-	snprintf(expected, sizeof(expected), "\n13 %u %llu %llu\n", RLIMIT_NOFILE, (unsigned long long)limit.rlim_cur,
-		 (unsigned long long)limit.rlim_max);
+	snprintf(expected, sizeof(expected), "\n13 %u %llu %llu\n", RLIMIT_NOFILE,
+		 (unsigned long long)limit.rlim_cur, (unsigned long long)limit.rlim_max);
 	assert_non_null(strstr(text, expected));
 	result_free(&result);
 }
@@ -507,15 +522,18 @@ static void verbose_prints_accelerator_and_log(void **state)
 {
 	(void)state;
 	assert_run(RUN("-v", "log"), 0, "", "coppice: accelerator: tcg (as asked)\nbooting\n");
-	assert_run(RUN("--icount", "-v", "--accel", "auto", "log"), 0, "", "coppice: accelerator: tcg (for --icount)\nbooting\n");
+	assert_run(RUN("--icount", "-v", "--accel", "auto", "log"), 0, "",
+		   "coppice: accelerator: tcg (for --icount)\nbooting\n");
 }
 
 static void counters_come_on_stderr_at_the_end(void **state)
 {
 	(void)state;
 	assert_run(RUN("--stats", "counters"), 0, "", "faults 3\nforks 1\n");
-	assert_run(RUN("--missing-syscalls", "counters"), 0, "", "coppice: missing system call: bpf (321), called 2 times\n");
-	assert_run(RUN("--missing-syscalls", "exit"), 0, "", "coppice: no system call was missing\n");
+	assert_run(RUN("--missing-syscalls", "counters"), 0, "",
+		   "coppice: missing system call: bpf (321), called 2 times\n");
+	assert_run(RUN("--missing-syscalls", "exit"), 0, "",
+		   "coppice: no system call was missing\n");
 	assert_run(RUN("counters"), 0, "", "");
 }
 
@@ -603,7 +621,8 @@ static bool expect(int master, struct bytes *seen, const char *text)
 {
 	struct pollfd pollfd = { .fd = master, .events = POLLIN };
 
-	while (!memmem(bytes_data(seen), bytes_length(seen), text, strlen(text))) {
+	while (bytes_length(seen) == 0 ||
+	       !memmem(bytes_data(seen), bytes_length(seen), text, strlen(text))) {
 		if (poll(&pollfd, 1, PATIENCE_MS) <= 0 || !drain(master, seen))
 			return false;
 	}
@@ -629,7 +648,8 @@ static void terminal_gives_keys_and_sizes_and_is_given_back(void **state)
 	struct termios before = { 0 }, after = { 0 };
 	struct bytes seen = { 0 };
 	int master;
-	pid_t pid = start_on_terminal(&master, all_terminal, (const char *const[]){ "terminal", NULL });
+	pid_t pid =
+		start_on_terminal(&master, all_terminal, (const char *const[]){ "terminal", NULL });
 
 	(void)state;
 	tcgetattr(master, &before);
@@ -652,7 +672,8 @@ static void terminal_is_left_alone_by_a_program_that_does_not_read(void **state)
 {
 	struct bytes seen = { 0 };
 	int master;
-	pid_t pid = start_on_terminal(&master, all_terminal, (const char *const[]){ "no-terminal", NULL });
+	pid_t pid = start_on_terminal(&master, all_terminal,
+				      (const char *const[]){ "no-terminal", NULL });
 
 	(void)state;
 	assert_true(expect(master, &seen, "plain\r\n"));
@@ -691,7 +712,8 @@ static void terminal_is_given_back_when_killed_by_two_signals(void **state)
 {
 	struct bytes seen = { 0 };
 	int master;
-	pid_t pid = start_on_terminal(&master, all_terminal, (const char *const[]){ "terminal", NULL });
+	pid_t pid =
+		start_on_terminal(&master, all_terminal, (const char *const[]){ "terminal", NULL });
 
 	(void)state;
 	assert_true(expect(master, &seen, "ready\r\n"));
@@ -709,7 +731,8 @@ static void terminal_is_given_back_after_a_crash(void **state)
 {
 	struct bytes seen = { 0 };
 	int master;
-	pid_t pid = start_on_terminal(&master, all_terminal, (const char *const[]){ "terminal", NULL });
+	pid_t pid =
+		start_on_terminal(&master, all_terminal, (const char *const[]){ "terminal", NULL });
 
 	(void)state;
 	assert_true(expect(master, &seen, "ready\r\n"));
@@ -728,7 +751,10 @@ static void stop_gives_the_terminal_back_until_continued(void **state)
 	pid_t child, pid;
 
 	(void)state;
-	/* The command in a job of its own, below a leader that stands for the shell: an orphaned group would not be stopped. */
+	/*
+	 * The command in a job of its own, below a leader that stands for the shell: an orphaned
+	 * group would not be stopped.
+	 */
 	pid = forkpty(&master, NULL, NULL, NULL);
 	if (pid == 0) {
 		signal(SIGTTOU, SIG_IGN);
@@ -774,7 +800,9 @@ static void background_program_that_reads_is_stopped(void **state)
 			exec_coppice((const char *const[]){ "terminal", NULL });
 		if (waitpid(child, &status, WUNTRACED) != child)
 			_exit(1);
-		_exit(WIFSTOPPED(status) && WSTOPSIG(status) == SIGTTIN && kill(child, SIGKILL) == 0 ? 0 : 2);
+		_exit(WIFSTOPPED(status) && WSTOPSIG(status) == SIGTTIN && kill(child, SIGKILL) == 0
+			      ? 0
+			      : 2);
 	}
 	assert_int_equal(finish(pid), 0);
 	close(master);
