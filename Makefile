@@ -128,7 +128,7 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/coppice
 	install -m 755 $(BUILD)/coppice $(DESTDIR)$(PREFIX)/bin/coppice
 	install -m 644 $(KERNEL_RELEASE) $(DESTDIR)$(PREFIX)/lib/coppice/kernel.elf
-	$(if $(wildcard docs/coppice.1),install -D -m 644 docs/coppice.1 $(DESTDIR)$(PREFIX)/share/man/man1/coppice.1)
+	install -D -m 644 cli/coppice.1 $(DESTDIR)$(PREFIX)/share/man/man1/coppice.1
 
 clean:
 	rm -rf $(BUILD)
