@@ -1,4 +1,4 @@
-# The `coppice` command, and its unit tests. Included by the top Makefile, which runs what is in UNIT_TESTS.
+# The `coppice` command, and its tests. Included by the top Makefile.
 #
 # Headers are found by -iquote: a kernel folder has the name of a system one (sys/), and <sys/...> must stay the system's.
 
@@ -34,5 +34,9 @@ $(BUILD)/tests/unit/test_cli_run: | $(BUILD)/coppice $(BUILD)/tests/unit/cli_gue
 
 -include $(CLI_O:.o=.d) $(CLI_TESTS:=.d) $(BUILD)/tests/unit/cli_guest.d
 
+.PHONY: test-cli
+test-cli: $(CLI_TESTS)
+	@set -e; for t in $^; do $$t; done
+
 ALL += $(BUILD)/coppice
-UNIT_TESTS += $(CLI_TESTS)
+TESTS += test-cli

@@ -486,7 +486,8 @@ int session_run(const struct session_config *config, struct vm *vm, int channel)
 	if (session.outcome == OUTCOME_CLOSED)
 		read_last_words(&session);
 	vm_status = vm_end(vm);
-	drain(&session);
+	if (session.outcome != OUTCOME_KILLED)
+		drain(&session);
 	terminal_release();
 	return session_report(&session, vm_status);
 }
