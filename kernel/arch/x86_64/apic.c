@@ -11,10 +11,12 @@
 #include "arch/x86_64/instr.h"
 #include "arch/x86_64/percpu.h"
 #include "arch/x86_64/traps_priv.h"
+#include "lib/atomic.h"
 #include "lib/print.h"
 
 #define APIC_BASE_ENABLE BIT(11)
 #define APIC_BASE_X2APIC BIT(10)
+#define APIC_BASE_ADDRESS (~(PAGE_SIZE - 1))
 
 /* Offsets in memory; in x2APIC mode register n is MSR 0x800 + offset / 16. */
 #define REG_ID 0x20
@@ -59,7 +61,7 @@ void apic_init(void)
 		wrmsr(MSR_APIC_BASE, base | APIC_BASE_X2APIC);
 	} else {
 		wrmsr(MSR_APIC_BASE, base);
-		registers = vmap_device(base & PTE_FRAME_MASK, PAGE_SIZE);
+		registers = vmap_device(base & APIC_BASE_ADDRESS, PAGE_SIZE);
 		if (!registers)
 			panic("no memory to map the local APIC");
 	}

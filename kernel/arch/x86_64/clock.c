@@ -70,7 +70,7 @@ void clock_calibrate(void)
 		panic("the TSC stands still");
 	ns_scale = (ns << SCALE_SHIFT) / ticks;
 	tsc_scale = (ticks << SCALE_SHIFT) / ns;
-	log_info("clock: TSC at %llu kHz", ticks * 1000000 / ns);
+	log_info("clock: TSC at %lu kHz", ticks * 1000000 / ns);
 	apic_timer_mode(cpu_features.tsc_deadline, false);
 }
 

@@ -57,9 +57,10 @@ bool cpu_random_u64(u64 *out); /* RDRAND/RDSEED where there is one */
 
 /* --- idle, interrupts --- */
 void cpu_idle(void); /* enable interrupts, halt, disable on return */
+void cpu_take_interrupts(void); /* those that are pending; for cpu_preempt_point */
 
 /* --- vmap region: pages of frames at kernel addresses --- */
-/* Map count zeroed frames with a guard page below: the lowest address, or NULL. For kernel stacks. */
+/* size bytes (pages, at most KERNEL_STACK_SIZE) of new frames, contents undefined, with a guard below: the lowest address, or NULL. */
 void *vmap_alloc_stack(size_t size);
 void vmap_free_stack(void *stack, size_t size);
 /* Map device registers, uncached. */

@@ -139,7 +139,7 @@ void cpu_init_boot(void)
 	tables_fill(&boot_tables, &boot_cpu);
 	tables_load(&boot_tables);
 	percpu_init(&boot_cpu, 0);
-	boot_cpu.tss_rsp0 = &boot_tables.tss.rsp[0];
+	boot_cpu.tss = &boot_tables.tss;
 	idt_init();
 	if (cpu_features.smap)
 		smap_patch();
@@ -152,7 +152,7 @@ void cpu_init_boot(void)
 void cpu_set_kernel_stack(void *stack_top)
 {
 	this_cpu()->stack_top = stack_top;
-	*this_cpu()->tss_rsp0 = (u64)stack_top;
+	this_cpu()->tss->rsp[0] = (u64)stack_top;
 }
 
 u64 cpu_fs_base(void)

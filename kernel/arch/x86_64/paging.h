@@ -1,8 +1,18 @@
-/* paging.h - for boot/: the direct map. */
+/* paging.h - for boot/: where the kernel image lies, and the direct map. */
 #ifndef ARCH_PAGING_H
 #define ARCH_PAGING_H
 
 #include "mm/frame.h"
+
+/* Linker script: image_start <= text < text_end <= rodata < rodata_end <= data < image_end; page-aligned, linked at KERNEL_BASE + where loaded. */
+#define KERNEL_BASE 0xffffffff80000000ull
+extern char image_start[], text_end[], rodata_end[], image_end[];
+
+/* Physical address of a kernel-image address. */
+static inline u64 image_phys(const void *p)
+{
+	return (u64)p - KERNEL_BASE;
+}
 
 /*
  * Map all of ram (ascending, disjoint) at the direct map's base, and the kernel image with its final rights, and switch to these tables.

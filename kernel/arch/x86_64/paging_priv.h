@@ -2,21 +2,11 @@
 #ifndef ARCH_PAGING_PRIV_H
 #define ARCH_PAGING_PRIV_H
 
+#include "arch/x86_64/paging.h"
 #include "arch/x86_64/pte.h"
 #include "lib/types.h"
 
 #define VMAP_BASE 0xffffc00000000000ull
-#define KERNEL_BASE 0xffffffff80000000ull
-
-/* Linker script. */
-extern char image_start[], text_end[], rodata_end[], image_end[];
-
-/* Physical address of a kernel-image address. */
-static inline u64 image_phys(const void *p)
-{
-	return (u64)p - KERNEL_BASE;
-}
-
 /* C: the table that maps the kernel half alone; its upper entries are in every root. */
 extern u64 kernel_root; /* physical */
 

@@ -24,6 +24,7 @@
 struct thread;
 struct mm;
 struct shootdown;
+struct tss;
 
 /* A shootdown on its way to one CPU: a link in that CPU's mailbox. */
 struct shootdown_letter {
@@ -40,7 +41,7 @@ struct cpu {
 	u64 user_rsp;		/* O: SYSCALL entry: the user's stack pointer for a few instructions */
 	u32 number;		/* C */
 	u32 apic_id;		/* C */
-	u64 *tss_rsp0;		/* C: in this CPU's TSS: the stack for entries from user mode through the IDT */
+	struct tss *tss;	/* C: names the stack for entries from user mode through the IDT */
 	struct lock_stack locks; /* O: debug builds */
 	struct mm *space;	/* O: whose root is in CR3, lazily or not; NULL: the kernel's own */
 	u64 space_generation;	/* O: up to which shootdown of that space this CPU's TLB is good */

@@ -145,6 +145,25 @@ static inline struct pte pte_set_prot(struct pte e, u32 prot)
 	return (struct pte){ v | pte_prot_bits(prot) };
 }
 
+/* A leaf without the permissions that prot lacks; gains none. */
+static inline struct pte pte_restrict(struct pte e, u32 prot)
+{
+	u64 v = e.v;
+
+	if (!(prot & 2))
+		v &= ~PTE_RW;
+	if (!(prot & 4))
+		v |= PTE_NX;
+	if (!(prot & 7) && (v & PTE_P))
+		v = (v & ~PTE_P) | PTE_KEPT;
+	return (struct pte){ v };
+}
+
+static inline bool pte_same(struct pte a, struct pte b)
+{
+	return a.v == b.v;
+}
+
 static inline struct pte pte_load(const struct pte *slot)
 {
 	return (struct pte){ __atomic_load_n(&slot->v, __ATOMIC_ACQUIRE) };

@@ -81,7 +81,7 @@ static void kernel_page_fault(struct regs *regs, u64 error_code)
 	const struct fault_entry *e = fault_entry_find(regs->rip);
 
 	if (!e || address >= USER_END || (error_code & PAGE_FAULT_RESERVED_BIT))
-		panic_regs(regs, "page fault in the kernel at %#llx, error code %#llx", address, error_code);
+		panic_regs(regs, "page fault in the kernel at %#lx, error code %#lx", address, error_code);
 	if (user_page_fault(regs, address, error_code, false))
 		return;
 	regs->rip = e->fixup;
@@ -102,7 +102,7 @@ void trap_kernel(struct regs *regs, u32 vector, u64 error_code)
 	}
 	e = vector == VECTOR_GENERAL_PROTECTION ? fault_entry_find(regs->rip) : NULL;
 	if (!e)
-		panic_regs(regs, "%s in the kernel, error code %#llx", exception_name(vector), error_code);
+		panic_regs(regs, "%s in the kernel, error code %#lx", exception_name(vector), error_code);
 	regs->rip = e->fixup;
 	regs->rflags &= ~RFLAGS_AC;
 }
@@ -111,6 +111,6 @@ void trap_kernel(struct regs *regs, u32 vector, u64 error_code)
 void trap_fatal_report(struct regs *regs, u32 vector, u64 error_code)
 {
 	if (vector == VECTOR_DOUBLE_FAULT && vmap_is_guard(read_cr2()))
-		panic_regs(regs, "kernel stack overflow at %#llx", read_cr2());
-	panic_regs(regs, "%s, error code %#llx", exception_name(vector), error_code);
+		panic_regs(regs, "kernel stack overflow at %#lx", read_cr2());
+	panic_regs(regs, "%s, error code %#lx", exception_name(vector), error_code);
 }

@@ -1,0 +1,152 @@
+/*
+ * fpu.c - floating point and vector state: what a program has in x87, SSE, AVX and AVX-512 registers, kept in its thread's XSAVE area.
+ *
+ * The kernel itself uses none of it, so the registers hold the running program's state all the time. Format and rules: Intel SDM vol.
+ * 1, chapter 13. Without XSAVE the area is FXSAVE's 512 bytes.
+ */
+#include "arch/x86_64/asm.h"
+#include "arch/x86_64/cpu.h"
+#include "arch/x86_64/features.h"
+#include "arch/x86_64/instr.h"
+#include "arch/x86_64/traps_priv.h"
+#include "lib/err.h"
+#include "lib/string.h"
+
+#define XCR0_X87 BIT(0)
+#define XCR0_SSE BIT(1)
+#define XCR0_AVX BIT(2)
+#define XCR0_AVX512 (7ull << 5)
+
+#define LEGACY_SIZE 512u
+#define CONTROL_WORD_DEFAULT 0x37f
+#define MXCSR_DEFAULT 0x1f80
+#define MXCSR_MASK_DEFAULT 0xffbf /* when FXSAVE stores 0 as its mask */
+
+struct fpu_area {
+	u16 control_word;
+	u8 unused0[22];
+	u32 mxcsr;
+	u32 mxcsr_mask;
+	u8 unused1[480];
+	/* Only with XSAVE: */
+	u64 present; /* XSTATE_BV */
+	u64 compact; /* XCOMP_BV */
+	u64 reserved[6];
+};
+
+_Static_assert(offsetof(struct fpu_area, mxcsr) == 24, "FXSAVE area");
+_Static_assert(offsetof(struct fpu_area, present) == LEGACY_SIZE, "XSAVE area");
+
+/* C */
+static u64 features;
+static u32 state_size;
+static u32 mxcsr_mask;
+
+static void mxcsr_mask_find(void)
+{
+	static struct fpu_area probe __aligned(64);
+
+	__asm__ volatile("fninit; fxsave64 %0" : "=m"(probe));
+	mxcsr_mask = probe.mxcsr_mask ? probe.mxcsr_mask : MXCSR_MASK_DEFAULT;
+}
+
+void fpu_init(void)
+{
+	u64 supported;
+
+	mxcsr_mask_find();
+	features = XCR0_X87 | XCR0_SSE;
+	state_size = LEGACY_SIZE;
+	if (!cpu_features.xsave)
+		return;
+	supported = cpuid(0xd, 0).a;
+	if (supported & XCR0_AVX) {
+		features |= XCR0_AVX;
+		if ((supported & XCR0_AVX512) == XCR0_AVX512)
+			features |= XCR0_AVX512;
+	}
+	write_xcr0(features);
+	state_size = cpuid(0xd, 0).b;
+}
+
+u32 fpu_state_size(void)
+{
+	return state_size;
+}
+
+u64 fpu_features(void)
+{
+	return features;
+}
+
+void fpu_init_state(void *area)
+{
+	struct fpu_area *a = area;
+
+	memset(a, 0, state_size);
+	a->control_word = CONTROL_WORD_DEFAULT;
+	a->mxcsr = MXCSR_DEFAULT;
+}
+
+void fpu_save(void *area)
+{
+	u32 low = (u32)features, high = (u32)(features >> 32);
+
+	if (cpu_features.xsaveopt)
+		__asm__ volatile("xsaveopt64 (%0)" : : "r"(area), "a"(low), "d"(high) : "memory");
+	else if (cpu_features.xsave)
+		__asm__ volatile("xsave64 (%0)" : : "r"(area), "a"(low), "d"(high) : "memory");
+	else
+		__asm__ volatile("fxsave64 (%0)" : : "r"(area) : "memory");
+}
+
+/* False if the processor refused. */
+static bool restore(const void *area)
+{
+	u32 low = (u32)features, high = (u32)(features >> 32);
+	u32 failed = 0;
+
+	if (cpu_features.xsave)
+		__asm__ volatile("1: xrstor64 (%1)\n"
+				 "2:\n"
+				 ".pushsection .text.fixup, \"ax\"\n"
+				 "3: movl $1, %0\n"
+				 "jmp 2b\n"
+				 ".popsection\n" ON_FAULT("1b", "3b")
+				 : "+r"(failed)
+				 : "r"(area), "a"(low), "d"(high)
+				 : "memory");
+	else
+		__asm__ volatile("1: fxrstor64 (%1)\n"
+				 "2:\n"
+				 ".pushsection .text.fixup, \"ax\"\n"
+				 "3: movl $1, %0\n"
+				 "jmp 2b\n"
+				 ".popsection\n" ON_FAULT("1b", "3b")
+				 : "+r"(failed)
+				 : "r"(area)
+				 : "memory");
+	return !failed;
+}
+
+void fpu_load(const void *area)
+{
+	(void)restore(area);
+}
+
+/* The checks are those whose failure makes XRSTOR fault (SDM vol. 1, 13.8.1); the fixup stands behind them. */
+int fpu_load_checked(void *area)
+{
+	const struct fpu_area *a = area;
+
+	if (a->mxcsr & ~mxcsr_mask)
+		return -EINVAL;
+	if (cpu_features.xsave) {
+		if ((a->present & ~features) || a->compact)
+			return -EINVAL;
+		for (u32 i = 0; i < ARRAY_SIZE(a->reserved); i++)
+			if (a->reserved[i])
+				return -EINVAL;
+	}
+	return restore(area) ? 0 : -EINVAL;
+}

@@ -1,0 +1,111 @@
+/*
+ * panic.c - the end after a broken invariant: say what is known, then power off.
+ *
+ * Central rule: say the most certain thing first, and let nothing that goes wrong on the way keep the machine from ending. The report has parts:
+ * message, registers, backtrace, process; each is sent before the next is made. A panic inside of the panic says only that, and a third one nothing.
+ */
+#include "arch/x86_64/panic.h"
+
+#include "arch/x86_64/cpu.h"
+#include "arch/x86_64/instr.h"
+#include "arch/x86_64/percpu.h"
+#include "arch/x86_64/serial_priv.h"
+#include "arch/x86_64/traps_priv.h"
+#include "lib/atomic.h"
+
+static char report[2048]; /* the part that is being made */
+static size_t report_length;
+static u32 depth; /* A: panics begun */
+
+static void report_send(void)
+{
+	size_t n = report_length;
+
+	report_length = 0;
+	serial_write(report, n);
+	host_panic_text(report, n);
+}
+
+static void panic_print_va(const char *fmt, va_list args)
+{
+	size_t room = sizeof(report) - report_length;
+	int n = format_va(report + report_length, room, fmt, args);
+
+	report_length += n > 0 ? min((size_t)n, room - 1) : 0;
+	if (sizeof(report) - report_length < 256)
+		report_send();
+}
+
+void panic_print(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	panic_print_va(fmt, args);
+	va_end(args);
+}
+
+static void registers_print(const struct regs *r)
+{
+	u64 offset;
+	const char *name = symbol_name(r->rip, &offset);
+
+	panic_print("rip %016lx", r->rip);
+	if (name)
+		panic_print(" %s+%#lx", name, offset);
+	panic_print(" cs %lx rflags %lx\n", r->cs, r->rflags);
+	panic_print("rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", r->rax, r->rbx, r->rcx, r->rdx);
+	panic_print("rsi %016lx rdi %016lx rbp %016lx rsp %016lx\n", r->rsi, r->rdi, r->rbp, r->rsp);
+	panic_print("r8  %016lx r9  %016lx r10 %016lx r11 %016lx\n", r->r8, r->r9, r->r10, r->r11);
+	panic_print("r12 %016lx r13 %016lx r14 %016lx r15 %016lx\n", r->r12, r->r13, r->r14, r->r15);
+	panic_print("cr2 %016lx cr3 %016lx\n", read_cr2(), read_cr3());
+}
+
+/* The first panic goes on; others on its way, or on other CPUs meanwhile, end here. */
+static void panic_begin(void)
+{
+	u32 n = atomic_add_return(&depth, 1);
+
+	__asm__ volatile("cli");
+	if (n == 1)
+		return;
+	if (n == 2) {
+		report_length = 0;
+		panic_print("panic inside of the panic\n");
+		report_send();
+	}
+	machine_off();
+}
+
+static void __noreturn panic_finish(const struct regs *regs, u64 rbp, const char *fmt, va_list args)
+{
+	panic_begin();
+	panic_print("coppice: kernel panic on CPU %u: ", cpu_number());
+	panic_print_va(fmt, args);
+	panic_print("\n");
+	report_send();
+	if (regs)
+		registers_print(regs);
+	panic_print("backtrace:\n");
+	backtrace_print(rbp);
+	report_send();
+	panic_dump_process();
+	report_send();
+	machine_off();
+}
+
+void panic(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	panic_finish(NULL, (u64)__builtin_frame_address(0), fmt, args);
+}
+
+void panic_regs(const struct regs *regs, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	panic_finish(regs, regs->rbp, fmt, args);
+}

@@ -1,0 +1,93 @@
+/*
+ * usercopy.S - the loops that touch user memory (usercopy.c checks ranges and has their contracts).
+ *
+ * Each faulting instruction has an exception-table entry. When words fault, the rest is tried byte by byte, so that the count
+ * of bytes done is exact up to the page edge. Registers RDI, RSI and RDX are dst, src and n; the result is the bytes left.
+ */
+#include "arch/x86_64/asm.h"
+
+	.text
+
+/* size_t user_copy(void *dst, const void *src, size_t n): either side is user memory */
+FUNCTION user_copy
+	SMAP_OPEN
+	movq %rdx, %rcx
+	shrq $3, %rcx
+	andl $7, %edx
+1:	rep movsq
+	movl %edx, %ecx
+2:	rep movsb
+	SMAP_CLOSE
+	movq %rcx, %rax
+	ret
+3:	SMAP_OPEN
+	leaq (%rdx, %rcx, 8), %rcx
+	jmp 2b
+4:	movq %rcx, %rax
+	ret
+	ON_FAULT 1b, 3b
+	ON_FAULT 2b, 4b
+END user_copy
+
+/* size_t user_clear(void *dst, size_t n) */
+FUNCTION user_clear
+	SMAP_OPEN
+	xorl %eax, %eax
+	movq %rsi, %rcx
+	shrq $3, %rcx
+	andl $7, %esi
+1:	rep stosq
+	movl %esi, %ecx
+2:	rep stosb
+	SMAP_CLOSE
+	movq %rcx, %rax
+	ret
+3:	SMAP_OPEN
+	leaq (%rsi, %rcx, 8), %rcx
+	jmp 2b
+4:	movq %rcx, %rax
+	ret
+	ON_FAULT 1b, 3b
+	ON_FAULT 2b, 4b
+END user_clear
+
+/*
+ * ssize user_string(char *dst, const char *src, size_t n): copy up to and with a NUL, at most n bytes. The bytes before the NUL; n if there is
+ * none; -1 after a fault. dst may be NULL: then it only measures.
+ */
+FUNCTION user_string
+	SMAP_OPEN
+	xorl %ecx, %ecx
+1:	cmpq %rdx, %rcx
+	je 4f
+2:	movb (%rsi, %rcx), %al
+	testq %rdi, %rdi
+	jz 3f
+	movb %al, (%rdi, %rcx)
+3:	testb %al, %al
+	jz 4f
+	incq %rcx
+	jmp 1b
+4:	SMAP_CLOSE
+	movq %rcx, %rax
+	ret
+5:	movq $-1, %rax
+	ret
+	ON_FAULT 2b, 5b
+END user_string
+
+/* int user_cas_u32(u32 *p, u32 expected, u32 desired, u32 *old): 0, or -1 after a fault */
+FUNCTION user_cas_u32
+	SMAP_OPEN
+	movl %esi, %eax
+1:	lock cmpxchgl %edx, (%rdi)
+	SMAP_CLOSE
+	movl %eax, (%rcx)
+	xorl %eax, %eax
+	ret
+2:	movl $-1, %eax
+	ret
+	ON_FAULT 1b, 2b
+END user_cas_u32
+
+	.section .note.GNU-stack, "", @progbits
