@@ -21,6 +21,7 @@ struct file;
 struct tty;
 struct pgroup;	   /* group.c */
 struct vfork_done; /* fork.c */
+struct uid_count;  /* cred.c */
 
 #define NGROUPS_KEPT 32
 /* Immutable and counted: a change makes a new one. */
@@ -45,7 +46,7 @@ struct sigaction_kernel {
 	u64 mask;
 };
 
-#define NSIG 64
+#define SIGNAL_COUNT 64
 struct signal_queue { /* pending signals of a thread or of a process; G: process->signal_lock */
 	u64 set;	  /* G: bit n-1: signal n pending */
 	struct list infos; /* G: struct signal_pending (signal_priv.h), in order of arrival */
@@ -132,6 +133,7 @@ struct thread {
 	u64 slice_ns;		/* O: runtime since it was last put at the end of the queue */
 	struct vfork_done *vfork; /* O: a parent waits until this thread leaves its space */
 	u32 timer_slack;	/* O: prctl */
+	u64 set_child_tid;	/* O: user address that a new thread writes its tid to; 0: none */
 	void (*entry)(void *arg); /* C: kernel threads */
 	void *entry_arg;
 };
@@ -166,7 +168,7 @@ struct process {
 	struct fs_context *fs;	  /* P */
 	struct cred *cred;	  /* P: replaced as a whole */
 	struct spinlock signal_lock; /* RANK_SIGNAL */
-	struct sigaction_kernel actions[NSIG]; /* S */
+	struct sigaction_kernel actions[SIGNAL_COUNT]; /* S */
 	struct signal_queue pending; /* S */
 	u32 exit_status;	  /* T: as wait(2) encodes it */
 	u32 exit_signal;	  /* T: to the parent; 0: none */
@@ -200,7 +202,10 @@ struct process {
 	u64 voluntary_switches, involuntary_switches, child_voluntary, child_involuntary; /* S, T */
 	u64 cpu_limit_warned;	  /* S: seconds at which RLIMIT_CPU was last reported */
 	u32 nqueued;		  /* S: signals queued, for RLIMIT_SIGPENDING */
-	struct list exec_link;	  /* unused by others */
+	char last_name[16];	  /* S: comm of the last thread that exited */
+	bool notify_continue;	  /* S: the parent is still to be told that it continues */
+	struct thread *exec_thread; /* S: waits for the others to die */
+	struct uid_count *uid_count; /* T: processes of its real user (cred.c) */
 };
 
 /* arch/x86_64/percpu.h has the inline form where there is one. */
@@ -293,7 +298,7 @@ u64 clock_realtime(void);		/* ns since the epoch */
 void clock_set_realtime(u64 ns);	/* from the host, at start */
 /* As thread_park(interruptible), but only the death of the process ends the wait early (-EINTR). */
 int thread_park_killable(u64 deadline_ns);
-/* This CPU's thread_current becomes its idle loop: the last call of a CPU's start. */
+/* The idle loop of this CPU: the last call of its start. */
 void __noreturn scheduler_start(void);
 u32 scheduler_cpu_count(void);
 /* Run-queue figures for /proc: threads that are runnable now; ns that all CPUs have spent idle; context switches. */
@@ -307,7 +312,7 @@ void scheduler_load_average(u32 load[3]); /* over 1, 5 and 15 minutes, in 1/6553
  * runs no program: it takes orphans, and ends the machine when the program has ended.
  */
 void __noreturn proc_start(void);
-/* The calling code becomes CPU 0's first thread (which may sleep from now on); pid table. After cpu_init_memory and the slab. */
+/* The calling code becomes CPU 0's idle thread (it must not sleep); process 1 exists, for kernel threads. After cpu_init_memory and the slab. */
 void proc_init(void);
 /* The command gives up: end the machine as soon as possible, sending what it asked for. Any context. */
 void proc_power_off(void);
