@@ -114,9 +114,9 @@ void session_want_terminal(struct session *s)
 	 * group, until the user brings it back; SIGCONT then leads here again. (The group of an
 	 * orphan is not stopped; it goes without input.)
 	 */
-	kill(s->vm->pid, SIGSTOP);
+	vm_signal(s->vm, SIGSTOP);
 	kill(0, SIGTTIN);
-	kill(s->vm->pid, SIGCONT);
+	vm_signal(s->vm, SIGCONT);
 }
 
 /*
@@ -128,13 +128,13 @@ static void stop_by_signal(struct session *s, int signal)
 	sigset_t set;
 
 	terminal_release();
-	kill(s->vm->pid, SIGSTOP);
+	vm_signal(s->vm, SIGSTOP);
 	sigemptyset(&set);
 	sigaddset(&set, signal);
 	kill(getpid(), signal);
 	sigprocmask(SIG_UNBLOCK, &set, NULL); /* stops here */
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	kill(s->vm->pid, SIGCONT);
+	vm_signal(s->vm, SIGCONT);
 }
 
 static void continue_after_stop(struct session *s)

@@ -249,6 +249,8 @@ bool vm_start(struct vm *vm, const struct vm_config *config)
 		child_exec(config, arguments, output[1], parent);
 	if (vm->pid < 0)
 		goto fail_fork;
+	/* The child does so too: whoever comes first. Then the group is there for vm_signal. */
+	setpgid(vm->pid, vm->pid);
 	vm->output = output[0];
 	fcntl(vm->output, F_SETFL, O_NONBLOCK);
 	close(output[1]);
@@ -267,11 +269,16 @@ fail_pipe:
 	return false;
 }
 
+void vm_signal(const struct vm *vm, int signal)
+{
+	kill(-vm->pid, signal);
+}
+
 int vm_end(struct vm *vm)
 {
 	int status = 0;
 
-	kill(vm->pid, SIGKILL);
+	vm_signal(vm, SIGKILL);
 	while (waitpid(vm->pid, &status, 0) < 0 && errno == EINTR)
 		;
 	close(vm->output);

@@ -54,6 +54,9 @@ char *vm_find(const char *program);
  */
 bool vm_start(struct vm *vm, const struct vm_config *config);
 
+/* Send a signal to QEMU, and to what it was started through (--qemu may name a script). */
+void vm_signal(const struct vm *vm, int signal);
+
 /* End QEMU now, wait for it, and close the descriptors. Returns its wait status. */
 int vm_end(struct vm *vm);
 
