@@ -35,13 +35,20 @@ void host_init(void); /* says HELLO, waits for CLOCK (sets the real-time clock) 
 /* Send output of fd 1 or 2. Sleeps while the window is closed: bytes taken (> 0), -EPIPE when the host's reader is gone, -EAGAIN (nonblock), -ERESTARTSYS. data: kernel memory. */
 ssize host_output(u32 fd, const void *data, size_t n, bool nonblock);
 bool host_output_ready(u32 fd);
+/* Bytes that host_output(fd) would take at once, without waiting, now; only host_output makes it smaller. And how many it took that the host has not written yet. */
+u32 host_output_room(u32 fd);
+u32 host_output_pending(u32 fd);
 /* Take input: asks the host for up to n bytes and waits. 0: end of input. -EAGAIN, -ERESTARTSYS. */
 ssize host_input(void *data, size_t n, bool nonblock);
 bool host_input_ready(void); /* asking: for poll, it also grants credit so that readiness can become true */
 struct waitq *host_input_wait(void);
 struct waitq *host_output_wait(void);
-/* When the console is a tty, input goes to this function instead (fs/tty.c), called from a kernel thread. */
+/*
+ * Input of HOST_FD_TTY goes to this function (fs/console.c), called from a kernel thread; n 0: the terminal hung up. It may sleep for a mutex, but not wait
+ * for the host. The host sends only what host_tty_grant has granted.
+ */
 void host_set_input_sink(void (*sink)(const void *data, size_t n, void *arg), void *arg);
+void host_tty_grant(u32 bytes);
 void host_set_winsize_sink(void (*sink)(const struct host_winsize *w, void *arg), void *arg);
 void host_set_signal_sink(void (*sink)(int signal, void *arg), void *arg);
 /* End of the machine: flush, tell the status (as wait(2) encodes it) and power off. */
