@@ -33,6 +33,9 @@
  *   struct pte pte_set_writable(e, bool), pte_set_dirty(e), pte_clear_accessed(e)
  *   struct pte pte_set_prot(e, prot)         a leaf with other read and execute permission, and not writable unless it was and prot has PROT_WRITE
  *
+ *   struct pte pte_restrict(e, prot)         a leaf without the permissions that prot lacks; gains none
+ *   bool pte_same(a, b)
+ *
  *   struct pte pte_load(const struct pte *slot)              one atomic load
  *   void pte_store(struct pte *slot, struct pte e)           one atomic store (release): into a slot that hardware cannot change: not present, or unpublished
  *   struct pte pte_exchange(struct pte *slot, struct pte e)  returns what was there, with the A and D bits that hardware set up to then

@@ -1,0 +1,10 @@
+/* shmem.h - objects that are memory and nothing else: MAP_SHARED|MAP_ANONYMOUS. */
+#ifndef MM_SHMEM_H
+#define MM_SHMEM_H
+
+#include "mm/object.h"
+
+/* An object of `size` bytes of zeros, one reference for the caller. NULL without memory. */
+struct object *shmem_create(u64 size);
+
+#endif
