@@ -48,6 +48,7 @@ KERNEL_LDFLAGS := -nostdlib -static -z max-page-size=4096 -z noexecstack --build
 KERNEL_C := $(sort $(wildcard kernel/*/*.c kernel/*/*/*.c))
 KERNEL_S := $(sort $(wildcard kernel/*/*.S kernel/*/*/*.S))
 KERNEL_LDS := kernel/boot/kernel.lds
+KERNEL_LIBS := $(shell $(CC) -print-libgcc-file-name) # bit counts and the like
 
 # memcpy and memset must not be compiled into calls of themselves.
 CFLAGS_kernel/lib/string.c := -fno-tree-loop-distribute-patterns
@@ -69,10 +70,10 @@ $(3): $(patsubst %,$(1)/%.o,$(KERNEL_C) $(KERNEL_S)) $(KERNEL_LDS) scripts/symbo
 	$$(call say,LINK,$$@)
 	$$(Q)scripts/symbol-table </dev/null >$(1)/symbols.S
 	$$(Q)$$(CC) -c -o $(1)/symbols.o $(1)/symbols.S
-	$$(Q)$$(LD) $$(KERNEL_LDFLAGS) -T $$(KERNEL_LDS) -o $(1)/kernel.pass1 $$(filter %.o,$$^) $(1)/symbols.o
+	$$(Q)$$(LD) $$(KERNEL_LDFLAGS) -T $$(KERNEL_LDS) -o $(1)/kernel.pass1 $$(filter %.o,$$^) $(1)/symbols.o $(KERNEL_LIBS)
 	$$(Q)$$(NM) -n $(1)/kernel.pass1 | scripts/symbol-table >$(1)/symbols.S
 	$$(Q)$$(CC) -c -o $(1)/symbols.o $(1)/symbols.S
-	$$(Q)$$(LD) $$(KERNEL_LDFLAGS) -T $$(KERNEL_LDS) -o $$@ $$(filter %.o,$$^) $(1)/symbols.o
+	$$(Q)$$(LD) $$(KERNEL_LDFLAGS) -T $$(KERNEL_LDS) -o $$@ $$(filter %.o,$$^) $(1)/symbols.o $(KERNEL_LIBS)
 
 -include $(patsubst %,$(1)/%.d,$(KERNEL_C) $(KERNEL_S))
 endef
