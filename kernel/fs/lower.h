@@ -33,5 +33,7 @@ struct lower_ops {
 
 /* The tree under a 9p tag, read only (fs/9p_lower.c): its operations, root handle and the root's attributes. 0 or errno. */
 int p9_lower_attach(const char *tag, const struct lower_ops **ops, struct lower **root, struct attributes *attr);
+/* A writable host directory as a file system of its own (fs/9p_rw.c): NULL if there is no such tag, or no memory. */
+struct super *p9fs_mount(const char *tag);
 
 #endif

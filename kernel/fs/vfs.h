@@ -83,7 +83,6 @@ struct inode {
 	u64 rdev;	      /* C */
 	struct timespec_ns atime, mtime, ctime, btime; /* L */
 	struct object *object; /* regular files: contents; else NULL. C */
-	u64 settled;	      /* A: while a write extends the file, its size before; else UINT64_MAX. Readers stop there: bytes beyond are not written yet */
 	s32 write_count;      /* A: > 0: open for writing so many times; < 0: programs run from it, writers get -ETXTBSY */
 	struct file_locks *locks; /* fs/locks.c: flock and fcntl locks; NULL: none */
 	void *special;	      /* L: FIFO: its pipe while somebody has it open (fs/pipe.c); socket: what is bound to it; else NULL */
@@ -133,6 +132,17 @@ struct poll_table; /* fs/poll.h */
 /* A buffer of user or kernel memory, consumed as it is used (fs/iter.h has the functions). */
 struct iter;
 
+/* Kinds of directory entries: S_IFMT of the mode, shifted (as DT_* of getdents64). */
+#define DT_OF_MODE(mode) ((mode) >> 12 & 15)
+#define DT_UNKNOWN 0
+#define DT_FIFO 1
+#define DT_CHR 2
+#define DT_DIR 4
+#define DT_BLK 6
+#define DT_REG 8
+#define DT_LNK 10
+#define DT_SOCK 12
+
 struct file_ops {
 	int (*open)(struct file *f);	 /* NULL: nothing to do */
 	void (*release)(struct file *f); /* the last reference is gone */
@@ -179,8 +189,6 @@ void inode_attributes(struct inode *i, struct attributes *out); /* from its fiel
 int inode_change(struct inode *i, const struct attribute_change *change);
 /* Owner, group and mode of a new file in dir: set-group-ID directories give their group. */
 void inode_init_owner(struct inode *i, const struct inode *dir, u32 mode, const struct cred *cred);
-/* Size up to which the file's bytes may be read: the object's, without what a write is just adding. */
-u64 inode_readable_size(const struct inode *i);
 /* Against writing to running programs: -ETXTBSY if it is open for writing; undone by file_allow_write. For exec. */
 int file_deny_write(struct file *f);
 void file_allow_write(struct file *f);
@@ -308,13 +316,6 @@ void mount_describe(struct mount *m, char *buf, size_t size, bool mountinfo); /*
 void locks_file_released(struct file *f);			  /* the open file is gone: its flock locks */
 void locks_descriptor_closed(struct file *f, struct files *owner); /* a descriptor of this table was closed: POSIX locks of owner on the inode go */
 void locks_inode_free(struct inode *i);				  /* the inode goes: free inode->locks */
-
-/* File systems by others, for fs_init; each NULL (or errno) without memory or device. */
-struct super *p9fs_mount(const char *tag);   /* fs/9p_rw.c: a writable host directory */
-struct super *procfs_super(void);	     /* fs/procfs.c */
-struct super *sysfs_super(void);	     /* fs/sysfs.c */
-struct super *devpts_super(void);	     /* fs/pty.c */
-int devfs_populate(struct super *s);	     /* fs/chardev.c: the nodes of /dev, by memfs_add */
 
 /* Build the tree: root (host over 9p under memory), /proc, /sys, /dev, /dev/pts, /dev/shm, the --rw directories. Runs in a thread that may sleep. */
 void fs_init(void);
