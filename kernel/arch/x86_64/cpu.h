@@ -58,6 +58,7 @@ bool cpu_random_u64(u64 *out); /* RDRAND/RDSEED where there is one */
 /* --- idle, interrupts --- */
 void cpu_idle(void); /* enable interrupts, halt, disable on return */
 void cpu_take_interrupts(void); /* those that are pending; for cpu_preempt_point */
+void cpu_kick(u32 cpu); /* interrupt another CPU, so that it leaves its idle loop or looks at its thread's work (tlb.c) */
 
 /* --- vmap region: pages of frames at kernel addresses --- */
 /* size bytes (pages, at most KERNEL_STACK_SIZE) of new frames, contents undefined, with a guard below: the lowest address, or NULL. */

@@ -47,10 +47,11 @@ void backtrace_print(u64 rbp)
 
 		if (rbp % 8 || !kernel_mapped(rbp) || !kernel_mapped(rbp + 15))
 			return;
-		name = symbol_name(frame[1], &offset);
+		/* One byte back, into the call: a call that never returns may be its function's last instruction. */
+		name = symbol_name(frame[1] - 1, &offset);
 		if (!name)
 			return;
-		panic_print("  %016lx %s+%#lx\n", frame[1], name, offset);
+		panic_print("  %016lx %s+%#lx\n", frame[1], name, offset + 1);
 		if (frame[0] <= rbp)
 			return;
 		rbp = frame[0];

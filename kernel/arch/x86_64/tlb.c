@@ -220,6 +220,12 @@ void machine_space_retire(struct mm *mm)
 		request_send(&r, others);
 }
 
+/* An interrupt with an empty mailbox does nothing but come. */
+void cpu_kick(u32 cpu)
+{
+	apic_send(cpu_table[cpu]->apic_id, VECTOR_SHOOTDOWN);
+}
+
 void machine_frame_zero(struct page *p)
 {
 	void *to = frame_data(p);

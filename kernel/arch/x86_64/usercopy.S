@@ -8,9 +8,11 @@
 
 	.text
 
-/* size_t user_copy(void *dst, const void *src, size_t n): either side is user memory */
+/* size_t user_copy(void *dst, const void *src, size_t n): either side is user memory. One word, the commonest size, is done without a loop. */
 FUNCTION user_copy
 	SMAP_OPEN
+	cmpq $8, %rdx
+	je 5f
 	movq %rdx, %rcx
 	shrq $3, %rcx
 	andl $7, %edx
@@ -25,8 +27,18 @@ FUNCTION user_copy
 	jmp 2b
 4:	movq %rcx, %rax
 	ret
+5:	movq (%rsi), %rax
+6:	movq %rax, (%rdi)
+	SMAP_CLOSE
+	xorl %eax, %eax
+	ret
+7:	SMAP_OPEN
+	movl $8, %ecx
+	jmp 2b
 	ON_FAULT 1b, 3b
 	ON_FAULT 2b, 4b
+	ON_FAULT 5b, 7b
+	ON_FAULT 6b, 7b
 END user_copy
 
 /* size_t user_clear(void *dst, size_t n) */
