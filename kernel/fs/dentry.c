@@ -92,6 +92,21 @@ struct dentry *dentry_new_root(struct super *s, struct inode *inode, const char 
 	return d;
 }
 
+struct dentry *dentry_new_unlinked(struct dentry *parent, struct inode *inode)
+{
+	char name[24];
+	struct dentry *d;
+
+	format(name, sizeof(name), "#%lu", inode->ino);
+	d = dentry_new_root(parent->super, inode, name);
+	if (!d)
+		return NULL;
+	dentry_get(parent);
+	d->parent = parent;
+	d->unlinked = true;
+	return d;
+}
+
 void dentry_get_locked(struct dentry *d)
 {
 	if (atomic_add_return(&d->refs, 1) == 1 && !list_empty(&d->lru_link)) {

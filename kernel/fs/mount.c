@@ -321,6 +321,13 @@ static char *anonymous_text(const struct dentry *d, char *buf, size_t size)
 	return (size_t)n < size ? buf : ERR_PTR(-ENAMETOOLONG);
 }
 
+u32 current_umask(void)
+{
+	struct process *p = thread_current() ? process_current() : NULL;
+
+	return p && p->fs ? load_relaxed(&p->fs->umask) : 0;
+}
+
 static void current_root(struct path *out)
 {
 	struct process *p = thread_current() ? process_current() : NULL;

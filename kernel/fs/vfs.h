@@ -84,6 +84,7 @@ struct inode {
 	struct timespec_ns atime, mtime, ctime, btime; /* L */
 	struct object *object; /* regular files: contents; else NULL. C */
 	s32 write_count;      /* A: > 0: open for writing so many times; < 0: programs run from it, writers get -ETXTBSY */
+	bool linkable;	      /* L: made by O_TMPFILE: may get a name though nlink is 0 */
 	struct file_locks *locks; /* fs/locks.c: flock and fcntl locks; NULL: none */
 	void *special;	      /* L: FIFO: its pipe while somebody has it open (fs/pipe.c); socket: what is bound to it; else NULL */
 	void *data;	      /* of the file system */
@@ -93,14 +94,14 @@ struct inode {
 struct inode_ops {
 	/* Directory locked. Find name: a counted inode, or ERR_PTR(-ENOENT...). */
 	struct inode *(*lookup)(struct inode *dir, const char *name, size_t len);
-	/* Directory locked, name does not exist. Make a file of type mode & S_IFMT (regular, FIFO, socket, device: rdev; directory; symlink: target). NULL: -EROFS */
+	/* Directory locked, name does not exist. Make a file of type mode & S_IFMT (regular, FIFO, socket, device: rdev; directory; symlink: target). NULL: -EPERM, or -EACCES for open */
 	struct inode *(*create)(struct inode *dir, const char *name, size_t len, u32 mode, u64 rdev, const char *target, const struct cred *cred);
 	/* Both locked. NULL: -EPERM */
 	int (*link)(struct inode *dir, const char *name, size_t len, struct inode *target);
-	/* Directory and victim locked. The victim is not a directory / is an empty directory (the fs checks: -ENOTEMPTY). NULL: -EROFS */
+	/* Directory and victim locked. The victim is not a directory / is an empty directory (the fs checks: -ENOTEMPTY). NULL: -EPERM */
 	int (*unlink)(struct inode *dir, const char *name, size_t len, struct inode *victim);
 	int (*rmdir)(struct inode *dir, const char *name, size_t len, struct inode *victim);
-	/* All involved locked; target is what newname means now, or NULL; exchange swaps. NULL: -EROFS */
+	/* All involved locked; target is what newname means now, or NULL; exchange swaps. NULL: -EPERM */
 	int (*rename)(struct inode *olddir, const char *oldname, size_t oldlen, struct inode *source, struct inode *newdir, const char *newname,
 		      size_t newlen, struct inode *target, bool exchange);
 	/* Symlink text into buf (size bytes, not terminated): its length. NULL: -EINVAL */

@@ -49,6 +49,8 @@ extern struct spinlock dentry_lock;
 void dentry_init(void);
 /* A root (its own parent) for inode, whose reference it takes over on success. NULL without memory. */
 struct dentry *dentry_new_root(struct super *s, struct inode *inode, const char *name);
+/* A dentry in parent that no lookup finds (O_TMPFILE), for inode, whose reference it takes over on success. NULL without memory. */
+struct dentry *dentry_new_unlinked(struct dentry *parent, struct inode *inode);
 static inline void dentry_get(struct dentry *d)
 {
 	atomic_add(&d->refs, 1);
@@ -90,6 +92,10 @@ bool inode_sticky_forbids(const struct inode *dir, const struct inode *victim, c
 int inode_setattr(struct inode *i, const struct attribute_change *change); /* locked: by the file system */
 void inode_drop_privileges(struct inode *i); /* locked; a write or truncation: set-ID bits go */
 bool path_readonly(const struct path *p);
+u32 current_umask(void);
+
+/* --- name.c --- */
+void name_init(void);
 
 /* --- walk.c --- */
 enum last_kind { LAST_NAME, LAST_DOT, LAST_DOTDOT, LAST_ROOT };
@@ -113,6 +119,7 @@ struct walk {
 int walk_begin(struct walk *w, const struct path *start, const char *name, u32 flags);
 void walk_end(struct walk *w);
 int walk_parent(struct walk *w); /* up to the last component */
+int walk_check_directory(const struct walk *w); /* `at` is a directory that may be searched: 0, -ENOTDIR, -EACCES */
 /* The dentry of the last component (kind LAST_NAME) of `at`: counted, maybe negative, neither mounts nor links followed. ERR_PTR */
 struct dentry *walk_find_last(struct walk *w);
 /* Move `at` to d (takes over its reference), through what is mounted there. */

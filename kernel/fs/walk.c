@@ -132,7 +132,7 @@ static void walk_cached(struct walk *w)
 /* --- one component --- */
 
 /* May the walk look into where it is? */
-static int walk_check_directory(const struct walk *w)
+int walk_check_directory(const struct walk *w)
 {
 	const struct inode *dir = w->at.dentry->inode;
 
