@@ -20,7 +20,7 @@ enum lock_rank {
 	RANK_FILE_POSITION, /* fs: struct file's offset */
 	RANK_RENAME,	    /* fs: one rename at a time */
 	RANK_INODE_DIR,	    /* fs: a directory's entries; two: parent before child, else by address (under RANK_RENAME) */
-	RANK_INODE,	    /* fs: a file's data and attributes */
+	RANK_INODE,	    /* fs: a file's data and attributes; two (rename): by address */
 	RANK_PIPE,	    /* fs: a pipe's buffer */
 	RANK_TTY,	    /* fs: a terminal's state; two of a pty: master first */
 	RANK_EXEC,	    /* proc: exec against ptrace and /proc readers */
