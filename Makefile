@@ -1,9 +1,10 @@
 # Coppice: build, run, test, install. `make help` lists the targets.
 #
-# Everything that is made goes to $(BUILD). The kernel is built twice from the same sources: $(BUILD)/kernel.elf, which is
-# installed, and $(BUILD)/debug/kernel.elf, with debug_assert, lock ranks and poisoning, which the tests run on.
-# cli/cli.mk, hosted/hosted.mk and tests/tests.mk add what their folders build to ALL (files that `make` makes) and to
-# TESTS (phony targets that `make test` runs, in order).
+# Everything that is made goes to $(BUILD). The kernel is built twice from the same sources:
+# $(BUILD)/kernel.elf, which is installed, and $(BUILD)/debug/kernel.elf, with debug_assert, lock ranks
+# and poisoning, which the tests run on. cli/cli.mk, hosted/hosted.mk and tests/tests.mk add what their
+# folders build to ALL (files that `make` makes) and to TESTS (phony targets that `make test` runs, in
+# order).
 
 BUILD ?= build
 PREFIX ?= /usr/local
@@ -35,9 +36,9 @@ TESTS :=
 GCC_INCLUDE := $(shell $(CC) -print-file-name=include)
 MULTIARCH := $(shell $(CC) -print-multiarch)
 
-# Only uapi headers (linux/, asm/, elf.h) are taken from /usr/include: there is no C library in the kernel.
-KERNEL_CPPFLAGS := -nostdinc -isystem $(GCC_INCLUDE) -isystem /usr/include -isystem /usr/include/$(MULTIARCH) \
-	-Ikernel -Ikernel/arch/x86_64
+# Only uapi headers (linux/, asm/, elf.h) are taken from /usr/include: the kernel has no C library.
+KERNEL_CPPFLAGS := -nostdinc -isystem $(GCC_INCLUDE) -isystem /usr/include \
+	-isystem /usr/include/$(MULTIARCH) -Ikernel -Ikernel/arch/x86_64
 KERNEL_CFLAGS := -std=gnu17 -ffreestanding -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
 	-fno-pic -fno-pie -fno-stack-protector -fno-strict-aliasing -fno-omit-frame-pointer -fno-common \
 	-fno-delete-null-pointer-checks -fno-asynchronous-unwind-tables -fcf-protection=none -O2 -g

@@ -1,9 +1,11 @@
 /*
- * entry.S - the first instructions: from the 32-bit mode in which the PVH protocol starts us to kernel_main in 64-bit mode.
+ * entry.S - the first instructions: from the 32-bit mode in which the PVH protocol starts us to
+ * kernel_main in 64-bit mode.
  *
- * On entry: paging off, flat segments, EBX the physical address of struct pvh_start_info. The tables made here map the first 4 GiB
- * in 2 MiB pages three times: at 0 (until the jump), at the direct map's base, and (its first GiB) where the kernel is linked.
- * arch/x86_64/paging.c replaces them.
+ * On entry: paging off, flat segments, EBX the physical address of struct pvh_start_info. The
+ * tables made here map the first 4 GiB in 2 MiB pages three times: at 0 (until the jump), at the
+ * direct map's base, and (its first GiB) where the kernel is linked. arch/x86_64/paging.c replaces
+ * them.
  */
 #define KERNEL_BASE 0xffffffff80000000
 #define PHYS(x) ((x) - KERNEL_BASE)

@@ -1,7 +1,9 @@
 /*
- * main.c - from the first C instruction to the scheduler. The order of the calls is the order in which the kernel is best read.
+ * main.c - from the first C instruction to the scheduler. The order of the calls is the order in
+ * which the kernel is best read.
  *
- * Until the scheduler runs nothing may sleep; what may (devices, file systems, the first process) starts in a thread of its own.
+ * Until the scheduler runs nothing may sleep; what may (devices, file systems, the first process)
+ * starts in a thread of its own.
  */
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/paging.h"
@@ -11,7 +13,6 @@
 #include "fs/vfs.h"
 #include "lib/print.h"
 #include "lib/string.h"
-#include "mm/slab.h"
 #include "mm/space.h"
 #include "proc/proc.h"
 
@@ -26,7 +27,8 @@ static bool command_line_has(const char *word)
 {
 	size_t n = strlen(word);
 
-	for (const char *p = command_line; *p; p = strchr(p, ' ') ? strchr(p, ' ') + 1 : p + strlen(p))
+	for (const char *p = command_line; *p;
+	     p = strchr(p, ' ') ? strchr(p, ' ') + 1 : p + strlen(p))
 		if (strncmp(p, word, n) == 0 && (p[n] == ' ' || p[n] == '\0'))
 			return true;
 	return false;
@@ -43,11 +45,10 @@ static void memory_init(const struct pvh_start_info *info)
 	end = direct_map_init(memory.usable, memory.nusable, tables);
 	frame_init(memory.usable, memory.nusable, memory.reserved, memory.nreserved);
 	frame_release_range(end, tables + size);
-	slab_init();
 	mm_init();
 	cpu_init_memory();
-	log_info("memory: %llu MiB in %u ranges, %lu frames free", frame_managed * PAGE_SIZE >> 20, memory.nusable,
-		 frame_free_count());
+	log_info("memory: %llu MiB in %u ranges, %lu frames free", frame_managed * PAGE_SIZE >> 20,
+		 memory.nusable, frame_free_count());
 }
 
 /* The launch record stays where the loader put it: it is needed to the end. */
@@ -75,12 +76,12 @@ void kernel_main(u64 start_info_phys)
 
 	if (info->command_line)
 		string_copy(command_line, phys_to_virt(info->command_line), sizeof(command_line));
-	if (command_line_has("probe"))
-		machine_off();
 	cpu_init_boot();
 	log_init();
 	memory_init(info);
 	cpu_init_interrupts();
+	if (command_line_has("probe"))
+		machine_off();
 	launch_record_init(info);
 	proc_init();
 	random_init();

@@ -1,5 +1,6 @@
 /*
- * memory.c - reads the loader's memory map, and keeps what must survive until it has been read out of the frame allocator's hands.
+ * memory.c - reads the loader's memory map, and keeps what must survive until it has been read out
+ * of the frame allocator's hands.
  */
 #include "boot/memory.h"
 
@@ -33,8 +34,8 @@ void boot_memory_reserve(struct boot_memory *m, u64 start, u64 size)
 		return;
 	if (m->nreserved == BOOT_RANGES_MAX)
 		panic("more than %u reserved ranges", BOOT_RANGES_MAX);
-	m->reserved[m->nreserved++] =
-		(struct memory_range){ ROUND_DOWN(start, PAGE_SIZE), ROUND_UP(start + size, PAGE_SIZE) };
+	m->reserved[m->nreserved++] = (struct memory_range){ ROUND_DOWN(start, PAGE_SIZE),
+							     ROUND_UP(start + size, PAGE_SIZE) };
 }
 
 static void reserve_loader(struct boot_memory *m, const struct pvh_start_info *info)
@@ -42,10 +43,12 @@ static void reserve_loader(struct boot_memory *m, const struct pvh_start_info *i
 	const struct pvh_module *modules = phys_to_virt(info->modules);
 
 	boot_memory_reserve(m, virt_to_phys(info), sizeof(*info));
-	boot_memory_reserve(m, info->memory_map, info->memory_map_entries * sizeof(struct pvh_memory));
+	boot_memory_reserve(m, info->memory_map,
+			    info->memory_map_entries * sizeof(struct pvh_memory));
 	boot_memory_reserve(m, info->modules, info->module_count * sizeof(struct pvh_module));
 	if (info->command_line)
-		boot_memory_reserve(m, info->command_line, strlen(phys_to_virt(info->command_line)) + 1);
+		boot_memory_reserve(m, info->command_line,
+				    strlen(phys_to_virt(info->command_line)) + 1);
 	for (u32 i = 0; i < info->module_count; i++)
 		boot_memory_reserve(m, modules[i].start, modules[i].size);
 }

@@ -14,9 +14,15 @@ struct boot_memory {
 	u32 nreserved;
 };
 
-/* Fill *m from the loader's memory map and structures, which are read through the direct map. Panics if there is no memory map. */
+/*
+ * Fill *m from the loader's memory map and structures, which are read through the direct map.
+ * Panics if there is no memory map.
+ */
 void boot_memory_find(struct boot_memory *m, const struct pvh_start_info *info);
-/* Find room of `size` bytes behind the kernel image, and reserve it. Its physical address; panics if there is none. */
+/*
+ * Find room of `size` bytes behind the kernel image, and reserve it. Its physical address; panics
+ * if there is none.
+ */
 u64 boot_memory_take(struct boot_memory *m, u64 size);
 void boot_memory_reserve(struct boot_memory *m, u64 start, u64 size);
 

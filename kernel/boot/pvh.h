@@ -1,5 +1,6 @@
 /*
- * pvh.h - what the loader hands over: the PVH boot protocol's start information (Xen, docs/misc/pvh: "x86/HVM direct boot ABI").
+ * pvh.h - what the loader hands over: the PVH boot protocol's start information (Xen,
+ * docs/misc/pvh: "x86/HVM direct boot ABI").
  */
 #ifndef BOOT_PVH_H
 #define BOOT_PVH_H
@@ -13,7 +14,7 @@ struct pvh_start_info {
 	u32 version; /* 1 and later: with the memory map */
 	u32 flags;
 	u32 module_count;
-	u64 modules;	  /* physical: struct pvh_module[] */
+	u64 modules;      /* physical: struct pvh_module[] */
 	u64 command_line; /* physical: NUL-terminated, or 0 */
 	u64 rsdp;
 	u64 memory_map; /* physical: struct pvh_memory[] */

@@ -1,8 +1,9 @@
 /*
- * apic.c - the local APIC (Intel SDM vol. 3, chapter 11), through x2APIC registers where the CPU has them, else through memory.
+ * apic.c - the local APIC (Intel SDM vol. 3, chapter 11), through x2APIC registers where the CPU
+ * has them, else through memory.
  *
- * The timer of a virtual machine's APIC runs at 1 GHz undivided (QEMU's own and KVM's): one tick is one nanosecond. The
- * TSC is measured against it (clock.c); no other clock need exist.
+ * The timer of a virtual machine's APIC runs at 1 GHz undivided (QEMU's own and KVM's): one tick is
+ * one nanosecond. The TSC is measured against it (clock.c); no other clock need exist.
  */
 #include "arch/x86_64/apic_priv.h"
 
@@ -91,7 +92,8 @@ void apic_send(u32 apic_id, u8 vector)
 
 void apic_timer_mode(bool deadline, bool masked)
 {
-	apic_write(REG_LVT_TIMER, VECTOR_TIMER | (deadline ? LVT_DEADLINE : 0) | (masked ? LVT_MASKED : 0));
+	apic_write(REG_LVT_TIMER,
+		   VECTOR_TIMER | (deadline ? LVT_DEADLINE : 0) | (masked ? LVT_MASKED : 0));
 	full_barrier(); /* before the deadline register is written (SDM 11.5.4.1) */
 }
 

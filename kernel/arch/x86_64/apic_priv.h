@@ -13,7 +13,9 @@ void apic_send(u32 apic_id, u8 vector);
 #define APIC_TIMER_HZ 1000000000ull
 void apic_timer_start(u32 count);
 u32 apic_timer_count(void);
-/* How the timer's interrupt comes about from now on: by the count, or by the TSC deadline register. */
+/*
+ * How the timer's interrupt comes about from now on: by the count, or by the TSC deadline register.
+ */
 void apic_timer_mode(bool deadline, bool masked);
 
 void ioapic_init(void);

@@ -1,9 +1,9 @@
 /*
  * clock.c - time: the monotonic clock, read from the TSC, and the one-shot timer of each CPU.
  *
- * ns = (tsc - boot) * scale >> 32. The scale is measured once against the local APIC's timer. A measurement reads
- * the TSC before and after the APIC, several times, and keeps the narrowest pair: when the host takes the processor away in between, the
- * pair is wide.
+ * ns = (tsc - boot) * scale >> 32. The scale is measured once against the local APIC's timer. A
+ * measurement reads the TSC before and after the APIC, several times, and keeps the narrowest pair:
+ * when the host takes the processor away in between, the pair is wide.
  */
 #include "arch/x86_64/apic_priv.h"
 #include "arch/x86_64/cpu.h"
@@ -84,13 +84,17 @@ u64 clock_monotonic(void)
 	return scale(rdtsc() - boot_tsc, ns_scale);
 }
 
-/* Longer waits than the 32-bit count holds end early: the timer interrupt then finds nothing due and arms again. */
+/*
+ * Longer waits than the 32-bit count holds end early: the timer interrupt then finds nothing due
+ * and arms again.
+ */
 void timer_arm(u64 deadline_ns)
 {
 	u64 now;
 
 	if (cpu_features.tsc_deadline) {
-		wrmsr(MSR_TSC_DEADLINE, deadline_ns == UINT64_MAX ? 0 : boot_tsc + scale(deadline_ns, tsc_scale) + 1);
+		wrmsr(MSR_TSC_DEADLINE,
+		      deadline_ns == UINT64_MAX ? 0 : boot_tsc + scale(deadline_ns, tsc_scale) + 1);
 		return;
 	}
 	if (deadline_ns == UINT64_MAX) {

@@ -1,5 +1,6 @@
 /*
- * context.c - new threads' contexts, and the small services of a CPU: idling, spinning, random numbers, power.
+ * context.c - new threads' contexts, and the small services of a CPU: idling, spinning, random
+ * numbers, power.
  */
 #include "arch/x86_64/asm.h"
 #include "arch/x86_64/cpu.h"
@@ -65,8 +66,8 @@ bool cpu_random_u64(u64 *out)
 }
 
 /*
- * microvm has no power button without ACPI. A CPU that cannot deliver an exception, nor the double fault for that, shuts down, and QEMU with
- * -no-reboot then ends (as Firecracker does).
+ * microvm has no power button without ACPI. A CPU that cannot deliver an exception, nor the double
+ * fault for that, shuts down, and QEMU with -no-reboot then ends (as Firecracker does).
  */
 void machine_off(void)
 {

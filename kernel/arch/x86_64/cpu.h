@@ -1,5 +1,6 @@
 /*
- * cpu.h - the machine as the kernel proper sees it: start-up, contexts, floating point state, time source, interrupts.
+ * cpu.h - the machine as the kernel proper sees it: start-up, contexts, floating point state, time
+ * source, interrupts.
  */
 #ifndef ARCH_CPU_H
 #define ARCH_CPU_H
@@ -14,14 +15,16 @@ struct mm;
 #define KERNEL_STACK_SIZE 16384ull
 
 /* --- start-up, in the order in which kernel_main calls them --- */
-void cpu_init_boot(void);   /* GDT, TSS, IDT, control registers (NX WP SMEP SMAP FSGSBASE as CPUID has them), GS base of CPU 0 */
-void cpu_init_memory(void); /* after the frame allocator: final kernel page tables (text r-x, rodata r--, data rw-), direct map, vmap region */
+void cpu_init_boot(
+	void); /* GDT, TSS, IDT, control registers (NX WP SMEP SMAP FSGSBASE as CPUID has them), GS base of CPU 0 */
+void cpu_init_memory(
+	void); /* after the frame allocator: final kernel page tables (text r-x, rodata r--, data rw-), direct map, vmap region */
 void cpu_init_interrupts(void); /* local APIC, I/O APIC, timer calibration; interrupts stay off */
 
 /* --- time --- */
-u64 clock_monotonic(void); /* ns since boot, from the TSC */
+u64 clock_monotonic(void);       /* ns since boot, from the TSC */
 void timer_arm(u64 deadline_ns); /* one shot on this CPU; UINT64_MAX: none */
-u64 cpu_cycles(void); /* TSC */
+u64 cpu_cycles(void);            /* TSC */
 
 /* --- contexts --- */
 /* The callee-saved state of a thread that is not running: a stack pointer into its kernel stack. */
@@ -30,9 +33,15 @@ struct context {
 };
 /* Save into prev, load next. Runs on next's stack afterwards. */
 void context_switch(struct context *prev, struct context *next);
-/* Prepare a new thread's context so that the first switch to it calls entry(arg) on its stack; entry must not return. */
+/*
+ * Prepare a new thread's context so that the first switch to it calls entry(arg) on its stack;
+ * entry must not return.
+ */
 void context_init(struct context *c, void *stack_top, void (*entry)(void *), void *arg);
-/* Leave the kernel with these registers (IRETQ); used after exec, fork and sigreturn when regs are not those of a plain system call. */
+/*
+ * Leave the kernel with these registers (IRETQ); used after exec, fork and sigreturn when regs are
+ * not those of a plain system call.
+ */
 void __noreturn enter_user(struct regs *regs);
 /* Set this CPU's kernel stack for entries from user mode (TSS RSP0 and the SYSCALL stack). */
 void cpu_set_kernel_stack(void *stack_top);
@@ -45,23 +54,30 @@ void cpu_set_user_gs_base(u64 base);
 
 /* --- floating point and vector state (XSAVE area, 64-byte aligned) --- */
 u32 fpu_state_size(void); /* bytes of an XSAVE area with all enabled components, standard format */
-u64 fpu_features(void);	  /* XCR0 */
+u64 fpu_features(void);   /* XCR0 */
 void fpu_init_state(void *area); /* what a fresh program sees */
 void fpu_save(void *area);
 void fpu_load(const void *area);
-/* Load an area that came from user memory: 0, or -EINVAL if the hardware would fault on it (then nothing is loaded). */
+/*
+ * Load an area that came from user memory: 0, or -EINVAL if the hardware would fault on it (then
+ * nothing is loaded).
+ */
 int fpu_load_checked(void *area);
 
 /* --- entropy --- */
 bool cpu_random_u64(u64 *out); /* RDRAND/RDSEED where there is one */
 
 /* --- idle, interrupts --- */
-void cpu_idle(void); /* enable interrupts, halt, disable on return */
+void cpu_idle(void);            /* enable interrupts, halt, disable on return */
 void cpu_take_interrupts(void); /* those that are pending; for cpu_preempt_point */
-void cpu_kick(u32 cpu); /* interrupt another CPU, so that it leaves its idle loop or looks at its thread's work (tlb.c) */
+/* Interrupt another CPU, so that it leaves its idle loop or looks at its thread's work. */
+void cpu_kick(u32 cpu);
 
 /* --- vmap region: pages of frames at kernel addresses --- */
-/* size bytes (pages, at most KERNEL_STACK_SIZE) of new frames, contents undefined, with a guard below: the lowest address, or NULL. */
+/*
+ * size bytes (pages, at most KERNEL_STACK_SIZE) of new frames, contents undefined, with a guard
+ * below: the lowest address, or NULL.
+ */
 void *vmap_alloc_stack(size_t size);
 void vmap_free_stack(void *stack, size_t size);
 /* Map device registers, uncached. */
@@ -71,7 +87,8 @@ void *vmap_device(u64 phys, size_t size);
 void __noreturn machine_off(void); /* end the VM: QEMU exits */
 
 /* --- symbols and backtraces --- */
-const char *symbol_name(u64 address, u64 *offset); /* NULL if none; the table is built into the kernel */
+const char *symbol_name(u64 address,
+			u64 *offset); /* NULL if none; the table is built into the kernel */
 void backtrace_print(u64 rbp);
 
 #endif

@@ -1,10 +1,11 @@
 /*
  * entry.S - all ways into the kernel and out of it.
  *
- * Each entry builds a struct regs on the stack and calls C with interrupts off. From user mode GS is swapped once on the way in and
- * once on the way out; from the kernel it is left alone; double fault, NMI and machine check may come between and take struct cpu from
- * their own stack. There is one way out to user mode, return_to_user, and a short cut of it for system calls that come back to where they
- * were made (SYSRET). trap.c is the C side.
+ * Each entry builds a struct regs on the stack and calls C with interrupts off. From user mode GS
+ * is swapped once on the way in and once on the way out; from the kernel it is left alone; double
+ * fault, NMI and machine check may come between and take struct cpu from their own stack. There is
+ * one way out to user mode, return_to_user, and a short cut of it for system calls that come back
+ * to where they were made (SYSRET). trap.c is the C side.
  */
 #include "arch/x86_64/asm.h"
 #include "arch/x86_64/percpu.h"
@@ -78,7 +79,10 @@ syscall_exit:
 	movq %gs:CPU_WORK, %rax
 	cmpl $0, (%rax)
 	jne syscall_work
-	/* SYSRET takes RIP from RCX and RFLAGS from R11: only if these are what they were, and it can load them. */
+	/*
+	 * SYSRET takes RIP from RCX and RFLAGS from R11: only if these are what they were, and it
+	 * can load them.
+	 */
 	movq REGS_RIP(%rsp), %rcx
 	movq %rcx, %rax
 	shrq $47, %rax
@@ -121,8 +125,9 @@ syscall_work:
 END syscall_entry
 
 /*
- * Out to user mode with the registers at RSP. CS, SS and RFLAGS are forced to what user code may have; an RIP that IRETQ would fault
- * on becomes the exception that the user's own jump there would have been.
+ * Out to user mode with the registers at RSP. CS, SS and RFLAGS are forced to what user code may
+ * have; an RIP that IRETQ would fault on becomes the exception that the user's own jump there would
+ * have been.
  */
 FUNCTION return_to_user
 	movq %gs:CPU_WORK, %rax
@@ -159,7 +164,8 @@ FUNCTION enter_user
 END enter_user
 
 /*
- * The 256 entries of the IDT. Each makes the stack look alike (an error code, then rdi) and passes its number in EDI.
+ * The 256 entries of the IDT. Each makes the stack look alike (an error code, then rdi) and passes
+ * its number in EDI.
  */
 	.balign 16
 	.globl trap_stubs
@@ -167,13 +173,12 @@ trap_stubs:
 	vector = 0
 	.rept 256
 	.balign 16
-	.if (vector == 8) || (vector >= 10 && vector <= 14) || (vector == 17) || (vector == 21) || (vector == 29) || (vector == 30)
-	.else
-	pushq $0
+	.if !(vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21)
+	pushq $0	/* the others push an error code themselves */
 	.endif
 	pushq %rdi
 	movl $vector, %edi
-	.if (vector == VECTOR_DOUBLE_FAULT) || (vector == VECTOR_NMI) || (vector == VECTOR_MACHINE_CHECK)
+	.if vector == VECTOR_DOUBLE_FAULT || vector == VECTOR_NMI || vector == VECTOR_MACHINE_CHECK
 	jmp trap_fatal
 	.else
 	jmp trap_common
@@ -202,7 +207,10 @@ FUNCTION trap_common
 	iretq
 END trap_common
 
-/* On the exception's own stack, above whose frame lies struct cpu (gdt.c). Never returns, so the old GS base is not kept. */
+/*
+ * On the exception's own stack, above whose frame lies struct cpu (gdt.c). Never returns, so the
+ * old GS base is not kept.
+ */
 FUNCTION trap_fatal
 	PUSH_REGS
 	movl %edi, %esi
@@ -219,8 +227,8 @@ FUNCTION trap_fatal
 END trap_fatal
 
 /*
- * void context_switch(struct context *prev, struct context *next): struct context is the stack pointer, below which lie the
- * registers that a C function must preserve.
+ * void context_switch(struct context *prev, struct context *next): struct context is the stack
+ * pointer, below which lie the registers that a C function must preserve.
  */
 	.text
 FUNCTION context_switch
@@ -241,7 +249,10 @@ FUNCTION context_switch
 	ret
 END context_switch
 
-/* Where the first switch to a thread returns to: context_init put the function and its argument into R12 and R13. */
+/*
+ * Where the first switch to a thread returns to: context_init put the function and its argument
+ * into R12 and R13.
+ */
 FUNCTION context_start
 	movq %r13, %rdi
 	xorl %ebp, %ebp

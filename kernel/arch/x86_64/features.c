@@ -1,5 +1,6 @@
 /*
- * features.c - reads CPUID once (Intel SDM vol. 2, CPUID). What every x86-64 processor has (NX on all since 2005 included) is not asked.
+ * features.c - reads CPUID once (Intel SDM vol. 2, CPUID). What every x86-64 processor has (NX on
+ * all since 2005 included) is not asked.
  */
 #include "arch/x86_64/features.h"
 

@@ -1,8 +1,10 @@
 /*
- * fpu.c - floating point and vector state: what a program has in x87, SSE, AVX and AVX-512 registers, kept in its thread's XSAVE area.
+ * fpu.c - floating point and vector state: what a program has in x87, SSE, AVX and AVX-512
+ * registers, kept in its thread's XSAVE area.
  *
- * The kernel itself uses none of it, so the registers hold the running program's state all the time. Format and rules: Intel SDM vol.
- * 1, chapter 13. Without XSAVE the area is FXSAVE's 512 bytes.
+ * The kernel itself uses none of it, so the registers hold the running program's state all the
+ * time. Format and rules: Intel SDM vol. 1, chapter 13. Without XSAVE the area is FXSAVE's 512
+ * bytes.
  */
 #include "arch/x86_64/asm.h"
 #include "arch/x86_64/cpu.h"
@@ -134,7 +136,10 @@ void fpu_load(const void *area)
 	(void)restore(area);
 }
 
-/* The checks are those whose failure makes XRSTOR fault (SDM vol. 1, 13.8.1); the fixup stands behind them. */
+/*
+ * The checks are those whose failure makes XRSTOR fault (SDM vol. 1, 13.8.1); the fixup stands
+ * behind them.
+ */
 int fpu_load_checked(void *area)
 {
 	const struct fpu_area *a = area;

@@ -1,8 +1,10 @@
 /*
- * gdt.c - segments, the task-state segment, and cpu_init_boot, which brings a CPU into the state in which all kernel code runs.
+ * gdt.c - segments, the task-state segment, and cpu_init_boot, which brings a CPU into the state in
+ * which all kernel code runs.
  *
- * Three exceptions may come at any instruction and cannot trust the stack or GS: double fault, NMI and machine check. Each has
- * a stack of its own (IST), at whose top entry.S finds this CPU's struct cpu. All three end in a panic.
+ * Three exceptions may come at any instruction and cannot trust the stack or GS: double fault, NMI
+ * and machine check. Each has a stack of its own (IST), at whose top entry.S finds this CPU's
+ * struct cpu. All three end in a panic.
  */
 #include "arch/x86_64/asm.h"
 #include "arch/x86_64/cpu.h"
@@ -61,7 +63,8 @@ static void tables_fill(struct cpu_tables *t, struct cpu *cpu)
 	t->gdt[KERNEL_DS / 8] = SEGMENT_KERNEL_DATA;
 	t->gdt[USER_DS / 8] = SEGMENT_USER_DATA;
 	t->gdt[USER_CS / 8] = SEGMENT_USER_CODE;
-	t->gdt[TSS_SELECTOR / 8] = SEGMENT_TSS | limit | (base & 0xffffff) << 16 | (base >> 24 & 0xff) << 56;
+	t->gdt[TSS_SELECTOR / 8] = SEGMENT_TSS | limit | (base & 0xffffff) << 16 |
+				   (base >> 24 & 0xff) << 56;
 	t->gdt[TSS_SELECTOR / 8 + 1] = base >> 32;
 	t->tss.io_map_base = sizeof(t->tss);
 	for (u32 i = 0; i < IST_COUNT; i++) {
@@ -108,7 +111,10 @@ static void control_registers_init(void)
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE | EFER_NXE);
 }
 
-/* SYSCALL clears RFLAGS bits of FMASK: interrupts off, and no flag of the user's that changes how kernel code runs. */
+/*
+ * SYSCALL clears RFLAGS bits of FMASK: interrupts off, and no flag of the user's that changes how
+ * kernel code runs.
+ */
 static void syscall_init(void)
 {
 	wrmsr(MSR_STAR, (u64)USER_BASE << 48 | (u64)KERNEL_CS << 32);
@@ -173,7 +179,10 @@ void cpu_set_fs_base(u64 base)
 		wrmsr(MSR_FS_BASE, base);
 }
 
-/* In the kernel the user's GS base is in MSR_KERNEL_GS_BASE. Between the SWAPGS there is no use of per-CPU data. */
+/*
+ * In the kernel the user's GS base is in MSR_KERNEL_GS_BASE. Between the SWAPGS there is no use of
+ * per-CPU data.
+ */
 u64 cpu_user_gs_base(void)
 {
 	u64 base;

@@ -1,5 +1,6 @@
 /*
- * idt.c - the interrupt descriptor table: 256 interrupt gates (they turn interrupts off) to the stubs of entry.S.
+ * idt.c - the interrupt descriptor table: 256 interrupt gates (they turn interrupts off) to the
+ * stubs of entry.S.
  */
 #include "arch/x86_64/segments.h"
 #include "arch/x86_64/traps_priv.h"

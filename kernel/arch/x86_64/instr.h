@@ -1,5 +1,6 @@
 /*
- * instr.h - the privileged and special instructions, each as a function of its own name, and the bits of control registers.
+ * instr.h - the privileged and special instructions, each as a function of its own name, and the
+ * bits of control registers.
  *
  * Facts: Intel SDM vol. 2 and vol. 3 section 2.5.
  */

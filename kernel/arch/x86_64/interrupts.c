@@ -1,5 +1,6 @@
 /*
- * interrupts.c - brings up interrupts and time on CPU 0. They stay off until the scheduler idles or user code runs.
+ * interrupts.c - brings up interrupts and time on CPU 0. They stay off until the scheduler idles or
+ * user code runs.
  */
 #include "arch/x86_64/apic_priv.h"
 #include "arch/x86_64/cpu.h"

@@ -1,8 +1,9 @@
 /*
  * ioapic.c - device interrupts: I/O APIC lines routed to CPU 0, each to one handler.
  *
- * Line n is input n % 24 of I/O APIC n / 24 (microvm has one, or two with ioapic2). Lines are level-triggered: virtio-mmio holds its
- * line until the driver acknowledges, so an interrupt cannot be lost. Vector and line correspond one to one.
+ * Line n is input n % 24 of I/O APIC n / 24 (microvm has one, or two with ioapic2). Lines are
+ * level-triggered: virtio-mmio holds its line until the driver acknowledges, so an interrupt cannot
+ * be lost. Vector and line correspond one to one.
  */
 #include "arch/x86_64/apic_priv.h"
 #include "arch/x86_64/cpu.h"
@@ -89,7 +90,8 @@ int irq_register(u32 gsi, irq_handler handler, void *arg)
 
 void irq_dispatch(u32 vector)
 {
-	const struct irq *irq = vector - VECTOR_IRQ_FIRST < LINES ? &irqs[vector - VECTOR_IRQ_FIRST] : NULL;
+	const struct irq *irq = vector - VECTOR_IRQ_FIRST < LINES ? &irqs[vector - VECTOR_IRQ_FIRST]
+								  : NULL;
 
 	if (irq && irq->handler)
 		irq->handler(irq->arg);

@@ -1,5 +1,6 @@
 /*
- * machine_impl.h - the x86-64 side of mm/machine.h: entries in hardware's format, frames through the direct map.
+ * machine_impl.h - the x86-64 side of mm/machine.h: entries in hardware's format, frames through
+ * the direct map.
  */
 #ifndef ARCH_MACHINE_IMPL_H
 #define ARCH_MACHINE_IMPL_H
@@ -19,7 +20,7 @@ static inline u64 virt_to_phys(const void *p)
 	return (u64)p - DIRECT_MAP_BASE;
 }
 
-#define page_at(n) ((struct page *)((char *)frame_table + (n) * PAGE_DESCRIPTOR_SIZE))
+#define page_at(n) ((struct page *)((char *)frame_table + (n)*PAGE_DESCRIPTOR_SIZE))
 #define page_index(p) (((u64)(p) - (u64)frame_table) / PAGE_DESCRIPTOR_SIZE)
 #define PAGE_DESCRIPTOR_SIZE 24u /* asserted in mm/frame.h */
 

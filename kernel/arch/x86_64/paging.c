@@ -1,9 +1,12 @@
 /*
- * paging.c - the kernel's own page tables: the direct map of all memory, and the kernel image, each part with its rights.
+ * paging.c - the kernel's own page tables: the direct map of all memory, and the kernel image, each
+ * part with its rights.
  *
- * Central rule: no page is both writable and executable, through no alias: kernel text and rodata are read-only in the direct map too. All
- * top-level entries of the kernel half exist before the first user root is made, and never change: a user root copies
- * them once (machine_root_init). Tables come from a bump region until the frame allocator runs. vmap.c has the rest of the kernel half.
+ * Central rule: no page is both writable and executable, through no alias: kernel text and rodata
+ * are read-only in the direct map too. All top-level entries of the kernel half exist before the
+ * first user root is made, and never change: a user root copies them once (machine_root_init).
+ * Tables come from a bump region until the frame allocator runs. vmap.c has the rest of the kernel
+ * half.
  */
 #include "arch/x86_64/paging.h"
 
@@ -116,15 +119,16 @@ static void direct_map_2m(u64 start)
 		return;
 	}
 	for (u64 p = start; p < start + SIZE_2M; p += PAGE_SIZE)
-		boot_map(DIRECT_MAP_BASE + p, 1, p | (meets_read_only(p, PAGE_SIZE) ? ENTRY_RODATA : ENTRY_DATA));
+		boot_map(DIRECT_MAP_BASE + p, 1,
+			 p | (meets_read_only(p, PAGE_SIZE) ? ENTRY_RODATA : ENTRY_DATA));
 }
 
 /* Ranges are rounded outwards to 2 MiB: what is no memory there is never used through this map. */
 static void direct_map_range(const struct memory_range *ram, u32 count, u64 start, u64 end)
 {
 	while (start < end) {
-		if (cpu_features.page_1g && IS_ALIGNED(start, SIZE_1G) && inside_one(ram, count, start, SIZE_1G) &&
-		    !meets_read_only(start, SIZE_1G)) {
+		if (cpu_features.page_1g && IS_ALIGNED(start, SIZE_1G) &&
+		    inside_one(ram, count, start, SIZE_1G) && !meets_read_only(start, SIZE_1G)) {
 			boot_map(DIRECT_MAP_BASE + start, 3, start | ENTRY_DATA | PTE_PS);
 			start += SIZE_1G;
 		} else {
@@ -143,7 +147,8 @@ static void image_map(const char *from, const char *to, u64 rights)
 u64 direct_map_size(const struct memory_range *ram, u32 count)
 {
 	u64 image_tables = DIV_ROUND_UP((u64)(image_end - image_start), SIZE_2M) + 1;
-	u64 tables = 1 + 2 + 2 * image_tables; /* the root; directories over the image; 4 KiB tables of image and alias */
+	/* The root; two directories over the image; 4 KiB tables of the image and of its alias. */
+	u64 tables = 1 + 2 + 2 * image_tables;
 
 	for (u32 i = 0; i < count; i++) {
 		u64 size = ram[i].end - ram[i].start;

@@ -4,7 +4,10 @@
 
 #include "mm/frame.h"
 
-/* Linker script: image_start <= text < text_end <= rodata < rodata_end <= data < image_end; page-aligned, linked at KERNEL_BASE + where loaded. */
+/*
+ * Linker script: image_start <= text < text_end <= rodata < rodata_end <= data < image_end;
+ * page-aligned, linked at KERNEL_BASE + where loaded.
+ */
 #define KERNEL_BASE 0xffffffff80000000ull
 extern char image_start[], text_end[], rodata_end[], image_end[];
 
@@ -15,8 +18,9 @@ static inline u64 image_phys(const void *p)
 }
 
 /*
- * Map all of ram (ascending, disjoint) at the direct map's base, and the kernel image with its final rights, and switch to these tables.
- * Page tables are taken from physical memory at `tables` (page-aligned, below 4 GiB); direct_map_size says how much may be needed. Returns where they end.
+ * Map all of ram (ascending, disjoint) at the direct map's base, and the kernel image with its
+ * final rights, and switch to these tables. Page tables are taken from physical memory at `tables`
+ * (page-aligned, below 4 GiB); direct_map_size says how much may be needed. Returns where they end.
  */
 u64 direct_map_init(const struct memory_range *ram, u32 count, u64 tables);
 u64 direct_map_size(const struct memory_range *ram, u32 count);

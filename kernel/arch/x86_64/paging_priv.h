@@ -10,7 +10,10 @@
 /* C: the table that maps the kernel half alone; its upper entries are in every root. */
 extern u64 kernel_root; /* physical */
 
-/* The entry of va in a table of `level` below the kernel's root; missing tables are made when `make`, else NULL. NULL without memory too. */
+/*
+ * The entry of va in a table of `level` below the kernel's root; missing tables are made when
+ * `make`, else NULL. NULL without memory too.
+ */
 u64 *kernel_entry(u64 va, u32 level, bool make);
 /* Whether the kernel can read the byte at va now: a walk of its tables. For backtraces. */
 bool kernel_mapped(u64 va);

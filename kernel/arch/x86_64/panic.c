@@ -1,8 +1,10 @@
 /*
  * panic.c - the end after a broken invariant: say what is known, then power off.
  *
- * Central rule: say the most certain thing first, and let nothing that goes wrong on the way keep the machine from ending. The report has parts:
- * message, registers, backtrace, process; each is sent before the next is made. A panic inside of the panic says only that, and a third one nothing.
+ * Central rule: say the most certain thing first, and let nothing that goes wrong on the way keep
+ * the machine from ending. The report has parts: message, registers, backtrace, process; each is
+ * sent before the next is made. A panic inside of the panic says only that, and a third one
+ * nothing.
  */
 #include "arch/x86_64/panic.h"
 
@@ -54,10 +56,13 @@ static void registers_print(const struct regs *r)
 	if (name)
 		panic_print(" %s+%#lx", name, offset);
 	panic_print(" cs %lx rflags %lx\n", r->cs, r->rflags);
-	panic_print("rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", r->rax, r->rbx, r->rcx, r->rdx);
-	panic_print("rsi %016lx rdi %016lx rbp %016lx rsp %016lx\n", r->rsi, r->rdi, r->rbp, r->rsp);
+	panic_print("rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", r->rax, r->rbx, r->rcx,
+		    r->rdx);
+	panic_print("rsi %016lx rdi %016lx rbp %016lx rsp %016lx\n", r->rsi, r->rdi, r->rbp,
+		    r->rsp);
 	panic_print("r8  %016lx r9  %016lx r10 %016lx r11 %016lx\n", r->r8, r->r9, r->r10, r->r11);
-	panic_print("r12 %016lx r13 %016lx r14 %016lx r15 %016lx\n", r->r12, r->r13, r->r14, r->r15);
+	panic_print("r12 %016lx r13 %016lx r14 %016lx r15 %016lx\n", r->r12, r->r13, r->r14,
+		    r->r15);
 	panic_print("cr2 %016lx cr3 %016lx\n", read_cr2(), read_cr3());
 }
 

@@ -4,11 +4,15 @@
 
 #include "lib/print.h"
 
-/* Add to the panic's report; goes to the command and to a serial port if the machine has one. Only while panicking. */
+/*
+ * Add to the panic's report; goes to the command and to a serial port if the machine has one. Only
+ * while panicking.
+ */
 void panic_print(const char *fmt, ...) __printf(1, 2);
 
 /*
- * Hooks: proc/: the current process and, as far as can be told, its space. dev/host.c: a text to the command, by polling.
+ * Hooks: proc/: the current process and, as far as can be told, its space. dev/host.c: a text to
+ * the command, by polling.
  */
 void panic_dump_process(void);
 void host_panic_text(const char *text, size_t n);

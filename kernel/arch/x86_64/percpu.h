@@ -1,8 +1,8 @@
 /*
  * percpu.h - what each CPU has of its own, reached through GS while in the kernel.
  *
- * The scheduler says who runs by cpu_set_current(); thread_current() is then one load. The fields up to `number` are
- * used by entry.S, which knows their offsets by the names below.
+ * The scheduler says who runs by cpu_set_current(); thread_current() is then one load. The fields
+ * up to `number` are used by entry.S, which knows their offsets by the names below.
  */
 #ifndef ARCH_PERCPU_H
 #define ARCH_PERCPU_H
@@ -34,19 +34,20 @@ struct shootdown_letter {
 
 /* O: written by this CPU only. A: atomic, by all. C: constant once the CPU runs. */
 struct cpu {
-	struct cpu *self;	/* C */
+	struct cpu *self;       /* C */
 	struct thread *current; /* O */
-	u32 *work;		/* O: the current thread's flags: not 0: return_to_user_work has something to do */
-	void *stack_top;	/* O: kernel stack for SYSCALL */
-	u64 user_rsp;		/* O: SYSCALL entry: the user's stack pointer for a few instructions */
-	u32 number;		/* C */
-	u32 apic_id;		/* C */
-	struct tss *tss;	/* C: names the stack for entries from user mode through the IDT */
+	u32 *work;       /* O: the current thread's flags: not 0: return_to_user_work has to do */
+	void *stack_top; /* O: kernel stack for SYSCALL */
+	u64 user_rsp;    /* O: SYSCALL entry: the user's stack pointer for a few instructions */
+	u32 number;      /* C */
+	u32 apic_id;     /* C */
+	struct tss *tss; /* C: names the stack for entries from user mode through the IDT */
 	struct lock_stack locks; /* O: debug builds */
-	struct mm *space;	/* O: whose root is in CR3, lazily or not; NULL: the kernel's own */
-	u64 space_generation;	/* O: up to which shootdown of that space this CPU's TLB is good */
-	struct shootdown_letter *mailbox;		/* A */
-	struct shootdown_letter letters[CPUS_MAX];	/* O: what this CPU sent, one for each receiver */
+	struct mm *space;     /* O: whose root is in CR3, lazily or not; NULL: the kernel's own */
+	u64 space_generation; /* O: up to which shootdown of that space this CPU's TLB is good */
+	struct shootdown_letter *mailbox; /* A */
+	struct shootdown_letter
+		letters[CPUS_MAX]; /* O: what this CPU sent, one for each receiver */
 };
 
 _Static_assert(offsetof(struct cpu, self) == CPU_SELF, "percpu.h");
@@ -57,7 +58,7 @@ _Static_assert(offsetof(struct cpu, user_rsp) == CPU_USER_RSP, "percpu.h");
 _Static_assert(offsetof(struct cpu, number) == CPU_NUMBER, "percpu.h");
 
 extern struct cpu *cpu_table[CPUS_MAX]; /* by number; NULL: there is no such CPU */
-extern u64 cpus_online;			/* A: bit n: CPU n takes interrupts */
+extern u64 cpus_online;                 /* A: bit n: CPU n takes interrupts */
 
 static inline struct cpu *this_cpu(void)
 {
@@ -68,8 +69,8 @@ static inline struct cpu *this_cpu(void)
 }
 
 /*
- * The definitions that lib/waitq.h and lib/lock.h ask of their host, inline where this header is included; percpu.c has them for
- * the rest. Not volatile: wherever a thread runs, it is itself.
+ * The definitions that lib/waitq.h and lib/lock.h ask of their host, inline where this header is
+ * included; percpu.c has them for the rest. Not volatile: wherever a thread runs, it is itself.
  */
 extern inline __attribute__((gnu_inline, always_inline)) struct thread *thread_current(void)
 {

@@ -1,8 +1,10 @@
 /*
- * pte.h - the format of x86-64 page-table entries (Intel SDM vol. 3, 4.5), with the meaning that mm/machine.h gives to each operation.
+ * pte.h - the format of x86-64 page-table entries (Intel SDM vol. 3, 4.5), with the meaning that
+ * mm/machine.h gives to each operation.
  *
  * Present entries: bit 0 P, 1 R/W, 2 U/S, 5 A, 6 D, 12-51 frame, 63 NX. Software: bit 9 SHARED.
- * Not-present entries that are not empty: bit 10 KEPT: frame and bits as if present, made by PROT_NONE; bit 11 MARKER: no frame.
+ * Not-present entries that are not empty: bit 10 KEPT: frame and bits as if present, made by
+ * PROT_NONE; bit 11 MARKER: no frame.
  */
 #ifndef ARCH_PTE_H
 #define ARCH_PTE_H
@@ -95,7 +97,8 @@ static inline u64 pte_frame_number(struct pte e)
 
 static inline struct pte pte_make_table(u64 frame_number, bool writable)
 {
-	return (struct pte){ frame_number << PAGE_SHIFT | PTE_P | PTE_US | PTE_A | (writable ? PTE_RW : 0) };
+	return (struct pte){ frame_number << PAGE_SHIFT | PTE_P | PTE_US | PTE_A |
+			     (writable ? PTE_RW : 0) };
 }
 
 /* prot: bit 0 read, 1 write, 2 execute (PROT_*). Any access implies read, as on x86. */
@@ -106,8 +109,8 @@ static inline u64 pte_prot_bits(u32 prot)
 
 static inline struct pte pte_make_leaf(u64 frame_number, u32 prot, bool writable, bool shared)
 {
-	return (struct pte){ frame_number << PAGE_SHIFT | PTE_US | pte_prot_bits(prot) | (writable ? PTE_RW : 0) |
-			     (shared ? PTE_SHARED : 0) };
+	return (struct pte){ frame_number << PAGE_SHIFT | PTE_US | pte_prot_bits(prot) |
+			     (writable ? PTE_RW : 0) | (shared ? PTE_SHARED : 0) };
 }
 
 /* kind: what the slot is counted as in its tables (enum leaf_kind of mm). */

@@ -1,7 +1,9 @@
 /*
- * regs.h - a user program's registers as the kernel keeps them, at the top of the thread's kernel stack.
+ * regs.h - a user program's registers as the kernel keeps them, at the top of the thread's kernel
+ * stack.
  *
- * The order is that of Linux's struct pt_regs (and user_regs_struct), so that entry code, signal frames and ptrace agree.
+ * The order is that of Linux's struct pt_regs (and user_regs_struct), so that entry code, signal
+ * frames and ptrace agree.
  */
 #ifndef ARCH_REGS_H
 #define ARCH_REGS_H

@@ -1,7 +1,9 @@
 /*
- * segments.h - selectors of the GDT. User selectors are those of Linux on x86-64, because programs see them in signal frames.
+ * segments.h - selectors of the GDT. User selectors are those of Linux on x86-64, because programs
+ * see them in signal frames.
  *
- * SYSCALL and SYSRET compute selectors from MSR STAR: kernel CS, SS = CS + 8; user SS = base + 8, CS = base + 16.
+ * SYSCALL and SYSRET compute selectors from MSR STAR: kernel CS, SS = CS + 8; user SS = base + 8,
+ * CS = base + 16.
  */
 #ifndef ARCH_SEGMENTS_H
 #define ARCH_SEGMENTS_H

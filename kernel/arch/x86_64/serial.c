@@ -1,5 +1,6 @@
 /*
- * serial.c - COM1, a 16550, used only to bring a panic's text to somebody who started QEMU with a serial port.
+ * serial.c - COM1, a 16550, used only to bring a panic's text to somebody who started QEMU with a
+ * serial port.
  */
 #include "arch/x86_64/serial_priv.h"
 
@@ -8,7 +9,7 @@
 #define PORT 0x3f8
 #define LINE_STATUS (PORT + 5)
 #define TRANSMITTER_EMPTY 0x20
-#define NO_PORT 0xff	 /* what reads back where no device answers */
+#define NO_PORT 0xff     /* what reads back where no device answers */
 #define SPINS_MAX 100000 /* a port that is stuck must not stop a panic */
 
 static void serial_put(char c)

@@ -1,5 +1,6 @@
 /*
- * symbols.c - from addresses to names of kernel functions, by the table that scripts/symbol-table makes between the two links.
+ * symbols.c - from addresses to names of kernel functions, by the table that scripts/symbol-table
+ * makes between the two links.
  */
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/paging_priv.h"
@@ -37,7 +38,10 @@ const char *symbol_name(u64 address, u64 *offset)
 
 #define BACKTRACE_DEPTH 40
 
-/* Frame pointers: at rbp lies the caller's rbp, above it the return address. The chain may be broken: each step is checked. */
+/*
+ * Frame pointers: at rbp lies the caller's rbp, above it the return address. The chain may be
+ * broken: each step is checked.
+ */
 void backtrace_print(u64 rbp)
 {
 	for (u32 i = 0; i < BACKTRACE_DEPTH; i++) {
@@ -47,7 +51,10 @@ void backtrace_print(u64 rbp)
 
 		if (rbp % 8 || !kernel_mapped(rbp) || !kernel_mapped(rbp + 15))
 			return;
-		/* One byte back, into the call: a call that never returns may be its function's last instruction. */
+		/*
+		 * One byte back, into the call: a call that never returns may be its function's
+		 * last instruction.
+		 */
 		name = symbol_name(frame[1] - 1, &offset);
 		if (!name)
 			return;

@@ -1,17 +1,22 @@
 /*
- * tlb.c - which space each CPU has loaded, and how translations that are no longer true leave all CPUs: PROTOCOL's shootdown.
+ * tlb.c - which space each CPU has loaded, and how translations that are no longer true leave all
+ * CPUs: PROTOCOL's shootdown.
  *
- * Central rule: every shootdown of a space has a number (machine.generation). A CPU's TLB is good up to space_generation; a request with
- * the next number may be served by invalidating what it names, one that skips a number only by flushing all. A CPU is in machine.cpus from before it
- * loads the root until after it has loaded another, so whoever bumps the generation and then reads the mask misses nobody: a CPU not in
- * it yet will read the new generation, or load the root (and with it an empty TLB) after the entries were stored.
+ * Central rule: every shootdown of a space has a number (machine.generation). A CPU's TLB is good
+ * up to space_generation; a request with the next number may be served by invalidating what it
+ * names, one that skips a number only by flushing all. A CPU is in machine.cpus from before it
+ * loads the root until after it has loaded another, so whoever bumps the generation and then reads
+ * the mask misses nobody: a CPU not in it yet will read the new generation, or load the root (and
+ * with it an empty TLB) after the entries were stored.
  *
- * A request travels as a letter in the receiver's mailbox (a stack that anyone pushes to and the receiver takes whole), with an
- * interrupt behind it for a CPU that is in user mode or idle. Who waits serves its own mailbox, so two CPUs that shoot at each other both get done.
+ * A request travels as a letter in the receiver's mailbox (a stack that anyone pushes to and the
+ * receiver takes whole), with an interrupt behind it for a CPU that is in user mode or idle. Who
+ * waits serves its own mailbox, so two CPUs that shoot at each other both get done.
  */
 #include "arch/x86_64/tlb.h"
 
 #include "arch/x86_64/apic_priv.h"
+#include "arch/x86_64/cpu.h"
 #include "arch/x86_64/instr.h"
 #include "arch/x86_64/paging_priv.h"
 #include "arch/x86_64/percpu.h"
@@ -24,13 +29,16 @@ enum shootdown_kind { SHOOT_PAGE, SHOOT_ALL, SHOOT_RETIRE, SHOOT_KERNEL };
 /* Lives on the sender's stack until `waiting` is 0. */
 struct shootdown {
 	enum shootdown_kind kind;
-	struct mm *mm;	/* but for SHOOT_KERNEL */
+	struct mm *mm;  /* but for SHOOT_KERNEL */
 	u64 generation; /* SHOOT_PAGE, SHOOT_ALL */
-	u64 va, pages;	/* SHOOT_PAGE, SHOOT_KERNEL */
-	u32 waiting;	/* A: receivers that have not acknowledged */
+	u64 va, pages;  /* SHOOT_PAGE, SHOOT_KERNEL */
+	u32 waiting;    /* A: receivers that have not acknowledged */
 };
 
-/* Without PCIDs a load of CR3 empties the TLB and the paging-structure caches, but for global (kernel) entries. */
+/*
+ * Without PCIDs a load of CR3 empties the TLB and the paging-structure caches, but for global
+ * (kernel) entries.
+ */
 static void flush_user(void)
 {
 	write_cr3(read_cr3());
@@ -71,7 +79,10 @@ static void request_serve(struct cpu *c, const struct shootdown *r)
 	switch (r->kind) {
 	case SHOOT_PAGE:
 	case SHOOT_ALL:
-		/* A CPU that has left the space since has loaded another root, and keeps nothing of it. */
+		/*
+		 * A CPU that has left the space since has loaded another root, and keeps nothing of
+		 * it.
+		 */
 		if (c->space == r->mm)
 			space_flush(c, r);
 		break;
@@ -130,6 +141,12 @@ static void request_send(struct shootdown *r, u64 mask)
 		cpu_relax();
 }
 
+/* The interrupt finds no letter; the way out of it does what is wanted. */
+void cpu_kick(u32 cpu)
+{
+	apic_send(cpu_table[cpu]->apic_id, VECTOR_SHOOTDOWN);
+}
+
 static void space_shoot(enum shootdown_kind kind, struct mm *mm, u64 va)
 {
 	struct cpu *c = this_cpu();
@@ -178,7 +195,9 @@ void space_activate(struct mm *mm)
 
 	if (!mm || mm == old)
 		return;
-	/* The locked instruction is the barrier between setting the bit and reading the generation. */
+	/*
+	 * The locked instruction is the barrier between setting the bit and reading the generation.
+	 */
 	atomic_or(&mm->machine.cpus[0], BIT(c->number));
 	c->space_generation = load_acquire(&mm->machine.generation);
 	c->space = mm;

@@ -1,5 +1,6 @@
 /*
- * tlb.h - which space this CPU has loaded, and shootdowns between CPUs (mm/machine.h has the calls that mm makes).
+ * tlb.h - which space this CPU has loaded, and shootdowns between CPUs (mm/machine.h has the calls
+ * that mm makes).
  */
 #ifndef ARCH_TLB_H
 #define ARCH_TLB_H
@@ -7,8 +8,9 @@
 struct mm;
 
 /*
- * Load mm's root on this CPU, by PROTOCOL's "switch in" and "switch out". NULL: a kernel thread runs; the old root stays loaded (lazily) and the
- * CPU stays in its mask. Called by the scheduler with the run queue locked or by exec in its own thread.
+ * Load mm's root on this CPU, by PROTOCOL's "switch in" and "switch out". NULL: a kernel thread
+ * runs; the old root stays loaded (lazily) and the CPU stays in its mask. Called by the scheduler
+ * with the run queue locked or by exec in its own thread.
  */
 void space_activate(struct mm *mm);
 /* The space whose root this CPU has loaded (lazily or not), or NULL. */

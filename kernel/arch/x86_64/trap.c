@@ -1,9 +1,10 @@
 /*
- * trap.c - where traps go: to mm and signals above when user code made them, to a fixup when the kernel touched user memory for a
- * program, else to a panic.
+ * trap.c - where traps go: to mm and signals above when user code made them, to a fixup when the
+ * kernel touched user memory for a program, else to a panic.
  *
- * The kernel itself faults in one legal way: at an instruction that the exception table lists (usercopy, XRSTOR of a program's state).
- * Everything else that the processor complains about in kernel mode is a bug.
+ * The kernel itself faults in one legal way: at an instruction that the exception table lists
+ * (usercopy, XRSTOR of a program's state). Everything else that the processor complains about in
+ * kernel mode is a bug.
  */
 #include "arch/x86_64/trap.h"
 
@@ -20,9 +21,26 @@ void trap_kernel(struct regs *regs, u32 vector, u64 error_code);
 void __noreturn trap_fatal_report(struct regs *regs, u32 vector, u64 error_code);
 
 static const char *const exception_names[] = {
-	"divide error", "debug", "non-maskable interrupt", "breakpoint", "overflow", "bound range", "invalid opcode",
-	"no coprocessor", "double fault", "coprocessor overrun", "invalid TSS", "segment not present", "stack fault",
-	"general protection", "page fault", "exception 15", "x87 error", "alignment check", "machine check", "SIMD error",
+	"divide error",
+	"debug",
+	"non-maskable interrupt",
+	"breakpoint",
+	"overflow",
+	"bound range",
+	"invalid opcode",
+	"no coprocessor",
+	"double fault",
+	"coprocessor overrun",
+	"invalid TSS",
+	"segment not present",
+	"stack fault",
+	"general protection",
+	"page fault",
+	"exception 15",
+	"x87 error",
+	"alignment check",
+	"machine check",
+	"SIMD error",
 };
 
 static const char *exception_name(u32 vector)
@@ -81,7 +99,8 @@ static void kernel_page_fault(struct regs *regs, u64 error_code)
 	const struct fault_entry *e = fault_entry_find(regs->rip);
 
 	if (!e || address >= USER_END || (error_code & PAGE_FAULT_RESERVED_BIT))
-		panic_regs(regs, "page fault in the kernel at %#lx, error code %#lx", address, error_code);
+		panic_regs(regs, "page fault in the kernel at %#lx, error code %#lx", address,
+			   error_code);
 	if (user_page_fault(regs, address, error_code, false))
 		return;
 	regs->rip = e->fixup;
@@ -102,12 +121,16 @@ void trap_kernel(struct regs *regs, u32 vector, u64 error_code)
 	}
 	e = vector == VECTOR_GENERAL_PROTECTION ? fault_entry_find(regs->rip) : NULL;
 	if (!e)
-		panic_regs(regs, "%s in the kernel, error code %#lx", exception_name(vector), error_code);
+		panic_regs(regs, "%s in the kernel, error code %#lx", exception_name(vector),
+			   error_code);
 	regs->rip = e->fixup;
 	regs->rflags &= ~RFLAGS_AC;
 }
 
-/* A stack that ran into its guard page shows up as a double fault: the page fault found no stack to be reported on. */
+/*
+ * A stack that ran into its guard page shows up as a double fault: the page fault found no stack to
+ * be reported on.
+ */
 void trap_fatal_report(struct regs *regs, u32 vector, u64 error_code)
 {
 	if (vector == VECTOR_DOUBLE_FAULT && vmap_is_guard(read_cr2()))

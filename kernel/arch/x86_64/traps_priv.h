@@ -1,4 +1,7 @@
-/* traps_priv.h - entries, vectors, and what the files of arch/x86_64 ask of each other at start-up and in traps. */
+/*
+ * traps_priv.h - entries, vectors, and what the files of arch/x86_64 ask of each other at start-up
+ * and in traps.
+ */
 #ifndef ARCH_TRAPS_PRIV_H
 #define ARCH_TRAPS_PRIV_H
 
@@ -50,7 +53,6 @@ void idt_init(void);
 void fpu_init(void);
 void clock_init(void);
 void clock_calibrate(void);
-
 
 /* ioapic.c: an I/O APIC line's vector: run its handler. */
 void irq_dispatch(u32 vector);

@@ -1,14 +1,18 @@
 /*
  * usercopy.S - the loops that touch user memory (usercopy.c checks ranges and has their contracts).
  *
- * Each faulting instruction has an exception-table entry. When words fault, the rest is tried byte by byte, so that the count
- * of bytes done is exact up to the page edge. Registers RDI, RSI and RDX are dst, src and n; the result is the bytes left.
+ * Each faulting instruction has an exception-table entry. When words fault, the rest is tried byte
+ * by byte, so that the count of bytes done is exact up to the page edge. Registers RDI, RSI and RDX
+ * are dst, src and n; the result is the bytes left.
  */
 #include "arch/x86_64/asm.h"
 
 	.text
 
-/* size_t user_copy(void *dst, const void *src, size_t n): either side is user memory. One word, the commonest size, is done without a loop. */
+/*
+ * size_t user_copy(void *dst, const void *src, size_t n): either side is user memory. One word, the
+ * commonest size, is done without a loop.
+ */
 FUNCTION user_copy
 	SMAP_OPEN
 	cmpq $8, %rdx
@@ -64,8 +68,9 @@ FUNCTION user_clear
 END user_clear
 
 /*
- * ssize user_string(char *dst, const char *src, size_t n): copy up to and with a NUL, at most n bytes. The bytes before the NUL; n if there is
- * none; -1 after a fault. dst may be NULL: then it only measures.
+ * ssize user_string(char *dst, const char *src, size_t n): copy up to and with a NUL, at most n
+ * bytes. The bytes before the NUL; n if there is none; -1 after a fault. dst may be NULL: then it
+ * only measures.
  */
 FUNCTION user_string
 	SMAP_OPEN

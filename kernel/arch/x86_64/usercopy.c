@@ -30,7 +30,10 @@ size_t clear_user(void __user *dst, size_t n)
 	return user_range_ok(dst, n) ? user_clear(dst, n) : n;
 }
 
-/* At most `limit` bytes, and none past USER_END: a string that runs into it has no NUL there, but a fault. */
+/*
+ * At most `limit` bytes, and none past USER_END: a string that runs into it has no NUL there, but a
+ * fault.
+ */
 static ssize string_walk(char *dst, const char __user *src, size_t limit)
 {
 	size_t room = (u64)src < USER_END ? USER_END - (u64)src : 0;

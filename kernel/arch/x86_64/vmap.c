@@ -1,8 +1,9 @@
 /*
  * vmap.c - the vmap region: kernel stacks, each with a guard below it, and device registers.
  *
- * Stacks live in slots of twice their size; the lower half of a slot is never mapped. A slot's page table exists while one of its slots is
- * in use, so that threads that have gone leave nothing behind. Device mappings stay for ever.
+ * Stacks live in slots of twice their size; the lower half of a slot is never mapped. A slot's page
+ * table exists while one of its slots is in use, so that threads that have gone leave nothing
+ * behind. Device mappings stay for ever.
  */
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/instr.h"
@@ -25,8 +26,8 @@
 _Static_assert(SLOTS_PER_TABLE == 64, "one bit of a u64 for each slot");
 
 static struct spinlock vmap_lock = SPINLOCK_INIT(RANK_VMAP);
-static u64 slots_used[TABLES]; /* vmap_lock: bit n: slot n of the table is taken */
-static u32 first_free;	       /* vmap_lock: no table before this one has a free slot */
+static u64 slots_used[TABLES];         /* vmap_lock: bit n: slot n of the table is taken */
+static u32 first_free;                 /* vmap_lock: no table before this one has a free slot */
 static u64 next_device = DEVICES_BASE; /* vmap_lock */
 
 void vmap_init(void)
@@ -146,7 +147,10 @@ void *vmap_device(u64 phys, size_t size)
 		u64 *e = kernel_entry(va + (p - first), 1, true);
 
 		if (!e) {
-			/* The entries made so far are out of use but stay: the next mapping writes them again. */
+			/*
+			 * The entries made so far are out of use but stay: the next mapping writes
+			 * them again.
+			 */
 			spin_unlock(&vmap_lock);
 			return NULL;
 		}
