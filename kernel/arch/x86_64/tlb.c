@@ -141,12 +141,6 @@ static void request_send(struct shootdown *r, u64 mask)
 		cpu_relax();
 }
 
-/* The interrupt finds no letter; the way out of it does what is wanted. */
-void cpu_kick(u32 cpu)
-{
-	apic_send(cpu_table[cpu]->apic_id, VECTOR_SHOOTDOWN);
-}
-
 static void space_shoot(enum shootdown_kind kind, struct mm *mm, u64 va)
 {
 	struct cpu *c = this_cpu();
