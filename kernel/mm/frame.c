@@ -299,7 +299,8 @@ void frame_init(const struct memory_range *usable, u32 nusable, const struct mem
 	for (u32 i = 0; i <= FRAME_ORDER_MAX; i++)
 		list_init(&buddy.blocks[i]);
 
-	memcpy(taken, reserved, nreserved * sizeof(*reserved));
+	for (u32 i = 0; i < nreserved; i++)
+		taken[i] = reserved[i];
 	taken[nreserved] = (struct memory_range){ at, at + bytes };
 	for (u64 n = 0; n < frame_total; n++)
 		page_at(n)->kind = PAGE_RESERVED;

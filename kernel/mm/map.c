@@ -110,8 +110,8 @@ static s64 map_check(const struct map_request *r, u64 length)
 	return 0;
 }
 
-/* Where the mapping goes; for a fixed one, what is there is made ready to be replaced. */
-static s64 map_place(struct edit *e, const struct map_request *r, u64 length)
+/* Where the mapping goes; for a fixed one, what is there is made ready to be replaced (*replaces). */
+static s64 map_place(struct edit *e, const struct map_request *r, u64 length, bool *replaces)
 {
 	u64 place;
 	int err;
@@ -124,6 +124,7 @@ static s64 map_place(struct edit *e, const struct map_request *r, u64 length)
 		return (s64)r->addr;
 	if (r->noreplace)
 		return -EEXIST;
+	*replaces = true;
 	err = edit_own_edges(e, r->addr, r->addr + length);
 	return err ? err : (s64)r->addr;
 }
@@ -148,7 +149,8 @@ static s64 map_edit(struct edit *e, const struct map_request *r, struct object *
 	int err = edit_check_limits(e, length, 1);
 	if (err)
 		return err;
-	s64 place = map_place(e, r, length);
+	bool replaces = false;
+	s64 place = map_place(e, r, length, &replaces);
 	if (place < 0)
 		return place;
 	struct area *a = map_area(r, object, (u64)place, length);
@@ -158,7 +160,7 @@ static s64 map_edit(struct edit *e, const struct map_request *r, struct object *
 	area_put(a);
 	if (err)
 		return err;
-	if (r->fixed)
+	if (replaces)
 		node_unmap(e->mm, (u64)place, (u64)place + length, &e->limbo);
 	return place;
 }

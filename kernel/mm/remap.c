@@ -31,7 +31,7 @@ static u64 next_populated(struct mm *mm, u64 va, u64 end)
 	return found;
 }
 
-/* Own the paths of every populated leaf in [from, from + length), and of where it goes. Tables made for nothing are found by node_unmap. */
+/* Own the paths of every populated leaf in [from, from + length), and of where it goes. */
 static int move_reserve(struct edit *e, u64 from, u64 to, u64 length)
 {
 	u64 end = from + length, shift = to - from;
@@ -190,10 +190,8 @@ static int remap_move(struct edit *e, const struct remap *r, u64 to, bool *publi
 		err = move_reserve(e, r->from, to, length);
 	if (!err)
 		err = remap_index(e, r, to);
-	if (err) {
-		node_unmap(e->mm, to, to + r->new_length, &e->limbo); /* empty tables that move_reserve made */
+	if (err) /* empty tables that move_reserve made stay until their range is used or unmapped */
 		return err;
-	}
 	move_leaves(e, r->from, to, length);
 	if (r->old_length)
 		node_unmap(e->mm, r->from, r->from + r->old_length, &e->limbo);
