@@ -178,6 +178,40 @@ int probe_call(void *address, int *result)
 	return signal;
 }
 
+void helper_link(const char *name)
+{
+	char link[64];
+
+	snprintf(link, sizeof(link), "helper-%s", name);
+	CHECK(symlink(self_path, link) == 0);
+}
+
+const char *exec_result(const char *path, char *const *argv, char *const *envp)
+{
+	static char result[64];
+	int fd[2], error = 0, status;
+
+	CHECK(pipe2(fd, O_CLOEXEC) == 0);
+	pid_t pid = child_fork();
+	if (pid == 0) {
+		execve(path, argv, envp);
+		error = errno;
+		CHECK_EQ(write(fd[1], &error, sizeof(error)), sizeof(error));
+		_exit(0);
+	}
+	close(fd[1]);
+	ssize_t n = read(fd[0], &error, sizeof(error));
+	close(fd[0]);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	if (n == sizeof(error))
+		snprintf(result, sizeof(result), "%s", errno_name(error));
+	else if (WIFSIGNALED(status))
+		snprintf(result, sizeof(result), "%s", signal_name(WTERMSIG(status)));
+	else
+		snprintf(result, sizeof(result), "exit %d", WEXITSTATUS(status));
+	return result;
+}
+
 uint8_t *map_anon(size_t pages)
 {
 	void *p = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

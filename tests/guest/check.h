@@ -37,7 +37,7 @@ struct test {
 	void (*run)(void);
 };
 
-/* A program that tests execute: `guest-tests --helper NAME ARG...`. argv[0] is NAME. */
+/* A program that tests execute: `guest-tests --helper NAME ARG...` (argv[0] is NAME), or a link named helper-NAME. */
 struct helper {
 	const char *name;
 	int (*run)(int argc, char **argv);
@@ -129,6 +129,13 @@ int probe_call(void *address, int *result);
 		CHECK_EQ(probe_info.si_code, want_code);                                          \
 		CHECK(probe_info.si_addr == (void *)(want_address));                              \
 	} while (0)
+
+/*
+ * Makes ./helper-NAME, which runs that HELPER() when executed. exec_result executes a program in a child and tells what became of it:
+ * "exit 0", "SIGSEGV", or the errno's name when execve failed.
+ */
+void helper_link(const char *name);
+const char *exec_result(const char *path, char *const *argv, char *const *envp);
 
 /* Maps so many pages of private anonymous memory, readable and writable. */
 uint8_t *map_anon(size_t pages);

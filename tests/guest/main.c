@@ -18,7 +18,7 @@
 #define LEAK_TRIES 3
 
 extern const struct test *const __start_guest_tests[], *const __stop_guest_tests[];
-extern const struct helper *const __start_guest_helpers[] __attribute__((weak)), *const __stop_guest_helpers[] __attribute__((weak));
+extern const struct helper *const __start_guest_helpers[], *const __stop_guest_helpers[];
 
 const char *self_path;
 
@@ -253,18 +253,30 @@ static int list(void)
 	return 0;
 }
 
-static int helper_run(int argc, char **argv)
+static int helper_run(const char *name, int argc, char **argv)
 {
 	for (const struct helper *const *h = __start_guest_helpers; h < __stop_guest_helpers; h++)
-		if (argc > 0 && strcmp((*h)->name, argv[0]) == 0)
+		if (strcmp((*h)->name, name) == 0)
 			return (*h)->run(argc, argv);
 	return 99;
 }
 
+/* A link to this program named helper-NAME runs that helper, as a script's interpreter must. */
+static const char *helper_of_name(const char *path)
+{
+	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+
+	return strncmp(base, "helper-", 7) == 0 ? base + 7 : NULL;
+}
+
 int main(int argc, char **argv)
 {
-	if (argc >= 2 && strcmp(argv[1], "--helper") == 0)
-		return helper_run(argc - 2, argv + 2);
+	const char *helper = argc > 0 ? helper_of_name(argv[0]) : NULL;
+
+	if (helper)
+		return helper_run(helper, argc, argv);
+	if (argc >= 3 && strcmp(argv[1], "--helper") == 0)
+		return helper_run(argv[2], argc - 2, argv + 2);
 	if (argc == 2 && strcmp(argv[1], "--list") == 0)
 		return list();
 	if (argc == 2 && strcmp(argv[1], "--all") == 0)
