@@ -81,7 +81,7 @@ struct file *file_alloc(const struct path *p, struct inode *i, const struct file
 	ref_init(&f->refs);
 	f->ops = ops;
 	f->inode = i;
-	f->flags = flags & ~(u32)(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC);
+	f->flags = flags & ~(u32)(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC); /* O_NOCTTY is for ops->open */
 	if (!(flags & O_PATH)) {
 		f->can_read = access == O_RDONLY || access == O_RDWR;
 		f->can_write = access == O_WRONLY || access == O_RDWR;

@@ -76,6 +76,7 @@ static struct file *open_place(const struct path *p, u32 flags, bool created, co
 			return ERR_PTR(err);
 		}
 	}
+	f->flags &= ~(u32)O_NOCTTY;
 	if (flags & O_TRUNC && !created && S_ISREG(i->mode)) {
 		err = open_truncate(i);
 		if (err) {

@@ -479,6 +479,9 @@ int pipe_create(struct file **read_end, struct file **write_end, u32 flags)
 		return (int)PTR_ERR(r);
 	}
 	count_ends(p, r, 1);
+	/* Opened again through /proc/self/fd it behaves as a FIFO. */
+	r->inode->file_ops = &fifo_file_ops;
+	r->inode->special = p;
 	w = file_new_alias(r, &pipe_file_ops, p, O_WRONLY | (flags & (O_NONBLOCK | O_DIRECT)));
 	if (IS_ERR(w)) {
 		file_put(r);

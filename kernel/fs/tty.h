@@ -27,5 +27,7 @@ void tty_session_ended(struct tty *t, u32 sid);
 /* The console (fs/console.c), which reaches the host's terminal. Made at start. */
 extern struct tty *console_tty;
 void console_init(void); /* after host_init */
+/* The current process is the first program: signals from the host are for it unless its terminal, where it has one, has a foreground group. */
+void console_start_session(bool with_terminal);
 
 #endif
