@@ -26,6 +26,7 @@
 #define REG_ICR_LOW 0x300
 #define REG_ICR_HIGH 0x310
 #define REG_LVT_TIMER 0x320
+#define REG_LVT_LINT1 0x360
 #define REG_TIMER_INITIAL 0x380
 #define REG_TIMER_CURRENT 0x390
 #define REG_TIMER_DIVIDE 0x3e0
@@ -33,6 +34,7 @@
 #define SPURIOUS_ENABLE BIT(8)
 #define ICR_ASSERT BIT(14)
 #define ICR_PENDING BIT(12)
+#define LVT_NMI BIT(10) /* delivery mode 4 */
 #define LVT_MASKED BIT(16)
 #define LVT_DEADLINE BIT(18)
 #define DIVIDE_BY_1 0xb
@@ -68,6 +70,8 @@ void apic_init(void)
 	}
 	this_cpu()->apic_id = cpu_features.x2apic ? apic_read(REG_ID) : apic_read(REG_ID) >> 24;
 	apic_write(REG_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
+	apic_write(REG_LVT_LINT1,
+		   LVT_NMI); /* QEMU's monitor command: a panic of a machine that hangs */
 	apic_write(REG_TIMER_DIVIDE, DIVIDE_BY_1);
 	apic_timer_mode(false, true);
 }
