@@ -134,6 +134,7 @@ struct thread {
 	struct vfork_done *vfork; /* O: a parent waits until this thread leaves its space */
 	u32 timer_slack;	/* O: prctl */
 	u64 set_child_tid;	/* O: user address that a new thread writes its tid to; 0: none */
+	u64 trap_number, trap_error, trap_address; /* O: of its last exception, for signal frames */
 	void (*entry)(void *arg); /* C: kernel threads */
 	void *entry_arg;
 };

@@ -98,6 +98,8 @@ void signal_info_user(struct signal_info *info, int sig, int code); /* from the 
 /* --- frames (sigframe.c) --- */
 int sigframe_setup(struct regs *regs, int sig, const struct signal_info *info, const struct sigaction_kernel *action, u64 mask);
 
+u64 sigframe_max_size(void); /* AT_MINSIGSTKSZ */
+
 /* --- exit (exit.c) --- */
 void __noreturn thread_exit(u32 status); /* the current thread, by exit(2), or as part of its process's death */
 bool process_notify_parent(struct process *p); /* T held: SIGCHLD for a zombie. True: nobody will wait for it: reap it */
@@ -105,6 +107,12 @@ void process_release(struct process *p);       /* T held: out of the tree; its n
 void vfork_complete(struct thread *t);	       /* its parent may go on */
 void robust_list_exit(struct thread *t);       /* futex.c */
 void futex_wake_address(struct mm *mm, u64 va); /* futex.c: one waiter of a private or shared word (clear_child_tid) */
+
+/* --- fork.c, exec.c, pidfd.c --- */
+void thread_charge_system(u64 t0);
+struct file *exec_file_get(struct process *p); /* the program's file, once more held against writing; NULL if it has exited */
+void exec_file_put(struct file *f);
+int pidfd_give(struct process *p, u64 user_fd); /* a new descriptor, also stored at user_fd (0: nowhere); or errno */
 
 /* --- timers of processes --- */
 void process_check_cpu_limits(struct thread *t, u64 now); /* itimer.c; from the tick */

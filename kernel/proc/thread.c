@@ -4,6 +4,8 @@
  * Threads come and go with every command of a shell, so each CPU keeps a few dead ones with stack and vector area for the next.
  * Read sched.c next.
  */
+#include <linux/signal.h>
+
 #include "lib/print.h"
 #include "lib/string.h"
 #include "mm/slab.h"
@@ -47,6 +49,7 @@ static void thread_reset(struct thread *t, void *stack, void *fpu_block)
 	t->fpu_cpu = CPU_NONE;
 	t->affinity = UINT64_MAX;
 	t->timer_slack = 50000;
+	t->altstack_flags = SS_DISABLE;
 	t->switch_stamp = t->start_ns = clock_monotonic();
 	list_init(&t->run_link);
 	list_init(&t->thread_link);

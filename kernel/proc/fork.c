@@ -1,0 +1,388 @@
+/*
+ * fork.c - new threads and processes: fork, vfork, clone, clone3.
+ *
+ * The central rule: everything that can fail happens before the child can be seen. The child is put together out of reach (thread, stack, files, space,
+ * number), then published under the tree lock (a process) or its process's signal lock (a thread), then made runnable. exit.c undoes it.
+ */
+#include <asm/signal.h>
+#include <linux/capability.h>
+#include <linux/resource.h>
+#include <linux/sched.h>
+
+#include "arch/x86_64/trap.h"
+#include "arch/x86_64/usercopy.h"
+#include "fs/vfs.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include "mm/space.h"
+#include "proc/process_priv.h"
+#include "proc/sched_priv.h"
+
+/* A parent that waits until its child has left the space they share. Counted: the parent may be killed meanwhile. */
+struct vfork_done {
+	struct refcount refs;
+	struct waitq wait;
+	bool done;
+};
+
+#define CLONE_NAMESPACES                                                                                                 \
+	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWTIME)
+
+static u64 fork_count; /* A */
+
+u64 process_fork_count(void)
+{
+	return load_relaxed(&fork_count);
+}
+
+/* --- vfork --- */
+
+static struct vfork_done *vfork_new(void)
+{
+	struct vfork_done *v = kzalloc(sizeof(*v));
+
+	if (v) {
+		v->refs.n = 2; /* parent and child */
+		waitq_init(&v->wait);
+	}
+	return v;
+}
+
+static void vfork_put(struct vfork_done *v)
+{
+	if (ref_put(&v->refs))
+		kfree(v);
+}
+
+void vfork_complete(struct thread *t)
+{
+	struct vfork_done *v = t->vfork;
+
+	if (!v)
+		return;
+	t->vfork = NULL;
+	store_release(&v->done, true);
+	waitq_wake_all(&v->wait);
+	vfork_put(v);
+}
+
+/* Until the child is done, or this process is killed. */
+static void vfork_wait(struct vfork_done *v)
+{
+	struct waiter w;
+	int killed = 0;
+
+	waiter_init(&w);
+	while (!killed) {
+		waitq_prepare(&v->wait, &w);
+		if (load_acquire(&v->done)) {
+			thread_cancel_park();
+			break;
+		}
+		killed = thread_park_killable(DEADLINE_NONE);
+	}
+	waitq_finish(&v->wait, &w);
+	vfork_put(v);
+}
+
+/* --- the child's first steps --- */
+
+static void child_start(void *arg)
+{
+	struct thread *t = arg;
+	struct regs *regs = thread_regs(t);
+
+	thread_entered();
+	/* A bad address is the program's business: clone has succeeded, as on Linux. */
+	if (t->set_child_tid && put_user(t->tid, (u32 __user *)t->set_child_tid))
+		t->set_child_tid = 0;
+	if (load_acquire(&t->work))
+		return_to_user_work(regs);
+	enter_user(regs);
+}
+
+static int clone_check(const struct clone_request *r)
+{
+	u64 f = r->flags;
+
+	if (f & CLONE_NAMESPACES)
+		return (f & CLONE_NEWNS && f & CLONE_FS) || (f & CLONE_NEWUSER && f & (CLONE_FS | CLONE_THREAD)) ? -EINVAL : -EPERM;
+	if (f & CLONE_THREAD && !(f & CLONE_SIGHAND))
+		return -EINVAL;
+	if (f & CLONE_SIGHAND && (!(f & CLONE_VM) || f & CLONE_CLEAR_SIGHAND))
+		return -EINVAL;
+	if (f & CLONE_PARENT && process_current()->parent == init_process && process_current()->pid == 1)
+		return -EINVAL;
+	if (f & CLONE_PIDFD && f & (CLONE_THREAD | CLONE_DETACHED))
+		return -EINVAL;
+	return 0;
+}
+
+/* A thread like the current one, of no process yet. */
+static struct thread *thread_copy(const struct clone_request *r)
+{
+	struct thread *self = thread_current(), *t = thread_alloc(true);
+	struct regs *regs;
+
+	if (!t)
+		return NULL;
+	regs = thread_regs(t);
+	*regs = *thread_regs(self);
+	regs->rax = 0;
+	regs->orig_rax = UINT64_MAX;
+	if (r->stack)
+		regs->rsp = r->stack;
+	context_init(&t->context, regs, child_start, t);
+	fpu_save(t->fpu);
+	t->fs_base = r->flags & CLONE_SETTLS ? r->tls : cpu_fs_base();
+	t->gs_base = cpu_user_gs_base();
+	t->sigmask = self->sigmask;
+	if ((r->flags & (CLONE_VM | CLONE_VFORK)) != CLONE_VM) {
+		t->altstack_sp = self->altstack_sp;
+		t->altstack_size = self->altstack_size;
+		t->altstack_flags = self->altstack_flags;
+	}
+	if (!(r->flags & CLONE_VM))
+		t->rseq = self->rseq;
+	if (r->flags & CLONE_CHILD_SETTID)
+		t->set_child_tid = r->child_tid;
+	if (r->flags & CLONE_CHILD_CLEARTID)
+		t->clear_child_tid = r->child_tid;
+	t->nice = self->nice;
+	t->affinity = self->affinity;
+	t->timer_slack = self->timer_slack;
+	memcpy(t->name, self->name, sizeof(t->name));
+	return t;
+}
+
+/* --- a thread of this process --- */
+
+static long clone_thread(const struct clone_request *r)
+{
+	struct process *p = process_current();
+	struct thread *t = thread_copy(r);
+	u32 tid;
+	long err;
+
+	if (!t)
+		return -ENOMEM;
+	process_get(p);
+	t->process = p;
+	t->mm = p->mm;
+	tid = t->tid = pid_alloc(p, t);
+	err = -EAGAIN;
+	if (!tid)
+		goto fail;
+	err = -EFAULT;
+	if (r->flags & CLONE_PARENT_SETTID && put_user(tid, (u32 __user *)r->parent_tid))
+		goto fail_tid;
+	spin_lock(&p->signal_lock);
+	if (thread_interrupted()) { /* stopped, killed or replaced by exec: nobody may join now */
+		spin_unlock(&p->signal_lock);
+		err = -ERESTARTNOINTR;
+		goto fail_tid;
+	}
+	list_push_back(&p->threads, &t->thread_link);
+	p->nthreads++;
+	spin_unlock(&p->signal_lock);
+	thread_make_runnable(t);
+	return tid;
+
+fail_tid:
+	pid_set_thread(tid, NULL);
+fail:
+	thread_free(t);
+	return err;
+}
+
+/* --- a process --- */
+
+/* What a child has of its own but alike. */
+static void process_inherit(struct process *p, struct process *from, const struct clone_request *r)
+{
+	p->exit_signal = r->exit_signal;
+	p->dumpable = from->dumpable;
+	p->no_new_privs = from->no_new_privs;
+	p->personality = from->personality;
+	p->oom_score_adj = from->oom_score_adj;
+	spin_lock(&from->signal_lock);
+	memcpy(p->actions, from->actions, sizeof(p->actions));
+	spin_unlock(&from->signal_lock);
+	if (r->flags & CLONE_CLEAR_SIGHAND) {
+		for (u32 i = 0; i < SIGNAL_COUNT; i++) {
+			if (p->actions[i].handler != (u64)SIG_IGN)
+				p->actions[i] = (struct sigaction_kernel){ 0 };
+		}
+	}
+	spin_lock(&from->lock);
+	memcpy(p->rlimit_soft, from->rlimit_soft, sizeof(p->rlimit_soft));
+	memcpy(p->rlimit_hard, from->rlimit_hard, sizeof(p->rlimit_hard));
+	p->cred = from->cred;
+	cred_get(p->cred);
+	spin_unlock(&from->lock);
+	p->exe = exec_file_get(from);
+	p->cpu_limited = p->rlimit_soft[RLIMIT_CPU] != UINT64_MAX;
+}
+
+static int process_copy_files(struct process *p, struct process *from, u64 flags)
+{
+	if (flags & CLONE_FS) {
+		fs_context_get(from->fs);
+		p->fs = from->fs;
+	} else {
+		p->fs = fs_context_copy(from->fs);
+	}
+	if (flags & CLONE_FILES) {
+		files_get(from->files);
+		p->files = from->files;
+	} else {
+		p->files = files_copy(from->files);
+	}
+	return p->fs && p->files ? 0 : -ENOMEM;
+}
+
+static int process_copy_space(struct process *p, struct process *from, u64 flags)
+{
+	if (flags & CLONE_VM) {
+		space_get(from->mm);
+		p->mm = from->mm;
+	} else {
+		p->mm = space_fork(from->mm);
+	}
+	return p->mm ? 0 : -ENOMEM;
+}
+
+/* Undo of the three above, for a process that nobody has seen. */
+static void process_discard(struct process *p)
+{
+	if (p->mm)
+		space_put(p->mm);
+	if (p->files)
+		files_put(p->files);
+	if (p->fs)
+		fs_context_put(p->fs);
+	if (p->exe)
+		exec_file_put(p->exe);
+	process_put(p);
+}
+
+static bool process_limit_reached(const struct process *self)
+{
+	const struct cred *c = self->cred;
+
+	return c->uid && uid_count_value(self->uid_count) >= self->rlimit_soft[RLIMIT_NPROC] && !cred_capable(c, CAP_SYS_RESOURCE) &&
+	       !cred_capable(c, CAP_SYS_ADMIN);
+}
+
+/* Into the tree: from here on the child can be seen, signalled and waited for. */
+static int process_publish(struct process *p, struct thread *t, const struct clone_request *r)
+{
+	struct process *self = process_current();
+
+	spin_lock(&tree_lock);
+	if (thread_interrupted()) {
+		spin_unlock(&tree_lock);
+		return -ERESTARTNOINTR;
+	}
+	p->uid_count = self->uid_count;
+	uid_count_ref(p->uid_count);
+	p->parent = r->flags & CLONE_PARENT ? self->parent : self;
+	if (r->flags & CLONE_PARENT)
+		p->exit_signal = self->exit_signal;
+	p->vfork_child = r->flags & CLONE_VFORK;
+	list_push_back(&p->parent->children, &p->sibling);
+	group_join(p, self->group);
+	spin_lock(&p->signal_lock);
+	list_push_back(&p->threads, &t->thread_link);
+	p->nthreads = 1;
+	p->leader = t;
+	spin_unlock(&p->signal_lock);
+	spin_unlock(&tree_lock);
+	atomic_add(&fork_count, 1);
+	return 0;
+}
+
+static long clone_process(const struct clone_request *r)
+{
+	struct process *self = process_current(), *p;
+	struct vfork_done *vfork = NULL;
+	struct thread *t;
+	long err = -ENOMEM;
+	int pidfd = -1;
+	u32 pid;
+
+	if (process_limit_reached(self))
+		return -EAGAIN;
+	p = process_alloc();
+	if (!p)
+		return -ENOMEM;
+	process_inherit(p, self, r);
+	t = thread_copy(r);
+	if (!t)
+		goto fail;
+	if (process_copy_files(p, self, r->flags) || process_copy_space(p, self, r->flags))
+		goto fail_thread;
+	if (r->flags & CLONE_VFORK) {
+		vfork = vfork_new();
+		if (!vfork)
+			goto fail_thread;
+	}
+	err = -EAGAIN;
+	pid = p->pid = t->tid = pid_alloc(p, t);
+	if (!pid)
+		goto fail_vfork;
+	err = -EFAULT;
+	if (r->flags & CLONE_PARENT_SETTID && put_user(pid, (u32 __user *)r->parent_tid))
+		goto fail_pid;
+	process_get(p);
+	t->process = p;
+	t->mm = p->mm;
+	t->vfork = vfork;
+	if (r->flags & CLONE_PIDFD) {
+		pidfd = pidfd_give(p, r->pidfd);
+		err = pidfd;
+		if (err < 0)
+			goto fail_pid;
+	}
+	err = process_publish(p, t, r);
+	if (err)
+		goto fail_pidfd;
+	thread_make_runnable(t);
+	if (vfork)
+		vfork_wait(vfork);
+	return pid;
+
+fail_pidfd:
+	if (pidfd >= 0)
+		fd_close(pidfd);
+fail_pid:
+	pid_clear_process(pid);
+fail_vfork:
+	kfree(vfork);
+fail_thread:
+	thread_free(t);
+fail:
+	process_discard(p);
+	return err;
+}
+
+/* Kernel work of this thread since t0 that was not spent asleep counts as system time. */
+void thread_charge_system(u64 t0)
+{
+	struct thread *t = thread_current();
+	u64 ns = clock_monotonic() - max(t0, t->switch_stamp);
+
+	t->system_ns += ns;
+	t->user_ns -= ns; /* may pass below zero until the next switch accounts the same time as user time */
+}
+
+long process_clone(const struct clone_request *r)
+{
+	u64 t0 = clock_monotonic();
+	long err = clone_check(r);
+
+	if (!err)
+		err = r->flags & CLONE_THREAD ? clone_thread(r) : clone_process(r);
+	thread_charge_system(t0);
+	return err;
+}
