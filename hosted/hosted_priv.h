@@ -1,0 +1,78 @@
+/* hosted_priv.h - what the parts of the hosted machine share. */
+#ifndef HOSTED_PRIV_H
+#define HOSTED_PRIV_H
+
+#include "hosted.h"
+#include "lib/lock.h"
+#include "lib/waitq.h"
+
+struct thread {
+	struct lock_stack locks;
+	u32 number;
+	enum { THREAD_RUNNING, THREAD_PARKING, THREAD_PARKED } state;
+};
+
+/* A cached translation of one page. */
+struct tlb_leaf {
+	bool valid, writable, executable;
+	bool dirty; /* D was set through it: writes pass without another walk */
+	u64 page;   /* va >> PAGE_SHIFT */
+	u64 frame;
+};
+
+/* A cached pointer to a table, with the AND of the permissions above it. */
+struct tlb_table {
+	bool valid, writable, executable;
+	u64 tag; /* va >> LEVEL_SHIFT(level + 1) */
+	u64 frame;
+};
+
+#define TLB_LEAVES 64u
+#define TLB_TABLES 8u
+
+enum shoot_kind { SHOOT_PAGE, SHOOT_ALL, SHOOT_LEAVE };
+
+struct shoot_request {
+	struct mm *mm;
+	enum shoot_kind kind;
+	u64 va;
+	u32 waiting; /* CPUs that have not served it */
+};
+
+struct fake_cpu {
+	u32 number;
+	struct lock_stack locks;
+	struct thread thread;
+	struct shoot_request *mailbox[HOSTED_CPUS]; /* by sender: each waits for one request at a time */
+	u32 mail;				    /* requests in it */
+
+	struct mm *space; /* loaded, lazily or not; NULL: the kernel's own root */
+	u64 root;	  /* its frame */
+	struct tlb_leaf leaves[TLB_LEAVES];
+	struct tlb_table tables[LEVELS][TLB_TABLES]; /* by level of the table pointed to: 1-3 */
+
+	/* the coroutine */
+	bool running; /* has a program that has not returned */
+	u32 weight;   /* how likely it is chosen */
+	char *stack;
+	void *stack_pointer;
+	void *fake_stack; /* AddressSanitizer's */
+};
+
+extern struct fake_cpu hosted_cpus[HOSTED_CPUS];
+extern struct fake_cpu *hosted_cpu; /* the current one */
+
+/* mmu.c */
+void mmu_serve_mailbox(struct fake_cpu *c);
+void mmu_apply(struct fake_cpu *c, struct shoot_request *r);
+void mmu_speculate(void);
+void mmu_reset(void);
+
+/* host.c */
+extern u64 hosted_current_seed;
+
+/* cpu.c */
+void hosted_point(void);
+void hosted_cpus_reset(void);
+
+#endif

@@ -1,0 +1,399 @@
+/*
+ * mmu.c - the memory management unit of the fake CPUs.
+ *
+ * Central rule: it does all that mm/machine.h allows hardware to do. It keeps translations and pointers to tables, with the permissions above them, until a
+ * shootdown takes them away (and takes away no more than it must); it fills both caches with what nobody asked for; it sets accessed bits early. And it looks
+ * where real hardware cannot: every table that it reads must be a live table, every page that it reaches a live page.
+ */
+#include <string.h>
+
+#include "hosted_priv.h"
+#include "lib/atomic.h"
+#include "lib/print.h"
+#include "mm/node.h"
+
+#define RECENT 64u
+static u64 recent[RECENT]; /* addresses that somebody used: what speculation tries */
+static u32 recent_next;
+
+#define TRIES_MAX 10000u /* faults that lead to nothing, one after the other */
+
+/* --- the caches --- */
+
+static struct tlb_leaf *leaf_slot(struct fake_cpu *c, u64 va)
+{
+	u64 page = va >> PAGE_SHIFT;
+
+	return &c->leaves[(page ^ (page >> 9)) % TLB_LEAVES];
+}
+
+static u64 table_tag(u64 va, u32 level)
+{
+	return va >> LEVEL_SHIFT(level + 1);
+}
+
+static struct tlb_table *table_slot(struct fake_cpu *c, u64 va, u32 level)
+{
+	return &c->tables[level][table_tag(va, level) % TLB_TABLES];
+}
+
+static void leaf_drop(struct fake_cpu *c, u64 va)
+{
+	struct tlb_leaf *l = leaf_slot(c, va);
+
+	if (l->page == va >> PAGE_SHIFT)
+		l->valid = false;
+}
+
+static void flush_page(struct fake_cpu *c, u64 va)
+{
+	leaf_drop(c, va);
+	for (u32 level = 1; level < LEVELS; level++) {
+		struct tlb_table *t = table_slot(c, va, level);
+
+		if (t->tag == table_tag(va, level))
+			t->valid = false;
+	}
+}
+
+static void flush_all(struct fake_cpu *c)
+{
+	memset(c->leaves, 0, sizeof(c->leaves));
+	memset(c->tables, 0, sizeof(c->tables));
+}
+
+void mmu_reset(void)
+{
+	for (u32 i = 0; i < HOSTED_CPUS; i++) {
+		struct fake_cpu *c = &hosted_cpus[i];
+
+		if (c->space)
+			c->space->machine.cpus[0] &= ~BIT(i);
+		c->space = NULL;
+		flush_all(c);
+	}
+}
+
+/* --- the walk --- */
+
+struct translation {
+	u64 frame;
+	bool writable, executable;
+	struct pte *slot;
+};
+
+static void table_check(const struct fake_cpu *c, u64 frame, u32 level, u64 va)
+{
+	struct page *p = page_at(frame);
+
+	if (frame >= frame_total || p->kind != PAGE_TABLE || p->level != level || page_count(p) == 0)
+		panic("MMU of CPU %u at %llx reads frame %llu as a table of level %u: kind %u, level %u, count %u", c->number,
+		      (unsigned long long)va, (unsigned long long)frame, level, p->kind, p->level, page_count(p));
+}
+
+static void page_check(const struct fake_cpu *c, u64 frame, u64 va)
+{
+	struct page *p = page_at(frame);
+
+	if (frame >= frame_total || (p->kind != PAGE_ANON && p->kind != PAGE_CACHE && p->kind != PAGE_IMMORTAL) ||
+	    (p->kind != PAGE_IMMORTAL && page_count(p) == 0))
+		panic("MMU of CPU %u at %llx reaches frame %llu: kind %u, count %u", c->number, (unsigned long long)va, (unsigned long long)frame,
+		      p->kind, page_count(p));
+}
+
+/* Start at a table that is cached, or at the root. */
+static u32 walk_start(struct fake_cpu *c, u64 va, struct translation *t)
+{
+	for (u32 level = 1; level < LEVELS; level++) {
+		struct tlb_table *cached = table_slot(c, va, level);
+
+		if (cached->valid && cached->tag == table_tag(va, level) && hosted_random() % 4) {
+			t->frame = cached->frame;
+			t->writable = cached->writable;
+			t->executable = cached->executable;
+			return level;
+		}
+	}
+	t->frame = c->root;
+	t->writable = t->executable = true;
+	return LEVELS;
+}
+
+/* Translate va, setting accessed bits, and perhaps remembering what was read. False: some entry is not present. */
+static bool walk(struct fake_cpu *c, u64 va, struct translation *t)
+{
+	for (u32 level = walk_start(c, va, t);; level--) {
+		table_check(c, t->frame, level, va);
+		struct pte *slot = slot_of(page_at(t->frame), va);
+		struct pte e = pte_load_raw(slot);
+
+		if (!pte_is_present(e))
+			return false;
+		if (!(e.v & PTE_A))
+			atomic_or(&slot->v, PTE_A);
+		t->writable &= pte_is_writable(e);
+		t->executable &= pte_is_executable(e);
+		t->frame = pte_frame_number(e);
+		t->slot = slot;
+		if (level == 1)
+			break;
+		if (hosted_random() % 4)
+			*table_slot(c, va, level - 1) = (struct tlb_table){ .valid = true,
+									   .writable = t->writable,
+									   .executable = t->executable,
+									   .tag = table_tag(va, level - 1),
+									   .frame = t->frame };
+	}
+	page_check(c, t->frame, va);
+	return true;
+}
+
+static struct tlb_leaf *leaf_fill(struct fake_cpu *c, u64 va, const struct translation *t)
+{
+	struct tlb_leaf *l = leaf_slot(c, va);
+
+	*l = (struct tlb_leaf){
+		.valid = true, .writable = t->writable, .executable = t->executable, .page = va >> PAGE_SHIFT, .frame = t->frame
+	};
+	return l;
+}
+
+static bool leaf_permits(const struct tlb_leaf *l, u32 access)
+{
+	return (!(access & ACCESS_WRITE) || l->writable) && (!(access & ACCESS_EXEC) || l->executable);
+}
+
+/* The frame through which the access goes. False: a fault. */
+static bool translate(struct fake_cpu *c, u64 va, u32 access, u64 *frame)
+{
+	struct tlb_leaf *l = leaf_slot(c, va);
+	struct translation t;
+
+	if (l->valid && l->page == va >> PAGE_SHIFT) {
+		if (leaf_permits(l, access)) {
+			if (!(access & ACCESS_WRITE) || l->dirty)
+				goto hit;
+		} else if (hosted_random() % 2) { /* it may fault without looking again, and may keep what it has */
+			if (hosted_random() % 2)
+				l->valid = false;
+			return false;
+		}
+		l->valid = false;
+	}
+	if (!walk(c, va, &t))
+		return false;
+	l = leaf_fill(c, va, &t);
+	if (!leaf_permits(l, access))
+		return false;
+	if (access & ACCESS_WRITE) {
+		atomic_or(&t.slot->v, PTE_D | PTE_A);
+		l->dirty = true;
+	}
+hit:
+	page_check(c, l->frame, va);
+	*frame = l->frame;
+	return true;
+}
+
+/* --- speculation --- */
+
+/* Some CPU, also one that idles with a root still loaded, translates something that may be used soon. */
+void mmu_speculate(void)
+{
+	struct fake_cpu *c = &hosted_cpus[hosted_random() % HOSTED_CPUS];
+	struct translation t;
+
+	if (!c->space)
+		return;
+	u64 va = recent[hosted_random() % RECENT];
+	if (hosted_random() % 4 == 0)
+		va += (hosted_random() % 5 - 2) * PAGE_SIZE;
+	if (va >= USER_END || !walk(c, va, &t))
+		return;
+	if (hosted_random() % 2) {
+		struct tlb_leaf *l = leaf_slot(c, va);
+		if (!l->valid || l->page != va >> PAGE_SHIFT)
+			leaf_fill(c, va, &t);
+	}
+}
+
+/* --- spaces and shootdowns --- */
+
+void machine_space_init(struct mm *mm, struct page *root)
+{
+	mm->machine = (struct machine_space){ 0 };
+	machine_root_init(root);
+}
+
+void hosted_load_space(struct mm *mm)
+{
+	struct fake_cpu *c = hosted_cpu;
+	struct mm *old = c->space;
+
+	if (old == mm)
+		return;
+	mm->machine.cpus[0] |= BIT(c->number);
+	c->space = mm;
+	c->root = page_number(mm->root);
+	flush_all(c);
+	if (old)
+		old->machine.cpus[0] &= ~BIT(c->number);
+}
+
+void mmu_apply(struct fake_cpu *c, struct shoot_request *r)
+{
+	if (c->space != r->mm)
+		return;
+	switch (r->kind) {
+	case SHOOT_PAGE:
+		flush_page(c, r->va);
+		break;
+	case SHOOT_ALL:
+		flush_all(c);
+		break;
+	case SHOOT_LEAVE:
+		flush_all(c);
+		c->space = NULL;
+		r->mm->machine.cpus[0] &= ~BIT(c->number);
+		break;
+	}
+}
+
+void mmu_serve_mailbox(struct fake_cpu *c)
+{
+	for (u32 i = 0; c->mail && i < HOSTED_CPUS; i++) {
+		struct shoot_request *r = c->mailbox[i];
+
+		if (!r)
+			continue;
+		mmu_apply(c, r);
+		c->mailbox[i] = NULL;
+		c->mail--;
+		r->waiting--;
+	}
+}
+
+/* The others are told, and this CPU waits until each has served the request where it can take an interrupt. */
+static void shoot(struct mm *mm, enum shoot_kind kind, u64 va)
+{
+	struct shoot_request r = { .mm = mm, .kind = kind, .va = va };
+	struct fake_cpu *self = hosted_cpu;
+
+	hosted_step();
+	mm->machine.generation++;
+	for (u32 i = 0; i < HOSTED_CPUS; i++) {
+		struct fake_cpu *c = &hosted_cpus[i];
+
+		if (!(mm->machine.cpus[0] & BIT(i)))
+			continue;
+		if (c == self || !c->running) {
+			mmu_apply(c, &r);
+		} else {
+			assert(!c->mailbox[self->number]);
+			c->mailbox[self->number] = &r;
+			c->mail++;
+			r.waiting++;
+		}
+	}
+	while (r.waiting)
+		cpu_relax();
+}
+
+void tlb_shoot_page(struct mm *mm, u64 va)
+{
+	shoot(mm, SHOOT_PAGE, va);
+}
+
+void tlb_shoot_all(struct mm *mm)
+{
+	shoot(mm, SHOOT_ALL, 0);
+}
+
+void tlb_local_page(struct mm *mm, u64 va)
+{
+	if (hosted_cpu->space == mm)
+		flush_page(hosted_cpu, va);
+}
+
+void machine_space_retire(struct mm *mm)
+{
+	shoot(mm, SHOOT_LEAVE, 0);
+	assert(!mm->machine.cpus[0]);
+}
+
+void machine_frame_zero(struct page *p)
+{
+	hosted_step();
+	memset(frame_data(p), 0, PAGE_SIZE);
+}
+
+/* In parts, so that a write that should not come can fall in between. */
+void machine_frame_copy(struct page *dst, struct page *src)
+{
+	for (u64 at = 0; at < PAGE_SIZE; at += PAGE_SIZE / 4) {
+		hosted_step();
+		memcpy((char *)frame_data(dst) + at, (char *)frame_data(src) + at, PAGE_SIZE / 4);
+	}
+}
+
+/* --- what a user program does --- */
+
+/* In user mode interrupts are on; then the instruction: its translation and its access are one step. Retried after each fault that was resolved. */
+static int user_access(u64 va, u32 access, u64 **word, struct fault_result *r)
+{
+	u64 frame;
+
+	assert(va % PAGE_SIZE <= PAGE_SIZE - 8);
+	recent[recent_next++ % RECENT] = va;
+	for (u32 tries = 0; tries < TRIES_MAX; tries++) {
+		hosted_step();
+		mmu_serve_mailbox(hosted_cpu);
+		if (!hosted_cpu->space)
+			panic("CPU %u runs a program without a space", hosted_cpu->number);
+		if (translate(hosted_cpu, va, access, &frame)) {
+			*word = (u64 *)((char *)frame_data(page_at(frame)) + va % PAGE_SIZE);
+			return 0;
+		}
+		int err = space_fault(hosted_cpu->space, va, access | ACCESS_USER, r);
+		if (err)
+			return err;
+	}
+	panic("an access at %llx faults for ever", (unsigned long long)va);
+}
+
+int user_load(u64 va, u64 *value, struct fault_result *r)
+{
+	u64 *word;
+	int err = user_access(va, ACCESS_READ, &word, r);
+
+	if (!err)
+		*value = *word;
+	return err;
+}
+
+int user_store(u64 va, u64 value, struct fault_result *r)
+{
+	u64 *word;
+	int err = user_access(va, ACCESS_WRITE, &word, r);
+
+	if (!err)
+		*word = value;
+	return err;
+}
+
+int user_add(u64 va, u64 n, u64 *after, struct fault_result *r)
+{
+	u64 *word;
+	int err = user_access(va, ACCESS_WRITE, &word, r);
+
+	if (!err)
+		*after = *word += n;
+	return err;
+}
+
+int user_exec(u64 va, struct fault_result *r)
+{
+	u64 *word;
+
+	return user_access(va, ACCESS_EXEC, &word, r);
+}
