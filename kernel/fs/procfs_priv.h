@@ -1,0 +1,110 @@
+/*
+ * procfs_priv.h - files whose text is made when they are read: what /proc and /sys are built of.
+ *
+ * A tree is a table of entries: name, mode, and the function that writes the text, or takes what is written, or says where a link leads. A directory is a
+ * table of further entries, or has operations of its own where its names come and go (processes, threads, descriptors). An inode is an entry seen for a subject:
+ * a process, one of its threads, one of its descriptors, or the system as a whole.
+ *
+ * procfs.c is the mechanism, procfs_text.c the text. The entries: procfs_root.c /proc itself, procfs_pid.c a process's directory, procfs_status.c and procfs_mm.c
+ * its files, procfs_fd.c its descriptors, procfs_system.c and procfs_cpu.c the machine, procfs_sys.c /proc/sys, procfs_coppice.c our own counters, sysfs.c /sys.
+ */
+#ifndef FS_PROCFS_PRIV_H
+#define FS_PROCFS_PRIV_H
+
+#include "fs/filesystems.h"
+#include "lib/print.h"
+
+/* --- text that grows --- */
+
+struct text_chunk;
+/* Bytes in a chain of chunks. Without memory `failed` is set and what follows is dropped; the reader gets -ENOMEM. */
+struct text {
+	struct text_chunk *first, *last;
+	u64 length;
+	bool failed;
+};
+
+void text_free(struct text *t);
+void text_add(struct text *t, const void *bytes, size_t n);
+void text_string(struct text *t, const char *s);
+void text_printf(struct text *t, const char *fmt, ...) __printf(2, 3);
+void text_fill(struct text *t, char c, size_t n);
+/* s with each of the characters in `special` as a backslash and three octal digits. */
+void text_escaped(struct text *t, const char *s, const char *special);
+/* The numbers of the bits that are set, as ranges: "0-3,8". */
+void text_bit_list(struct text *t, u64 bits);
+/* Copy from offset `from` into it: bytes. */
+size_t text_copy(const struct text *t, u64 from, struct iter *it);
+
+/* --- entries --- */
+
+struct proc_node;
+struct proc_entry {
+	const char *name;
+	u32 mode;    /* with S_IFMT */
+	bool inspect; /* only for those whom process_may_inspect permits */
+	/* A regular file: its text, or -errno. */
+	int (*show)(struct text *t, const struct proc_node *n);
+	/* A regular file: the text that was written, without a newline at its end, terminated; 0 or -errno. */
+	int (*store)(const char *text, const struct proc_node *n);
+	/* A link: where it leads (counted); readlink gives the text of that place. */
+	int (*follow)(const struct proc_node *n, struct path *out);
+	/* A link that is only text: its length. */
+	ssize (*readlink)(const struct proc_node *n, char *buf, size_t size);
+	/* A directory of fixed entries. */
+	const struct proc_entry *children;
+	u32 nchildren;
+	/* What differs from all that. */
+	const struct inode_ops *inode_ops;
+	const struct file_ops *file_ops;
+	const void *arg; /* for show and store */
+};
+
+/* What an inode stands for: entry seen for a subject. */
+struct proc_node {
+	const struct proc_entry *entry;
+	struct process *process; /* counted; NULL: the system */
+	u32 tid;		 /* one thread of it; 0: the process as a whole */
+	s32 fd;			 /* one descriptor of it; -1: none */
+};
+
+#define PROC_FILE(name_, mode_, show_) { .name = name_, .mode = S_IFREG | (mode_), .show = show_ }
+#define PROC_WRITABLE(name_, mode_, show_, store_) { .name = name_, .mode = S_IFREG | (mode_), .show = show_, .store = store_ }
+#define PROC_INSPECT(name_, mode_, show_) { .name = name_, .mode = S_IFREG | (mode_), .inspect = true, .show = show_ }
+#define PROC_DIRECTORY(name_, children_) \
+	{ .name = name_, .mode = S_IFDIR | 0555, .children = children_, .nchildren = ARRAY_SIZE(children_) }
+
+static inline const struct proc_node *proc_node(const struct inode *i)
+{
+	return i->data;
+}
+
+/* A super whose root is `root`, a directory. NULL without memory. */
+struct super *proc_super_new(const char *type_name, u32 magic, const struct proc_entry *root);
+/* An inode for entry and subject, whose process it counts itself. ERR_PTR */
+struct inode *proc_inode(struct super *s, const struct proc_node *n);
+u64 proc_ino(const struct proc_node *n);
+/* Is an inode still what its name means: its process there and of the same owner? */
+bool proc_is_current(const struct inode *i);
+/* The owner of a process's files. */
+void proc_owner(const struct proc_node *n, u32 *uid, u32 *gid);
+
+/* For directories that have fixed entries beside others. */
+struct inode *proc_lookup_fixed(struct inode *dir, const char *name, size_t len);
+typedef int (*proc_emit)(void *arg, const char *name, size_t len, u64 ino, u32 type, u64 next_pos);
+/* "." and "..", then the fixed entries, at positions up to PROC_FIXED_END; 1: the buffer is full. */
+int proc_emit_fixed(struct file *f, proc_emit emit, void *arg);
+#define PROC_FIXED_END 256
+/* A name that is a number without leading zeros: true. */
+bool proc_number(const char *name, size_t len, u32 *out);
+
+extern const struct file_ops proc_text_file_ops;
+
+/* --- the parts --- */
+extern const struct proc_entry proc_root_entry;	   /* procfs_root.c */
+extern const struct proc_entry proc_process_entry; /* procfs_pid.c: /proc/PID */
+extern const struct proc_entry proc_thread_entry;  /* procfs_pid.c: /proc/PID/task/TID */
+extern const struct proc_entry proc_coppice_entry; /* procfs_coppice.c */
+extern const struct proc_entry proc_sys_entry;	   /* procfs_sys.c */
+
+#endif

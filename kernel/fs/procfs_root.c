@@ -1,0 +1,119 @@
+/*
+ * procfs_root.c - /proc itself: its fixed entries, and a directory for each process.
+ *
+ * The rule: processes are found by number when asked for; listing them goes by number too, so that one which comes or goes meanwhile disturbs no
+ * other. Next: procfs_pid.c.
+ */
+#include <linux/magic.h>
+#include <linux/stat.h>
+
+#include "fs/procfs_priv.h"
+#include "lib/string.h"
+#include "proc/proc.h"
+
+static ssize self_readlink(const struct proc_node *n, char *buf, size_t size)
+{
+	char text[16];
+	size_t length = (size_t)format(text, sizeof(text), "%u", process_current()->pid);
+
+	memcpy(buf, text, min(length, size));
+	return (ssize)min(length, size);
+}
+
+static ssize thread_self_readlink(const struct proc_node *n, char *buf, size_t size)
+{
+	char text[32];
+	size_t length = (size_t)format(text, sizeof(text), "%u/task/%u", process_current()->pid, thread_current()->tid);
+
+	memcpy(buf, text, min(length, size));
+	return (ssize)min(length, size);
+}
+
+static ssize mounts_readlink(const struct proc_node *n, char *buf, size_t size)
+{
+	static const char text[] = "self/mounts";
+
+	memcpy(buf, text, min(sizeof(text) - 1, size));
+	return (ssize)min(sizeof(text) - 1, size);
+}
+
+static const struct proc_entry root_children[] = {
+	{ .name = "self", .mode = S_IFLNK | 0777, .readlink = self_readlink },
+	{ .name = "thread-self", .mode = S_IFLNK | 0777, .readlink = thread_self_readlink },
+	{ .name = "mounts", .mode = S_IFLNK | 0777, .readlink = mounts_readlink },
+};
+
+static struct inode *root_lookup(struct inode *dir, const char *name, size_t len)
+{
+	struct proc_node n = { .entry = &proc_process_entry, .fd = -1 };
+	struct inode *i;
+	u32 pid;
+
+	if (!proc_number(name, len, &pid))
+		return proc_lookup_fixed(dir, name, len);
+	n.process = process_find(pid);
+	if (!n.process)
+		return ERR_PTR(-ENOENT);
+	i = proc_inode(dir->super, &n);
+	process_put(n.process);
+	return i;
+}
+
+static bool root_revalidate(struct inode *dir, const char *name, size_t len, struct inode *cached)
+{
+	return cached && proc_is_current(cached);
+}
+
+struct listing {
+	struct file *file;
+	proc_emit emit;
+	void *arg;
+};
+
+static int list_process(struct process *p, void *arg)
+{
+	const struct listing *l = arg;
+	struct proc_node n = { .entry = &proc_process_entry, .process = p, .fd = -1 };
+	char name[16];
+	size_t length;
+
+	if (p->pid + PROC_FIXED_END < l->file->pos)
+		return 0;
+	length = (size_t)format(name, sizeof(name), "%u", p->pid);
+	l->file->pos = p->pid + PROC_FIXED_END;
+	if (l->emit(l->arg, name, length, proc_ino(&n), DT_DIR, l->file->pos + 1))
+		return 1;
+	l->file->pos++;
+	return 0;
+}
+
+static int root_readdir(struct file *f, proc_emit emit, void *arg)
+{
+	struct listing l = { f, emit, arg };
+
+	if (!proc_emit_fixed(f, emit, arg))
+		process_for_each(list_process, &l);
+	return 0;
+}
+
+static void root_evict(struct inode *i)
+{
+	panic("the root of /proc is never given up");
+}
+
+static const struct inode_ops root_ops = { .lookup = root_lookup, .revalidate = root_revalidate, .evict = root_evict };
+static const struct file_ops root_file_ops = { .readdir = root_readdir, .seek = file_seek_plain };
+
+const struct proc_entry proc_root_entry = {
+	.name = "/",
+	.mode = S_IFDIR | 0555,
+	.children = root_children,
+	.nchildren = ARRAY_SIZE(root_children),
+	.inode_ops = &root_ops,
+	.file_ops = &root_file_ops,
+};
+
+struct super *procfs_new(void)
+{
+	return proc_super_new("proc", PROC_SUPER_MAGIC, &proc_root_entry);
+}
