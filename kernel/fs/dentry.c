@@ -207,6 +207,33 @@ u64 dentry_shrink(u64 n)
 	return done;
 }
 
+void dentry_shrink_super(struct super *s)
+{
+	struct list found = LIST_INIT(found);
+	struct dentry *d, *next;
+
+	/* Freeing the names in a directory makes the directory's own unused: until there are none. */
+	do {
+		spin_lock(&dentry_lock);
+		list_for_each_safe(d, next, &unused, lru_link) {
+			if (d->super != s)
+				continue;
+			list_remove(&d->lru_link);
+			unused_count--;
+			dentry_unhash_locked(d);
+			list_push_back(&found, &d->lru_link);
+		}
+		spin_unlock(&dentry_lock);
+		d = list_first(&found, struct dentry, lru_link);
+		while (!list_empty(&found)) {
+			struct dentry *victim = list_first(&found, struct dentry, lru_link);
+
+			list_remove(&victim->lru_link);
+			dentry_put(dentry_destroy(victim));
+		}
+	} while (d);
+}
+
 /* --- finding --- */
 
 struct dentry *dentry_find_locked(struct dentry *parent, const char *name, size_t len, u32 hash)

@@ -43,6 +43,8 @@ void mount_put(struct mount *m)
 		dentry_put(m->root);
 		if (m->at)
 			dentry_put(m->at);
+		if (atomic_sub_return(&m->super->mounts, 1) == 0 && m->super->ops && m->super->ops->release)
+			m->super->ops->release(m->super);
 		kfree(m->source);
 		kfree(m->options);
 		kfree(m);
@@ -78,6 +80,7 @@ static struct mount *mount_alloc(struct super *s, struct dentry *root, const cha
 	}
 	m->refs = 1;
 	m->super = s;
+	atomic_add(&s->mounts, 1);
 	m->root = root;
 	m->readonly = strncmp(options, "ro", 2) == 0 && (options[2] == '\0' || options[2] == ',');
 	list_init(&m->link);

@@ -58,8 +58,9 @@ struct super {
 	u32 magic;	       /* statfs f_type */
 	u32 flags;	       /* SUPER_* */
 	const char *type_name; /* for /proc/mounts */
-	struct dentry *root;
+	struct dentry *root;   /* counted */
 	void *data;
+	u32 mounts;	       /* atomic: of this super */
 };
 #define SUPER_READONLY 0x1
 #define SUPER_NO_DENTRY_CACHE 0x2 /* negative and stale names must be asked again (/proc) */
@@ -70,6 +71,7 @@ struct statfs_info {
 };
 struct super_ops {
 	int (*statfs)(struct super *s, struct statfs_info *out);
+	void (*release)(struct super *s); /* the last mount is gone, nobody uses a file of it. NULL: the super stays */
 };
 
 struct inode {

@@ -68,6 +68,7 @@ void dentry_unlink(struct dentry *d);	/* the name was removed from its directory
 /* The file system has renamed d to what target names. spare: for a name too long to be inline (dentry_spare_name). Directories locked. */
 void dentry_move(struct dentry *d, struct dentry *target, char *spare);
 void dentry_exchange(struct dentry *a, struct dentry *b);
+void dentry_shrink_super(struct super *s); /* free all unused dentries of s */
 bool dentry_spare_name(size_t len, char **out); /* false without memory */
 bool dentry_is_below(const struct dentry *d, const struct dentry *ancestor); /* or is it; D held or renames locked out */
 
