@@ -47,6 +47,7 @@ static void memory_init(const struct pvh_start_info *info)
 	frame_release_range(end, tables + size);
 	mm_init();
 	cpu_init_memory();
+	virtio_find(command_line);
 	log_info("memory: %llu MiB in %u ranges, %lu frames free", frame_managed * PAGE_SIZE >> 20,
 		 memory.nusable, frame_free_count());
 }
@@ -64,7 +65,7 @@ static void launch_record_init(const struct pvh_start_info *info)
 /* What needs to sleep while it starts. */
 static void start(void *unused)
 {
-	virtio_init(command_line);
+	virtio_init();
 	host_init();
 	fs_init();
 	proc_start();

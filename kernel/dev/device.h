@@ -10,7 +10,8 @@
 /* --- start-up, in order --- */
 void log_init(void);			     /* earliest: ring in memory; nothing needs to exist */
 void launch_init(const void *record, u64 size); /* parse the launch record (copied into kernel memory); after the slab */
-void virtio_init(const char *command_line);  /* find and start transports: "virtio_mmio.device=SIZE@BASE:IRQ" entries */
+void virtio_find(const char *command_line);  /* map the transports that it names ("virtio_mmio.device=SIZE@BASE:IRQ"); after cpu_init_memory. From here on a panic is heard */
+void virtio_init(void);			     /* start the devices; in a thread */
 
 /* --- the launch record (dev/launch.c): pointers stay valid for ever --- */
 struct launch {
@@ -58,7 +59,7 @@ void host_exec_failed(s32 err); /* before host_exit, when the program could not 
 void host_panic_text(const char *text, size_t n);
 void host_text(u8 frame_type, const char *text, size_t n); /* HOST_STATS, HOST_MISSING, HOST_LOG */
 
-/* --- entropy (dev/random.c): ChaCha20 keyed from the launch seed, RDRAND and interrupt times --- */
+/* --- entropy (dev/random.c): ChaCha20 keyed from the launch seed, RDRAND, a virtio-rng device and interrupt times --- */
 void random_init(void);
 void random_bytes(void *out, size_t n);
 u64 random_u64(void);
@@ -77,6 +78,7 @@ struct virtio_part {
 ssize virtio_9p_request(struct virtio_9p *d, const void *out, u32 out_size, void *in, u32 in_size, const struct virtio_part *extra_out, u32 nout,
 			const struct virtio_part *extra_in, u32 nin);
 u32 virtio_9p_max_message(struct virtio_9p *d);
+u64 virtio_9p_requests(void); /* answered so far, by all devices: statistics */
 
 /* The kernel log (dev/log.c): for /dev/kmsg, -v and panic. */
 size_t log_read(u64 *position, char *buf, size_t size); /* text after *position */

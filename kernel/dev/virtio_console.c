@@ -1,0 +1,229 @@
+/*
+ * virtio_console.c - the console device that carries the channel to the command: a byte stream in
+ * each direction, on queues 0 (receive) and 1 (transmit).
+ *
+ * Central rule: a message is one buffer and is made and pushed under one lock, so messages never
+ * mix, and a panic always finds the stream between two of them. The device interrupts for received
+ * bytes, and for sent ones only while somebody waits for a buffer. Next: host.c.
+ */
+#include <linux/virtio_console.h>
+#include <linux/virtio_ids.h>
+#include <linux/virtio_mmio.h>
+
+#include "arch/x86_64/cpu.h"
+#include "dev/dev_priv.h"
+#include "dev/virtio_priv.h"
+#include "lib/atomic.h"
+#include "lib/print.h"
+#include "lib/waitq.h"
+#include "mm/slab.h"
+#include "proc/proc.h"
+
+#define RECEIVE_QUEUE 0
+#define TRANSMIT_QUEUE 1
+#define RECEIVE_BUFFERS 16
+#define RECEIVE_SIZE 4096u
+#define TRANSMIT_BUFFERS 8
+#define EMERGENCY_WAIT_NS (200 * 1000000ull)
+
+static struct console_device {
+	struct virtio_device *device;
+	struct virtqueue *receive, *transmit;
+	void (*received)(const u8 *data, size_t n);
+	struct spinlock receive_lock; /* RANK_DEV_RING: the receive queue */
+	struct waitq receive_wait;    /* the receiving thread */
+	struct spinlock lock;         /* RANK_DEV_RING: the transmit queue and what follows */
+	struct waitq transmit_wait;   /* for a free buffer */
+	u8 *free[TRANSMIT_BUFFERS];
+	u32 nfree;
+	u8 *current;  /* the message being made */
+	bool running; /* C: both queues are there */
+} console;
+
+/* --- sending --- */
+
+/* Take back what the device is done with. console.lock held. */
+static void transmit_reap(void)
+{
+	u32 length;
+	u8 *buffer;
+
+	while ((buffer = virtqueue_take(console.transmit, &length)))
+		console.free[console.nfree++] = buffer;
+}
+
+/* With the lock held afterwards, if there is a buffer. */
+static u8 *transmit_begin_locked(void)
+{
+	if (console.nfree == 0)
+		transmit_reap();
+	if (console.nfree == 0) {
+		spin_unlock(&console.lock);
+		return NULL;
+	}
+	console.current = console.free[--console.nfree];
+	return console.current;
+}
+
+u8 *console_try(void)
+{
+	if (!console.running || !spin_trylock(&console.lock))
+		return NULL;
+	return transmit_begin_locked();
+}
+
+/* Whether a buffer is free; if not, the device will say when. */
+static bool transmit_room(void)
+{
+	bool room;
+
+	spin_lock(&console.lock);
+	virtqueue_want_interrupts(console.transmit, true);
+	transmit_reap();
+	room = console.nfree > 0;
+	if (room)
+		virtqueue_want_interrupts(console.transmit, false);
+	spin_unlock(&console.lock);
+	return room;
+}
+
+u8 *console_begin(void)
+{
+	u8 *buffer;
+
+	for (;;) {
+		spin_lock(&console.lock);
+		buffer = transmit_begin_locked();
+		if (buffer)
+			return buffer;
+		wait_event(&console.transmit_wait, transmit_room());
+	}
+}
+
+void console_push(size_t n)
+{
+	struct virtio_buffer b = { console.current, (u32)n, false };
+
+	if (n && virtqueue_add(console.transmit, &b, 1, console.current))
+		virtqueue_push(console.transmit);
+	else
+		console.free[console.nfree++] = console.current;
+	spin_unlock(&console.lock);
+}
+
+void console_drain(u64 ns)
+{
+	u64 deadline = clock_monotonic() + ns;
+
+	while (console.running && !virtqueue_idle(console.transmit) && clock_monotonic() < deadline)
+		cpu_relax();
+}
+
+/* --- panic: the device's emergency register, which takes a byte at a time --- */
+
+/* QEMU takes a register that is 0 for one that nobody wrote to; the device sends the low byte only. */
+#define EMERGENCY_WRITTEN 0x100u
+
+void console_emergency(const void *data, size_t n)
+{
+	struct virtio_device *d = console.device ? console.device : virtio_take(VIRTIO_ID_CONSOLE);
+	u32 emergency = VIRTIO_MMIO_CONFIG + offsetof(struct virtio_console_config, emerg_wr);
+
+	if (!d)
+		return;
+	console.device = d;
+	console_drain(EMERGENCY_WAIT_NS);
+	for (size_t i = 0; i < n; i++)
+		virtio_write32(d, emergency, EMERGENCY_WRITTEN | ((const u8 *)data)[i]);
+}
+
+/* --- receiving --- */
+
+static void receive_post(u8 *buffer)
+{
+	struct virtio_buffer b = { buffer, RECEIVE_SIZE, true };
+
+	spin_lock(&console.receive_lock);
+	if (!virtqueue_add(console.receive, &b, 1, buffer))
+		panic("console: a receive buffer does not fit into its queue");
+	virtqueue_push(console.receive);
+	spin_unlock(&console.receive_lock);
+}
+
+static u8 *receive_take(u32 *length)
+{
+	u8 *buffer;
+
+	spin_lock(&console.receive_lock);
+	buffer = virtqueue_take(console.receive, length);
+	spin_unlock(&console.receive_lock);
+	return buffer;
+}
+
+static void receive_thread(void *unused)
+{
+	for (;;) {
+		u8 *buffer;
+		u32 length;
+
+		wait_event(&console.receive_wait, (buffer = receive_take(&length)));
+		console.received(buffer, min(length, RECEIVE_SIZE));
+		receive_post(buffer);
+	}
+}
+
+static void interrupt(void *unused)
+{
+	virtio_interrupt_ack(console.device);
+	waitq_wake_all(&console.receive_wait);
+	waitq_wake_all(&console.transmit_wait);
+}
+
+/* --- start --- */
+
+static bool buffers_make(void)
+{
+	for (u32 i = 0; i < TRANSMIT_BUFFERS; i++) {
+		console.free[i] = kmalloc(CONSOLE_MESSAGE_MAX);
+		if (!console.free[i])
+			return false;
+		console.nfree++;
+	}
+	for (u32 i = 0; i < RECEIVE_BUFFERS; i++) {
+		u8 *buffer = kmalloc(RECEIVE_SIZE);
+
+		if (!buffer)
+			return false;
+		receive_post(buffer);
+	}
+	return true;
+}
+
+bool console_device_start(void (*receive)(const u8 *data, size_t n))
+{
+	struct virtio_device *d = virtio_take(VIRTIO_ID_CONSOLE);
+
+	if (!d)
+		return false;
+	console.device = d;
+	console.received = receive;
+	spin_init(&console.receive_lock, RANK_DEV_RING);
+	spin_init(&console.lock, RANK_DEV_RING);
+	waitq_init(&console.receive_wait);
+	waitq_init(&console.transmit_wait);
+	/* No VIRTIO_CONSOLE_F_MULTIPORT: port 0 then has these two queues. */
+	if (!virtio_begin(d, 0))
+		return false;
+	console.receive = virtqueue_new(d, RECEIVE_QUEUE, RECEIVE_BUFFERS);
+	console.transmit = virtqueue_new(d, TRANSMIT_QUEUE, TRANSMIT_BUFFERS);
+	if (!console.receive || !console.transmit || console.receive->size < RECEIVE_BUFFERS ||
+	    console.transmit->size < TRANSMIT_BUFFERS)
+		return false;
+	virtqueue_want_interrupts(console.transmit, false);
+	if (!virtio_start(d, interrupt, NULL) || !buffers_make())
+		return false;
+	if (!kthread_create(receive_thread, NULL, "channel"))
+		return false;
+	console.running = true;
+	return true;
+}
