@@ -22,9 +22,11 @@ void inode_system_init(void)
 
 u64 super_new_dev(void)
 {
-	static u64 last = 16; /* minor numbers of major 0, as Linux gives to file systems without a device */
+	static u64 last = 16;
+	u64 minor = atomic_add_return(&last, 1);
 
-	return atomic_add_return(&last, 1);
+	/* Of major 0, as Linux gives to file systems without a device; the number's upper bits go where st_dev has them. */
+	return (minor & 0xff) | (minor & ~0xffull) << 12;
 }
 
 struct timespec_ns time_now(void)
@@ -140,6 +142,48 @@ int inode_permission(const struct inode *i, u32 may, const struct cred *cred)
 int vfs_permission(struct inode *i, u32 may)
 {
 	return inode_permission(i, may, cred_current());
+}
+
+/* What access(2) asks about: the caller with its real ids. A new cred, or NULL without memory. */
+static struct cred *real_cred(const struct cred *cred)
+{
+	struct cred *c = kmalloc(sizeof(*c));
+
+	if (!c)
+		return NULL;
+	*c = *cred;
+	c->fsuid = c->uid;
+	c->fsgid = c->gid;
+	c->cap_effective = c->uid == 0 ? c->cap_permitted : 0;
+	return c;
+}
+
+int vfs_access(const struct path *start, const char *name, u32 may, u32 lookup_flags, bool effective)
+{
+	const struct cred *cred = cred_current();
+	struct cred *real = NULL;
+	struct walk w;
+	int err;
+
+	if (!effective && (cred->uid != cred->fsuid || cred->gid != cred->fsgid || (cred->uid && cred->cap_effective))) {
+		real = real_cred(cred);
+		if (!real)
+			return -ENOMEM;
+	}
+	err = walk_begin(&w, start, name, lookup_flags);
+	if (err)
+		goto out;
+	w.cred = real ? real : cred;
+	err = walk_whole(&w);
+	if (!err && may)
+		err = inode_permission(w.at.dentry->inode, may, w.cred);
+	if (!err && may & MAY_WRITE && path_readonly(&w.at) &&
+	    (S_ISREG(w.at.dentry->inode->mode) || S_ISDIR(w.at.dentry->inode->mode)))
+		err = -EROFS;
+	walk_end(&w);
+out:
+	kfree(real);
+	return err;
 }
 
 bool inode_owned(const struct inode *i)

@@ -52,6 +52,21 @@ void mount_put(struct mount *m)
 	}
 }
 
+bool path_unlinked(const struct path *p)
+{
+	return load_relaxed(&p->dentry->unlinked);
+}
+
+u32 path_mount_id(const struct path *p)
+{
+	return p->mount->id;
+}
+
+bool path_is_mount_root(const struct path *p)
+{
+	return p->dentry == p->mount->root;
+}
+
 /* --- the tree of mounts --- */
 
 struct mount *mount_on_locked(const struct mount *parent, const struct dentry *at)
@@ -197,7 +212,25 @@ out:
 	return err;
 }
 
-/* Take away the mount whose root p is. -EINVAL: it is none; -EBUSY: in use. */
+int mount_bind(const struct path *from, const struct path *at, const char *source, bool readonly)
+{
+	int err;
+
+	dentry_get(from->dentry);
+	err = mount_at(at, from->mount->super, from->dentry, source, readonly ? "ro" : "");
+	if (err)
+		dentry_put(from->dentry);
+	return err;
+}
+
+int mount_set_readonly(const struct path *p, bool on)
+{
+	if (p->dentry != p->mount->root)
+		return -EINVAL;
+	p->mount->readonly = on;
+	return 0;
+}
+
 int mount_remove(const struct path *p, bool lazy)
 {
 	struct mount *m = p->mount, *child;
@@ -256,6 +289,22 @@ int mount_for_each(int (*fn)(struct mount *m, void *arg), void *arg)
 	return result;
 }
 
+int super_sync(struct super *s)
+{
+	return s->ops && s->ops->sync ? s->ops->sync(s) : 0;
+}
+
+static int sync_mount(struct mount *m, void *arg)
+{
+	super_sync(m->super);
+	return 0;
+}
+
+void vfs_sync(void)
+{
+	mount_for_each(sync_mount, NULL);
+}
+
 /* As the kernel writes names into /proc/mounts: what separates fields is escaped. */
 static void escape_text(char *out, size_t size, const char *text)
 {
@@ -275,7 +324,6 @@ void mount_describe(struct mount *m, char *buf, size_t size, bool mountinfo)
 	struct path p = { m, m->root };
 	char *text = kmalloc(2 * PATH_MAX_BYTES), *where;
 	const char *access = m->readonly || m->super->flags & SUPER_READONLY ? "ro" : "rw";
-	const char *more = m->options[0] && m->options[2] == ',' ? m->options + 2 : "";
 	u64 dev = m->super->dev;
 
 	buf[0] = '\0';
@@ -285,10 +333,10 @@ void mount_describe(struct mount *m, char *buf, size_t size, bool mountinfo)
 	if (!IS_ERR(where)) {
 		escape_text(text + PATH_MAX_BYTES, PATH_MAX_BYTES, where);
 		if (mountinfo)
-			format(buf, size, "%u %u %u:%u / %s %s,relatime - %s %s %s%s\n", m->id, m->parent ? m->parent->id : 1, (u32)(dev >> 8 & 0xfff),
-			       (u32)(dev & 0xff), text + PATH_MAX_BYTES, access, m->super->type_name, m->source, access, more);
+			format(buf, size, "%u %u %u:%u / %s %s,relatime - %s %s %s\n", m->id, m->parent ? m->parent->id : 1, (u32)(dev >> 8 & 0xfff),
+			       (u32)(dev & 0xff), text + PATH_MAX_BYTES, access, m->super->type_name, m->source, access);
 		else
-			format(buf, size, "%s %s %s %s,relatime%s 0 0\n", m->source, text + PATH_MAX_BYTES, m->super->type_name, access, more);
+			format(buf, size, "%s %s %s %s,relatime 0 0\n", m->source, text + PATH_MAX_BYTES, m->super->type_name, access);
 	}
 	kfree(text);
 }

@@ -71,6 +71,7 @@ struct statfs_info {
 };
 struct super_ops {
 	int (*statfs)(struct super *s, struct statfs_info *out);
+	int (*sync)(struct super *s); /* all that was written goes to where it belongs. NULL: it is there */
 	void (*release)(struct super *s); /* the last mount is gone, nobody uses a file of it. NULL: the super stays */
 };
 
@@ -220,6 +221,9 @@ void path_get(const struct path *p);
 void path_put(struct path *p);
 /* Absolute path text as the current process sees it (" (deleted)" appended for unlinked names): a pointer into buf, or ERR_PTR(-ENAMETOOLONG, or -ENOENT if unreachable). */
 char *path_text(const struct path *p, char *buf, size_t size);
+bool path_unlinked(const struct path *p); /* its name was removed */
+u32 path_mount_id(const struct path *p);
+bool path_is_mount_root(const struct path *p);
 struct inode *dentry_inode(const struct dentry *d); /* borrowed, NULL: negative */
 const char *dentry_name(const struct dentry *d);
 /* Free up to n unused cached names and with them inodes nobody uses: how many. For memory pressure. May sleep. */
@@ -242,6 +246,8 @@ int vfs_permission(struct inode *i, u32 may); /* MAY_* with the current fsuid; 0
 #define MAY_EXEC 1
 #define MAY_WRITE 2
 #define MAY_READ 4
+/* access(2): with the real ids unless `effective`. */
+int vfs_access(const struct path *start, const char *name, u32 may, u32 lookup_flags, bool effective);
 bool inode_owned(const struct inode *i); /* by the current fsuid, or CAP_FOWNER */
 int vfs_truncate(struct file *f, const struct path *p, u64 size); /* f: open for writing (ftruncate), or NULL: checks write permission */
 int vfs_statfs(const struct path *p, struct statfs_info *out);
@@ -312,6 +318,13 @@ int fs_context_set_root(struct fs_context *c, const struct path *p);
 /* --- mounts --- */
 /* With full rights, whoever calls. path is made (in memory) if it lacks; "/" is the first mount. The super is the mount's then. */
 int mount_add(const char *path, struct super *s, const char *source, const char *options);
+/* Mount root (whose reference it takes over on success), a dentry of s, at p. 0, -ENOTDIR, -ENOMEM */
+int mount_at(const struct path *p, struct super *s, struct dentry *root, const char *source, const char *options);
+int mount_bind(const struct path *from, const struct path *at, const char *source, bool readonly); /* show the tree at `from` also there */
+int mount_remove(const struct path *p, bool lazy); /* the mount whose root p is: -EINVAL if it is none, -EBUSY if in use */
+int mount_set_readonly(const struct path *p, bool on); /* likewise */
+int super_sync(struct super *s);
+void vfs_sync(void); /* all mounts */
 int mount_for_each(int (*fn)(struct mount *m, void *arg), void *arg); /* for /proc/mounts: mount_describe */
 void mount_describe(struct mount *m, char *buf, size_t size, bool mountinfo); /* one line */
 

@@ -82,9 +82,6 @@ struct mount *mount_on_locked(const struct mount *parent, const struct dentry *a
 extern struct mount *root_mount;
 void mount_root_path(struct path *out); /* the root of the tree, counted */
 struct mount *mount_anonymous(void);	/* of files that no path names; borrowed */
-/* Mount root (whose reference it takes over on success) at p. */
-int mount_at(const struct path *p, struct super *s, struct dentry *root, const char *source, const char *options);
-int mount_remove(const struct path *p, bool lazy); /* the mount whose root p is: -EINVAL if none, -EBUSY if in use */
 
 /* --- inode.c --- */
 void inode_system_init(void);

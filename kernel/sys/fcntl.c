@@ -1,0 +1,248 @@
+/* fcntl.c - fcntl(2) and flock(2). */
+#include <asm/fcntl.h>
+#include <asm/resource.h>
+#include <linux/fcntl.h>
+#include <linux/fs.h>
+
+#include "fs/locks.h"
+#include "fs/pipe.h"
+#include "fs/vfs.h"
+#include "proc/proc.h"
+#include "sys/syscall.h"
+
+#define SETTABLE_FLAGS (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME | FASYNC)
+
+/* --- record locks --- */
+
+static int lock_type_get(s16 type, enum lock_type *out)
+{
+	switch (type) {
+	case F_RDLCK:
+		*out = LOCK_TYPE_READ;
+		return 0;
+	case F_WRLCK:
+		*out = LOCK_TYPE_WRITE;
+		return 0;
+	case F_UNLCK:
+		*out = LOCK_TYPE_NONE;
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+/* The absolute range that a struct flock means for f. */
+static int lock_from_user(struct file *f, const struct flock *u, struct record_lock *l)
+{
+	s64 base, start, end;
+
+	switch (u->l_whence) {
+	case SEEK_SET:
+		base = 0;
+		break;
+	case SEEK_CUR:
+		base = (s64)f->pos;
+		break;
+	case SEEK_END:
+		base = f->inode->object ? (s64)f->inode->object->size : 0;
+		break;
+	default:
+		return -EINVAL;
+	}
+	if (__builtin_add_overflow(base, u->l_start, &start))
+		return -EOVERFLOW;
+	if (start < 0)
+		return -EINVAL;
+	end = INT64_MAX;
+	if (u->l_len > 0 && __builtin_add_overflow(start, u->l_len - 1, &end))
+		return -EOVERFLOW;
+	if (u->l_len < 0) {
+		end = start - 1;
+		start += u->l_len;
+		if (start < 0)
+			return -EINVAL;
+	}
+	*l = (struct record_lock){ .start = (u64)start, .end = (u64)end };
+	return lock_type_get(u->l_type, &l->type);
+}
+
+static long lock_query(struct file *f, struct flock __user *user, bool ofd)
+{
+	struct record_lock l;
+	struct flock u;
+	int err;
+
+	if (copy_from_user(&u, user, sizeof(u)))
+		return -EFAULT;
+	if (ofd && u.l_pid)
+		return -EINVAL;
+	err = lock_from_user(f, &u, &l);
+	if (!err && l.type == LOCK_TYPE_NONE && !ofd)
+		err = -EINVAL;
+	if (!err)
+		err = locks_record_get(f, &l, ofd);
+	if (err)
+		return err;
+	u.l_type = F_UNLCK;
+	if (l.type != LOCK_TYPE_NONE) {
+		u.l_type = l.type == LOCK_TYPE_READ ? F_RDLCK : F_WRLCK;
+		u.l_whence = SEEK_SET;
+		u.l_start = (s64)l.start;
+		u.l_len = l.end >= INT64_MAX ? 0 : (s64)(l.end - l.start + 1);
+		u.l_pid = l.pid;
+	}
+	return copy_to_user(user, &u, sizeof(u)) ? -EFAULT : 0;
+}
+
+/* A close of fd that ran meanwhile has removed the process's locks before this one came: take it back. */
+static void lock_undo_if_closed(int fd, struct file *f, struct record_lock *l)
+{
+	struct file *now = fd_file(fd);
+
+	if (now != f) {
+		l->type = LOCK_TYPE_NONE;
+		locks_record_set(f, l, false, false);
+	}
+	if (now)
+		file_put(now);
+}
+
+static long lock_change(int fd, struct file *f, const struct flock __user *user, bool ofd, bool wait)
+{
+	struct record_lock l;
+	struct flock u;
+	int err;
+
+	if (copy_from_user(&u, user, sizeof(u)))
+		return -EFAULT;
+	if (ofd && u.l_pid)
+		return -EINVAL;
+	err = lock_from_user(f, &u, &l);
+	if (!err)
+		err = locks_record_set(f, &l, ofd, wait);
+	if (!err && !ofd && l.type != LOCK_TYPE_NONE)
+		lock_undo_if_closed(fd, f, &l);
+	return err;
+}
+
+SYSCALL2(flock, int, fd, u32, operation)
+{
+	struct file *f;
+	enum lock_type type;
+	long result;
+
+	switch (operation & ~(u32)LOCK_NB) {
+	case LOCK_SH:
+		type = LOCK_TYPE_READ;
+		break;
+	case LOCK_EX:
+		type = LOCK_TYPE_WRITE;
+		break;
+	case LOCK_UN:
+		type = LOCK_TYPE_NONE;
+		break;
+	default:
+		return -EINVAL;
+	}
+	f = fd_file(fd);
+	if (!f)
+		return -EBADF;
+	if (type != LOCK_TYPE_NONE && !f->can_read && !f->can_write)
+		result = -EBADF;
+	else
+		result = locks_flock(f, type, !(operation & LOCK_NB));
+	file_put(f);
+	return result;
+}
+
+/* --- fcntl --- */
+
+static long set_flags(struct file *f, u32 flags)
+{
+	u32 old = load_relaxed(&f->flags);
+
+	if (flags & O_NOATIME && !(old & O_NOATIME) && !inode_owned(f->inode))
+		return -EPERM;
+	store_relaxed(&f->flags, (old & ~(u32)SETTABLE_FLAGS) | (flags & SETTABLE_FLAGS));
+	return 0;
+}
+
+static long duplicate(struct file *f, u64 lowest, bool cloexec)
+{
+	int fd;
+
+	if (lowest >= rlimit_get(RLIMIT_NOFILE))
+		return -EINVAL;
+	file_get(f);
+	fd = fd_install(f, (u32)lowest, cloexec);
+	if (fd < 0)
+		file_put(f);
+	return fd;
+}
+
+/* What may be asked of a descriptor whatever it was opened for. *handled is false for the rest. */
+static long fcntl_descriptor(int fd, struct file *f, u32 command, u64 arg, bool *handled)
+{
+	int flag;
+
+	*handled = true;
+	switch (command) {
+	case F_DUPFD:
+		return duplicate(f, arg, false);
+	case F_DUPFD_CLOEXEC:
+		return duplicate(f, arg, true);
+	case F_GETFD:
+		flag = fd_get_cloexec(fd);
+		return flag < 0 ? flag : flag ? FD_CLOEXEC : 0;
+	case F_SETFD:
+		return fd_set_cloexec(fd, arg & FD_CLOEXEC);
+	case F_GETFL:
+		return load_relaxed(&f->flags);
+	default:
+		*handled = false;
+		return 0;
+	}
+}
+
+static long fcntl_file(int fd, struct file *f, u32 command, u64 arg)
+{
+	switch (command) {
+	case F_SETFL:
+		return set_flags(f, (u32)arg);
+	case F_GETLK:
+	case F_OFD_GETLK:
+		return lock_query(f, (struct flock __user *)arg, command == F_OFD_GETLK);
+	case F_SETLK:
+	case F_SETLKW:
+		return lock_change(fd, f, (const struct flock __user *)arg, false, command == F_SETLKW);
+	case F_OFD_SETLK:
+	case F_OFD_SETLKW:
+		return lock_change(fd, f, (const struct flock __user *)arg, true, command == F_OFD_SETLKW);
+	case F_GETOWN:
+		return (s32)f->owner_pid;
+	case F_SETOWN:
+		f->owner_pid = (u32)arg;
+		return 0;
+	case F_GETPIPE_SZ:
+		return pipe_get_size(f);
+	case F_SETPIPE_SZ:
+		return pipe_set_size(f, arg);
+	default:
+		return -EINVAL;
+	}
+}
+
+SYSCALL3(fcntl, int, fd, u32, command, u64, arg)
+{
+	struct file *f = fd_file_any(fd);
+	bool handled;
+	long result;
+
+	if (!f)
+		return -EBADF;
+	result = fcntl_descriptor(fd, f, command, arg, &handled);
+	if (!handled)
+		result = f->flags & O_PATH ? -EBADF : fcntl_file(fd, f, command, arg);
+	file_put(f);
+	return result;
+}
