@@ -90,6 +90,23 @@ const char *signal_name(int signal);
 			FAIL("%s gives %ld, %s, not %s", #call, r_, errno_name(errno), #want);    \
 	} while (0)
 
+/* Prints a call and its result, a number or an errno, for Linux to be the judge. TRY_FD is for calls that give a descriptor, which it closes. */
+#define TRY(call)                                                                                 \
+	do {                                                                                      \
+		long r_ = (long)(call);                                                           \
+		if (r_ == -1)                                                                     \
+			say("%s: %s\n", #call, errno_name(errno));                                \
+		else                                                                              \
+			say("%s: %ld\n", #call, r_);                                              \
+	} while (0)
+#define TRY_FD(call)                                                                              \
+	do {                                                                                      \
+		int r_ = (call);                                                                  \
+		say("%s: %s\n", #call, r_ < 0 ? errno_name(errno) : "ok");                        \
+		if (r_ >= 0)                                                                      \
+			close(r_);                                                                \
+	} while (0)
+
 /* The path of this program, absolute. */
 extern const char *self_path;
 

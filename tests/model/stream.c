@@ -407,7 +407,8 @@ static bool op_dontneed(struct view_space *s, u64 lot)
 	if (err == -ENOMEM && st.failing) { /* for either reason: look */
 		for (u32 i = 0; i < count; i++) {
 			struct pte e;
-			if (s->pages[slot + i].own && hosted_peek(s->mm, slot_va(slot + i), &e))
+			(void)hosted_peek(s->mm, slot_va(slot + i), &e);
+			if (!pte_is_empty(e))
 				return false;
 		}
 	}
