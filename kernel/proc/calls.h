@@ -44,8 +44,18 @@ struct wait_result {
 /* 0 with result->pid 0: WNOHANG and nothing has happened. -ECHILD, -ERESTARTSYS. */
 int process_wait(const struct wait_request *r, struct wait_result *result);
 
-/* --- exec.c: argv and envp are user arrays of user strings. Does not return when it succeeds --- */
-long process_exec(const struct path *start, const char *name, u32 lookup_flags, const char *shown_name, u64 argv, u64 envp);
+/*
+ * --- exec.c: argv and envp are user arrays of user strings. 0: the process is the new program; the caller gives up what it holds and calls
+ * process_enter_user ---
+ */
+int process_exec(const struct path *start, const char *name, u32 lookup_flags, const char *shown_name, u64 argv, u64 envp);
+
+/* Leave for user mode with the registers of thread_regs. */
+void __noreturn process_enter_user(void);
+
+/* --- pidfd.c --- */
+int pidfd_open(u32 pid, bool nonblock);
+struct process *pidfd_process(int fd); /* counted, or ERR_PTR(-EBADF) */
 
 /* --- group.c --- */
 int process_setpgid(u32 pid, u32 pgid);
@@ -60,6 +70,7 @@ void signal_set_mask(u64 mask);
 u64 signal_pending_blocked(void); /* sigpending */
 /* kill(2) and its like, with the caller's permissions. */
 int signal_kill(s32 pid, const struct signal_info *info);
+int signal_send_process(struct process *p, const struct signal_info *info); /* as kill, to a process already found */
 int signal_tgkill(s32 tgid, s32 tid, const struct signal_info *info); /* tgid 0: any */
 void signal_info_user(struct signal_info *info, int sig, int code);
 /* Wait with another mask (sigsuspend, ppoll...): the old mask comes back on the way to user mode, after a handler's frame was made. */

@@ -105,6 +105,7 @@ void __noreturn thread_exit(u32 status); /* the current thread, by exit(2), or a
 bool process_notify_parent(struct process *p); /* T held: SIGCHLD for a zombie. True: nobody will wait for it: reap it */
 void process_release(struct process *p);       /* T held: out of the tree; its number is free; gives up the tree's reference */
 void vfork_complete(struct thread *t);	       /* its parent may go on */
+void futex_init(void);
 void robust_list_exit(struct thread *t);       /* futex.c */
 void futex_wake_address(struct mm *mm, u64 va); /* futex.c: one waiter of a private or shared word (clear_child_tid) */
 
@@ -112,10 +113,13 @@ void futex_wake_address(struct mm *mm, u64 va); /* futex.c: one waiter of a priv
 void thread_charge_system(u64 t0);
 struct file *exec_file_get(struct process *p); /* the program's file, once more held against writing; NULL if it has exited */
 void exec_file_put(struct file *f);
+/* The first program: from kernel memory, in a process that has no space yet. 0: enter_user with thread_regs; or errno. */
+int process_exec_kernel(const char *name, char **argv, char **envp);
 int pidfd_give(struct process *p, u64 user_fd); /* a new descriptor, also stored at user_fd (0: nowhere); or errno */
 
 /* --- timers of processes --- */
 void process_check_cpu_limits(struct thread *t, u64 now); /* itimer.c; from the tick */
+void cpu_limit_changed(struct process *p);		  /* itimer.c: RLIMIT_CPU was set */
 void itimers_exit(struct process *p);			  /* itimer.c */
 void posix_timers_exit(struct process *p);		  /* posix_timer.c */
 /* posix_timer.c: S held: a timer's signal is being delivered: fill in the overruns, forget that it is queued. */

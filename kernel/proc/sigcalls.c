@@ -195,6 +195,16 @@ static int kill_group(u32 pgid, const struct signal_info *info)
 	return success ? 0 : last;
 }
 
+int signal_send_process(struct process *p, const struct signal_info *info)
+{
+	int err;
+
+	spin_lock(&tree_lock);
+	err = kill_one(p, info);
+	spin_unlock(&tree_lock);
+	return err;
+}
+
 static int kill_process(u32 pid, const struct signal_info *info)
 {
 	struct process *p = process_find(pid);
@@ -202,9 +212,7 @@ static int kill_process(u32 pid, const struct signal_info *info)
 
 	if (!p)
 		return -ESRCH;
-	spin_lock(&tree_lock);
-	err = kill_one(p, info);
-	spin_unlock(&tree_lock);
+	err = signal_send_process(p, info);
 	process_put(p);
 	return err;
 }
@@ -217,15 +225,12 @@ static int kill_everybody(const struct signal_info *info)
 	u32 pid = 2;
 
 	for (; (p = pid_next_process(&pid)); pid++) {
-		int err;
+		int err = 0;
 
 		if (p != process_current()) {
-			spin_lock(&tree_lock);
-			err = kill_one(p, info);
-			spin_unlock(&tree_lock);
-			result = err == -EPERM ? min(result, 0) : err;
-			if (result == -ESRCH)
-				result = 0;
+			err = signal_send_process(p, info);
+			if (err != -EPERM || result == -ESRCH)
+				result = err == -EPERM ? 0 : err;
 		}
 		process_put(p);
 	}

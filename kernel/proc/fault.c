@@ -1,0 +1,199 @@
+/*
+ * fault.c - page faults and exceptions of programs: what mm cannot make good becomes a signal; no memory means that somebody dies.
+ *
+ * The out-of-memory rule: the process with the most memory (and its oom_score_adj) is killed, others wait until it is gone and try again. Only
+ * one dies at a time. Read mm/fault.c for what a fault does to the space.
+ */
+#include <asm/siginfo.h>
+#include <asm/signal.h>
+#include <linux/oom.h>
+
+#include "arch/x86_64/trap.h"
+#include "lib/print.h"
+#include "mm/frame.h"
+#include "mm/space.h"
+#include "proc/process_priv.h"
+#include "proc/sched_priv.h"
+
+#define ERROR_WRITE 0x2
+#define ERROR_USER 0x4
+#define ERROR_FETCH 0x10
+
+#define VECTOR_PAGE_FAULT 14
+#define OOM_WAIT_NS 10000000ull
+#define OOM_PATIENCE 200 /* waits for a victim before another is chosen */
+
+/* --- out of memory --- */
+
+struct oom_search {
+	struct process *victim; /* counted */
+	s64 points;
+	bool dying; /* somebody is on the way out, and still holds memory */
+};
+
+static int oom_consider(struct process *p, void *arg)
+{
+	struct oom_search *s = arg;
+	s32 adjust = (s32)load_relaxed(&p->oom_score_adj);
+	struct space_rss rss;
+	struct mm *mm;
+	s64 points;
+
+	if (p == init_process || adjust == OOM_SCORE_ADJ_MIN)
+		return 0;
+	mm = process_mm_get(p);
+	if (!mm)
+		return 0;
+	rss = space_rss(mm);
+	space_put(mm);
+	if (p->exiting) {
+		s->dying = true;
+		return 0;
+	}
+	points = (s64)(rss.anon + rss.file + rss.shmem) + adjust * (s64)(frame_managed / OOM_SCORE_ADJ_MAX);
+	if (s->victim && points <= s->points)
+		return 0;
+	if (s->victim)
+		process_put(s->victim);
+	process_get(p);
+	s->victim = p;
+	s->points = points;
+	return 0;
+}
+
+/* Kill somebody, unless somebody is dying already and deserves some more patience. */
+static void oom_kill(bool impatient)
+{
+	struct oom_search s = { 0 };
+	char name[16];
+
+	process_for_each(oom_consider, &s);
+	if (s.dying && !impatient) {
+		if (s.victim)
+			process_put(s.victim);
+		return;
+	}
+	if (!s.victim)
+		panic("out of memory, and no process to kill");
+	process_name(s.victim, name);
+	log_info("out of memory: killed process %u (%.16s), %ld pages", s.victim->pid, name, s.points);
+	signal_process(s.victim, SIGKILL, NULL);
+	process_put(s.victim);
+}
+
+/* Make room and wait a little. False: this process is the one that dies. */
+static bool oom_handle(u32 attempt)
+{
+	oom_kill(attempt && attempt % OOM_PATIENCE == 0);
+	if (load_acquire(&thread_current()->work) & WORK_EXIT)
+		return false;
+	thread_prepare_park();
+	thread_park_killable(clock_monotonic() + OOM_WAIT_NS);
+	return !(load_acquire(&thread_current()->work) & WORK_EXIT);
+}
+
+/* --- page faults --- */
+
+static u32 access_of(u64 error_code)
+{
+	u32 access = error_code & ERROR_FETCH ? ACCESS_EXEC : error_code & ERROR_WRITE ? ACCESS_WRITE : ACCESS_READ;
+
+	return error_code & ERROR_USER ? access | ACCESS_USER : access;
+}
+
+static void remember_trap(struct thread *t, u64 number, u64 error_code, u64 address)
+{
+	t->trap_number = number;
+	t->trap_error = error_code;
+	t->trap_address = address;
+}
+
+bool user_page_fault(struct regs *regs, u64 address, u64 error_code, bool from_user)
+{
+	struct thread *t = thread_current();
+	struct fault_result result = { 0 };
+	u32 attempt = 0;
+	int err;
+
+	if (!t->mm)
+		return false;
+	while ((err = space_fault(t->mm, address, access_of(error_code), &result)) == -ENOMEM) {
+		if (!oom_handle(attempt++))
+			return from_user;
+	}
+	if (likely(!err)) {
+		if (result.major)
+			t->maj_flt++;
+		else
+			t->min_flt++;
+		return true;
+	}
+	if (!from_user)
+		return false;
+	remember_trap(t, VECTOR_PAGE_FAULT, error_code, address);
+	signal_fault(result.signal ? result.signal : SIGBUS, result.signal ? result.code : BUS_ADRERR, address);
+	return true;
+}
+
+/* --- exceptions --- */
+
+#define FPU_CONTROL 0
+#define FPU_STATUS 2
+#define FPU_MXCSR 24
+
+/* Which unmasked floating-point exception happened: si_code, from the x87 or SSE status (same bits, Intel SDM vol. 1, 8.1.3 and 10.2.3). */
+static int floating_point_code(bool sse)
+{
+	struct thread *t = thread_current();
+	const u8 *area = t->fpu;
+	u32 pending;
+
+	fpu_save(t->fpu);
+	if (sse) {
+		u32 mxcsr = *(const u32 *)(area + FPU_MXCSR);
+
+		pending = mxcsr & ~(mxcsr >> 7);
+	} else {
+		pending = *(const u16 *)(area + FPU_STATUS) & ~*(const u16 *)(area + FPU_CONTROL);
+	}
+	if (pending & 0x01)
+		return FPE_FLTINV;
+	if (pending & 0x04)
+		return FPE_FLTDIV;
+	if (pending & 0x08)
+		return FPE_FLTOVF;
+	if (pending & 0x12)
+		return FPE_FLTUND;
+	return pending & 0x20 ? FPE_FLTRES : 0;
+}
+
+void user_exception(struct regs *regs, u32 vector, u64 error_code)
+{
+	struct thread *t = thread_current();
+	int code;
+
+	remember_trap(t, vector, error_code, t->trap_address);
+	switch (vector) {
+	case 0:
+		return signal_fault(SIGFPE, FPE_INTDIV, regs->rip);
+	case 1:
+		return signal_fault(SIGTRAP, TRAP_TRACE, regs->rip);
+	case 3:
+		return signal_fault(SIGTRAP, SI_KERNEL, 0);
+	case 6:
+		return signal_fault(SIGILL, ILL_ILLOPN, regs->rip);
+	case 11:
+	case 12:
+		return signal_fault(SIGBUS, SI_KERNEL, 0);
+	case 16:
+	case 19:
+		code = floating_point_code(vector == 19);
+		if (code)
+			signal_fault(SIGFPE, code, regs->rip);
+		return;
+	case 17:
+		return signal_fault(SIGBUS, BUS_ADRALN, 0);
+	default: /* #OF, #BR, #TS, #GP and what else there is */
+		return signal_fault(SIGSEGV, SI_KERNEL, 0);
+	}
+}
