@@ -146,6 +146,10 @@ int priority_set(int which, u32 who, s32 nice);
 int affinity_get(u32 tid, u64 *mask);
 int affinity_set(u32 tid, u64 mask);
 
+/* --- init.c --- */
+/* sys/table.c: the system calls that programs asked for and the kernel lacks, as "number name count\n" lines: bytes in buf. */
+size_t syscall_missing_text(char *buf, size_t size);
+
 /* --- process.c --- */
 void process_usage(struct process *p, struct wait_usage *own, struct wait_usage *children);
 void thread_usage(struct wait_usage *out); /* RUSAGE_THREAD: the current one */

@@ -224,6 +224,7 @@ static void change_space(struct exec *x, struct process *p, struct thread *t)
 	t->mm = x->mm;
 	x->mm = NULL;
 	space_activate(t->mm);
+	cpu_set_kernel_stack((char *)t->stack + KERNEL_STACK_SIZE);
 	if (old) {
 		p->max_rss = max(p->max_rss, load_relaxed(&old->peak_rss_pages) * (PAGE_SIZE / 1024));
 		space_put(old);

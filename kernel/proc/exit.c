@@ -246,6 +246,8 @@ static void process_drop_space(struct process *p)
 	mm = p->mm;
 	p->mm = NULL;
 	spin_unlock(&p->lock);
+	if (!mm) /* the first program, which could not be started */
+		return;
 	p->max_rss = max(p->max_rss, load_relaxed(&mm->peak_rss_pages) * (PAGE_SIZE / 1024));
 	space_put(mm);
 }
@@ -270,7 +272,8 @@ void thread_exit(u32 status)
 
 	if (t->process == init_process)
 		panic("process 1 ends");
-	thread_leave_space(t);
+	if (t->mm)
+		thread_leave_space(t);
 	/* From here on it is a kernel thread: the last one of the process may take the space away. */
 	t->mm = NULL;
 	space_activate(NULL);

@@ -27,7 +27,8 @@ static void real_timer_expired(struct timer *timer)
 	u64 now = clock_monotonic();
 
 	spin_lock(&p->signal_lock);
-	if (p->itimer_next[ITIMER_REAL] != NEVER) {
+	/* Unless it was set anew while this interrupt came. */
+	if (p->itimer_next[ITIMER_REAL] != NEVER && p->itimer_next[ITIMER_REAL] <= now) {
 		send(p, SIGALRM);
 		if (p->itimer_interval[ITIMER_REAL]) {
 			u64 late = now - p->itimer_next[ITIMER_REAL], interval = p->itimer_interval[ITIMER_REAL];
@@ -98,16 +99,14 @@ void itimer_set(u32 which, const struct itimer_value *v, struct itimer_value *ol
 {
 	struct process *p = process_current();
 
-	if (which == ITIMER_REAL)
-		timer_cancel(&p->real_timer);
 	spin_lock(&p->signal_lock);
 	if (old)
 		get_locked(p, which, old);
 	p->itimer_interval[which] = v->interval_ns;
 	p->itimer_next[which] = v->value_ns ? timer_now(p, which) + v->value_ns : NEVER;
 	if (which == ITIMER_REAL) {
-		timer_cancel(&p->real_timer); /* another thread may have come first */
-		timer_init(&p->real_timer, real_timer_expired);
+		timer_cancel_nowait(&p->real_timer);
+		p->real_timer.fn = real_timer_expired;
 		if (v->value_ns)
 			timer_start(&p->real_timer, p->itimer_next[which]);
 	} else {

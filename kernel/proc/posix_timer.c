@@ -69,7 +69,7 @@ static void expired(struct timer *timer)
 	u64 now = clock_monotonic(), expirations = 1;
 
 	spin_lock(&p->signal_lock);
-	if (t->next) {
+	if (t->next && t->next <= now) { /* else it was set anew while this interrupt came */
 		if (t->interval) {
 			expirations = (now - t->next) / t->interval + 1;
 			t->next += expirations * t->interval;
@@ -179,8 +179,7 @@ int posix_timer_settime(s32 id, bool absolute, const struct itimer_value *v, str
 	}
 	if (old)
 		value_get(t, old);
-	t->next = 0; /* a run that is under way finds nothing to do */
-	timer_cancel(&t->timer);
+	timer_cancel_nowait(&t->timer);
 	t->interval = v->value_ns ? v->interval_ns : 0;
 	t->overrun = 0;
 	t->next = deadline_of(t, absolute, v->value_ns);

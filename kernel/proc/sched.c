@@ -229,8 +229,7 @@ void __noreturn thread_die(void)
 	spin_lock(&q->lock);
 	t->state = THREAD_DEAD;
 	q->dead = t;
-	if (q->fpu_owner == t)
-		q->fpu_owner = NULL;
+	q->fpu_owner = NULL;
 	switch_to_next(q);
 	panic("a dead thread runs");
 }

@@ -104,24 +104,41 @@ void timer_start(struct timer *t, u64 deadline_ns)
 	}
 }
 
+/* One try. *running: its function runs, or it moves between CPUs. */
+static bool cancel_once(struct timer *t, bool *running)
+{
+	struct cpu_timers *c = &cpu_timers[load_relaxed(&t->cpu)];
+	bool was_pending;
+
+	spin_lock(&c->lock);
+	was_pending = t->pending && &cpu_timers[t->cpu] == c;
+	*running = c->running == t && c != &cpu_timers[cpu_number()];
+	if (was_pending)
+		heap_remove(c, t);
+	spin_unlock(&c->lock);
+	if (!was_pending && load_acquire(&t->pending))
+		*running = true;
+	return was_pending;
+}
+
 bool timer_cancel(struct timer *t)
 {
-	for (;;) {
-		struct cpu_timers *c = &cpu_timers[load_relaxed(&t->cpu)];
-		bool was_pending, running;
+	bool running;
 
-		spin_lock(&c->lock);
-		was_pending = t->pending && &cpu_timers[t->cpu] == c;
-		running = c->running == t;
-		if (was_pending)
-			heap_remove(c, t);
-		spin_unlock(&c->lock);
-		if (was_pending)
+	for (;;) {
+		if (cancel_once(t, &running))
 			return true;
-		if ((!running && !load_acquire(&t->pending)) || c == &cpu_timers[cpu_number()])
+		if (!running)
 			return false;
 		cpu_relax();
 	}
+}
+
+bool timer_cancel_nowait(struct timer *t)
+{
+	bool running;
+
+	return cancel_once(t, &running);
 }
 
 void timer_rearm(void)

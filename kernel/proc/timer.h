@@ -26,5 +26,7 @@ static inline void timer_init(struct timer *t, void (*fn)(struct timer *t))
 void timer_start(struct timer *t, u64 deadline_ns);
 /* On return t is not pending and its function does not run (unless the caller is that function). True if it was pending. */
 bool timer_cancel(struct timer *t);
+/* As timer_cancel, but does not wait for a function that runs on another CPU. For callers that hold a lock which that function takes. */
+bool timer_cancel_nowait(struct timer *t);
 
 #endif
