@@ -102,8 +102,8 @@ static struct mount *mount_alloc(struct super *s, struct dentry *root, const cha
 	return m;
 }
 
-/* Mount root (a reference that the mount takes over on success) at p. */
-int mount_at(const struct path *p, struct super *s, struct dentry *root, const char *source, const char *options)
+/* Mount root, a dentry of s, at p. */
+static int mount_at(const struct path *p, struct super *s, struct dentry *root, const char *source, const char *options)
 {
 	struct mount *m;
 
@@ -112,6 +112,7 @@ int mount_at(const struct path *p, struct super *s, struct dentry *root, const c
 	m = mount_alloc(s, root, source, options);
 	if (!m)
 		return -ENOMEM;
+	dentry_get(root);
 	path_get(p);
 	spin_lock(&dentry_lock);
 	m->parent = p->mount;
@@ -192,35 +193,31 @@ int mount_add(const char *path, struct super *s, const char *source, const char 
 	struct path at;
 	int err;
 
-	dentry_get(s->root);
 	if (!root_mount) {
 		root_mount = mount_alloc(s, s->root, source, options);
 		if (!root_mount)
 			return -ENOMEM;
+		dentry_get(s->root);
 		root_mount->id = ++last_mount_id;
 		list_push_back(&mounts, &root_mount->link);
 		return 0;
 	}
 	err = make_directories(path, &at);
-	if (err)
-		goto out;
-	err = mount_at(&at, s, s->root, source, options);
-	path_put(&at);
-out:
-	if (err)
-		dentry_put(s->root);
+	if (!err) {
+		err = mount_new(&at, s, source, options);
+		path_put(&at);
+	}
 	return err;
 }
 
 int mount_bind(const struct path *from, const struct path *at, const char *source, bool readonly)
 {
-	int err;
+	return mount_at(at, from->mount->super, from->dentry, source, readonly ? "ro" : "");
+}
 
-	dentry_get(from->dentry);
-	err = mount_at(at, from->mount->super, from->dentry, source, readonly ? "ro" : "");
-	if (err)
-		dentry_put(from->dentry);
-	return err;
+int mount_new(const struct path *at, struct super *s, const char *source, const char *options)
+{
+	return mount_at(at, s, s->root, source, options);
 }
 
 int mount_set_readonly(const struct path *p, bool on)

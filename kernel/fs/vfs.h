@@ -318,8 +318,7 @@ int fs_context_set_root(struct fs_context *c, const struct path *p);
 /* --- mounts --- */
 /* With full rights, whoever calls. path is made (in memory) if it lacks; "/" is the first mount. The super is the mount's then. */
 int mount_add(const char *path, struct super *s, const char *source, const char *options);
-/* Mount root (whose reference it takes over on success), a dentry of s, at p. 0, -ENOTDIR, -ENOMEM */
-int mount_at(const struct path *p, struct super *s, struct dentry *root, const char *source, const char *options);
+int mount_new(const struct path *at, struct super *s, const char *source, const char *options); /* s at a place: 0, -ENOTDIR, -ENOMEM */
 int mount_bind(const struct path *from, const struct path *at, const char *source, bool readonly); /* show the tree at `from` also there */
 int mount_remove(const struct path *p, bool lazy); /* the mount whose root p is: -EINVAL if it is none, -EBUSY if in use */
 int mount_set_readonly(const struct path *p, bool on); /* likewise */
