@@ -30,6 +30,8 @@ static struct {
 	char name[200]; /* what it is */
 	bool failing;  /* allocations fail: -ENOMEM is a right answer */
 	u64 value;     /* next to be stored */
+	u32 on[HOSTED_CPUS];	/* the space that each CPU used last */
+	u32 recent[8];		/* slots that were used */
 } st;
 
 /* --- help --- */
@@ -75,8 +77,11 @@ static bool agrees(s64 got, s64 expected)
 	return got >= 0;
 }
 
+/* A space that is alive: mostly the one that this CPU used last, so that its caches are of use. */
 static struct view_space *any_space(void)
 {
+	if (draw(4) && spaces[st.on[cpu_number()]].mm)
+		return &spaces[st.on[cpu_number()]];
 	for (;;) {
 		struct view_space *s = &spaces[draw(SPACES)];
 		if (s->mm)
@@ -98,17 +103,19 @@ static u32 any_range(u32 *count)
 	return slot;
 }
 
-/* A slot, preferably one that is mapped. */
+/* A slot, preferably one that is mapped, and in half of the cases one that was used shortly before. */
 static u32 any_slot(const struct view_space *s)
 {
-	u32 slot = 0;
+	u32 *recent = &st.recent[draw(ARRAY_SIZE(st.recent))];
 
+	if (draw(2))
+		return *recent;
 	for (u32 i = 0; i < 12; i++) {
-		slot = (u32)draw(SLOTS);
-		if (s->pages[slot].mapped)
+		*recent = (u32)draw(SLOTS);
+		if (s->pages[*recent].mapped)
 			break;
 	}
-	return slot;
+	return *recent;
 }
 
 static u32 any_prot(void)
@@ -259,6 +266,7 @@ static bool op_access(struct view_space *s, u64 lot)
 	if (access == ACCESS_WRITE && !signal && behind_size(p, word))
 		return true;
 	hosted_load_space(s->mm);
+	st.on[cpu_number()] = space_id(s);
 	op_name("space %u: %s %#lx", space_id(s), access == ACCESS_READ ? "load" : access == ACCESS_WRITE ? "store" : "exec", va);
 	if (access == ACCESS_READ)
 		err = user_load(va, &value, &r);
@@ -651,8 +659,11 @@ static u64 step(u32 weights)
 		return 1;
 	}
 	u64 argument = draw(1u << 20), random = st.random;
+	u32 recent[ARRAY_SIZE(st.recent)];
+	memcpy(recent, st.recent, sizeof(recent));
 	for (u64 n = 0;; n++) {
 		st.random = random; /* the same choices again */
+		memcpy(st.recent, recent, sizeof(recent));
 		st.failing = true;
 		alloc_fail_after(n);
 		bool done = ops[which].fn(s, argument);
@@ -679,6 +690,8 @@ u64 stream_run(const struct stream_options *o)
 	st.options = o;
 	st.random = o->seed * 0x9e3779b97f4a7c15ull + 12345;
 	st.value = 0x1000000;
+	memset(st.on, 0, sizeof(st.on));
+	memset(st.recent, 0, sizeof(st.recent));
 	struct hosted_census before = hosted_census();
 	objects_create();
 	for (u32 i = 0; i < SPACES; i++)
