@@ -271,14 +271,15 @@ static bool dentry_valid(struct dentry *d)
 struct dentry *dentry_lookup(struct dentry *parent, const char *name, size_t len)
 {
 	struct inode *dir = parent->inode, *inode;
-	struct dentry *d = dentry_find(parent, name, len);
+	struct dentry *d;
 
+	if (parent->unlinked)
+		return ERR_PTR(-ENOENT);
+	d = dentry_find(parent, name, len);
 	if (d && dentry_valid(d))
 		return d;
 	if (d)
 		dentry_put(d);
-	if (parent->unlinked)
-		return ERR_PTR(-ENOENT);
 	d = dentry_alloc(parent->super, name, len);
 	if (!d)
 		return ERR_PTR(-ENOMEM);

@@ -248,6 +248,17 @@ int inode_setattr(struct inode *i, const struct attribute_change *c)
 	return i->ops && i->ops->setattr ? i->ops->setattr(i, c) : inode_change(i, c);
 }
 
+/* The set-ID bits that a change by the caller ends: set-group-ID only where it means execution, or somebody else's group. */
+static u32 endangered_bits(const struct inode *i)
+{
+	const struct cred *cred = cred_current();
+	u32 bits = i->mode & S_ISUID;
+
+	if (i->mode & S_ISGID && (i->mode & S_IXGRP || (!cred_in_group(cred, i->gid) && !cred_capable(cred, CAP_FSETID))))
+		bits |= S_ISGID;
+	return bits;
+}
+
 /* chown(2): may the caller, and what becomes of the set-ID bits? */
 static int chown_check(const struct inode *i, struct attribute_change *c)
 {
@@ -261,9 +272,7 @@ static int chown_check(const struct inode *i, struct attribute_change *c)
 			return -EPERM;
 	}
 	if (!S_ISDIR(i->mode) && !(c->valid & SET_MODE) && i->mode & (S_ISUID | S_ISGID)) {
-		c->mode = i->mode & ~S_ISUID;
-		if (i->mode & S_IXGRP || (!cred_in_group(cred, i->gid) && !cred_capable(cred, CAP_FSETID)))
-			c->mode &= ~S_ISGID;
+		c->mode = i->mode & ~endangered_bits(i);
 		c->valid |= SET_MODE;
 	}
 	return 0;
@@ -310,16 +319,14 @@ int vfs_setattr(const struct path *p, const struct attribute_change *change)
 	return err;
 }
 
-/* Set-user-ID, and set-group-ID of an executable: a write by somebody without CAP_FSETID ends them. */
+/* A write by somebody without CAP_FSETID ends them. */
 void inode_drop_privileges(struct inode *i)
 {
-	u32 drop = 0;
+	u32 drop;
 
 	if (likely(!(i->mode & (S_ISUID | S_ISGID))))
 		return;
-	drop |= i->mode & S_ISUID;
-	if ((i->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
-		drop |= S_ISGID;
+	drop = endangered_bits(i);
 	if (drop && !cred_capable(cred_current(), CAP_FSETID))
 		inode_setattr(i, &(struct attribute_change){ .valid = SET_MODE, .mode = i->mode & ~drop });
 }

@@ -29,11 +29,11 @@ struct creation {
 	struct dentry *d;  /* counted, negative */
 };
 
-/* A negative dentry in the locked parent, which may be written to. */
+/* A negative dentry in the locked parent. */
 static int creation_check(struct creation *c, bool directory)
 {
 	struct walk *w = &c->w;
-	int err;
+	int err = 0;
 
 	c->d = dentry_lookup(w->at.dentry, w->last, w->last_length);
 	if (IS_ERR(c->d))
@@ -44,10 +44,8 @@ static int creation_check(struct creation *c, bool directory)
 		err = -ENOENT;
 	else if (path_readonly(&w->at))
 		err = -EROFS;
-	else
-		err = inode_permission(c->dir, MAY_WRITE | MAY_EXEC, w->cred);
-	if (!err && !c->dir->ops->create)
-		err = c->dir->super->flags & SUPER_NO_DENTRY_CACHE ? -ENOENT : -EPERM;
+	else if (!c->dir->ops->create && c->dir->super->flags & SUPER_NO_DENTRY_CACHE)
+		err = -ENOENT;
 	if (err)
 		dentry_put(c->d);
 	return err;
@@ -64,8 +62,6 @@ static int creation_begin(struct creation *c, const struct path *start, const ch
 	err = walk_parent(w);
 	if (!err && w->last_kind != LAST_NAME)
 		err = -EEXIST;
-	if (!err)
-		err = walk_check_directory(w);
 	if (!err && w->last_length > NAME_MAX_BYTES)
 		err = -ENAMETOOLONG;
 	if (err)
@@ -88,6 +84,12 @@ static void creation_end(struct creation *c)
 	walk_end(&c->w);
 }
 
+/* May a name be added to the parent? */
+static int creation_permitted(const struct creation *c)
+{
+	return inode_permission(c->dir, MAY_WRITE | MAY_EXEC, c->w.cred);
+}
+
 static int create_file(const struct path *start, const char *name, u32 mode, u64 rdev, const char *target)
 {
 	struct creation c;
@@ -96,9 +98,12 @@ static int create_file(const struct path *start, const char *name, u32 mode, u64
 
 	if (err)
 		return err;
-	if ((S_ISCHR(mode) || S_ISBLK(mode)) && c.w.cred && !cred_capable(c.w.cred, CAP_MKNOD)) {
+	err = creation_permitted(&c);
+	if (!err && (S_ISCHR(mode) || S_ISBLK(mode)) && c.w.cred && !cred_capable(c.w.cred, CAP_MKNOD))
 		err = -EPERM;
-	} else {
+	if (!err && !c.dir->ops->create)
+		err = -EPERM;
+	if (!err) {
 		i = c.dir->ops->create(c.dir, c.w.last, c.w.last_length, mode, rdev, target, c.w.cred);
 		if (IS_ERR(i))
 			err = (int)PTR_ERR(i);
@@ -157,6 +162,9 @@ static int link_locked(struct creation *c, struct path *old)
 		return -EXDEV;
 	if (link_source_forbidden(i))
 		return -EPERM;
+	err = creation_permitted(c);
+	if (err)
+		return err;
 	if (!c->dir->ops->link || S_ISDIR(i->mode))
 		return -EPERM;
 	mutex_lock(&i->lock);
@@ -254,8 +262,6 @@ static int remove_name(const struct path *start, const char *name, bool director
 	err = walk_parent(&w);
 	if (!err && w.last_kind != LAST_NAME)
 		err = special_name_error(w.last_kind, directory);
-	if (!err)
-		err = walk_check_directory(&w);
 	if (!err && path_readonly(&w.at))
 		err = -EROFS;
 	if (!err && w.last_length > NAME_MAX_BYTES)
@@ -436,8 +442,6 @@ static int rename_locked(struct renaming *r)
 /* Both walks are at their parents. */
 static int rename_check_names(struct renaming *r)
 {
-	int err;
-
 	if (r->old.at.mount != r->new.at.mount)
 		return -EXDEV;
 	if (r->old.last_kind != LAST_NAME)
@@ -446,12 +450,9 @@ static int rename_check_names(struct renaming *r)
 		return r->noreplace ? -EEXIST : -EBUSY;
 	if (path_readonly(&r->old.at))
 		return -EROFS;
-	err = walk_check_directory(&r->old);
-	if (!err)
-		err = walk_check_directory(&r->new);
-	if (!err && (r->old.last_length > NAME_MAX_BYTES || r->new.last_length > NAME_MAX_BYTES))
-		err = -ENAMETOOLONG;
-	return err;
+	if (r->old.last_length > NAME_MAX_BYTES || r->new.last_length > NAME_MAX_BYTES)
+		return -ENAMETOOLONG;
+	return 0;
 }
 
 int vfs_rename(const struct path *oldstart, const char *oldname, const struct path *newstart, const char *newname, u32 rename_flags)

@@ -136,6 +136,14 @@ static struct dentry *find_or_create(struct walk *w, u32 mode, bool *created)
 	return d;
 }
 
+/* O_CREAT means to make a file of one's own: not to open what somebody else has put into a sticky directory that all may write to. */
+static bool is_planted(const struct inode *dir, const struct inode *i, const struct cred *cred)
+{
+	if ((dir->mode & (S_ISVTX | S_IWOTH)) != (S_ISVTX | S_IWOTH) || S_ISREG(i->mode) || S_ISFIFO(i->mode) || !cred)
+		return false;
+	return i->uid != dir->uid && i->uid != cred->fsuid;
+}
+
 /* The last component exists as d (takes over its reference): 0: opened into *out; 1: a symlink was followed, walk on. */
 static int open_existing(struct walk *w, struct dentry *d, u32 flags, bool created, struct file **out)
 {
@@ -144,6 +152,10 @@ static int open_existing(struct walk *w, struct dentry *d, u32 flags, bool creat
 
 	if (flags & O_EXCL && !created)
 		err = -EEXIST;
+	else if (S_ISDIR(d->inode->mode))
+		err = -EISDIR;
+	else if ((!S_ISLNK(d->inode->mode) || flags & O_NOFOLLOW) && is_planted(w->at.dentry->inode, d->inode, w->cred))
+		err = -EACCES;
 	else if (S_ISLNK(d->inode->mode) && flags & O_NOFOLLOW)
 		err = -ELOOP;
 	if (err)

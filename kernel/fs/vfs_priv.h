@@ -116,8 +116,7 @@ struct walk {
 /* Set up. On failure nothing is held. start NULL: the current directory. */
 int walk_begin(struct walk *w, const struct path *start, const char *name, u32 flags);
 void walk_end(struct walk *w);
-int walk_parent(struct walk *w); /* up to the last component */
-int walk_check_directory(const struct walk *w); /* `at` is a directory that may be searched: 0, -ENOTDIR, -EACCES */
+int walk_parent(struct walk *w); /* up to the last component: `at` is a directory that may be searched (but for LAST_ROOT) */
 /* The dentry of the last component (kind LAST_NAME) of `at`: counted, maybe negative, neither mounts nor links followed. ERR_PTR */
 struct dentry *walk_find_last(struct walk *w);
 /* Move `at` to d (takes over its reference), through what is mounted there. */

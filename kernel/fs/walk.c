@@ -132,7 +132,7 @@ static void walk_cached(struct walk *w)
 /* --- one component --- */
 
 /* May the walk look into where it is? */
-int walk_check_directory(const struct walk *w)
+static int walk_check_directory(const struct walk *w)
 {
 	const struct inode *dir = w->at.dentry->inode;
 
@@ -141,14 +141,12 @@ int walk_check_directory(const struct walk *w)
 	return inode_permission(dir, MAY_EXEC, w->cred);
 }
 
+/* The dentry of name in `at`, a directory that was checked. */
 static struct dentry *walk_find(struct walk *w, const char *name, size_t len)
 {
 	struct inode *dir = w->at.dentry->inode;
 	struct dentry *d;
-	int err = walk_check_directory(w);
 
-	if (err)
-		return ERR_PTR(err);
 	if (len > NAME_MAX_BYTES)
 		return ERR_PTR(-ENAMETOOLONG);
 	if (likely(!dir->ops->revalidate)) {
@@ -224,22 +222,10 @@ static int walk_dotdot(struct walk *w)
 
 int walk_last_special(struct walk *w)
 {
-	int err = w->last_kind == LAST_ROOT ? 0 : walk_check_directory(w);
-
-	if (!err && w->last_kind == LAST_DOTDOT)
-		err = walk_dotdot(w);
-	return err;
+	return w->last_kind == LAST_DOTDOT ? walk_dotdot(w) : 0;
 }
 
 /* --- symlinks --- */
-
-/* In a sticky directory that all may write to, a link is followed only by its owner, or if the directory's owner made it. */
-static bool link_is_trap(const struct walk *w, const struct inode *link)
-{
-	const struct inode *dir = w->at.dentry->inode;
-
-	return w->cred && (dir->mode & (S_ISVTX | S_IWOTH)) == (S_ISVTX | S_IWOTH) && link->uid != w->cred->fsuid && link->uid != dir->uid;
-}
 
 /* Put the link's text in front of the rest. */
 static int walk_push_text(struct walk *w, struct inode *link, bool slash)
@@ -315,8 +301,6 @@ int walk_follow(struct walk *w, struct dentry *d, bool slash, bool *done)
 	*done = false;
 	if (++w->links > LINKS_MAX || w->flags & LOOKUP_NO_SYMLINKS) {
 		err = -ELOOP;
-	} else if (link_is_trap(w, link)) {
-		err = -EACCES;
 	} else if (link->ops->follow) {
 		err = walk_follow_magic(w, link);
 		*done = true;
@@ -336,11 +320,8 @@ static int walk_step(struct walk *w, const char *name, size_t len)
 	struct dentry *d;
 	bool done;
 
-	if (kind != LAST_NAME) {
-		int err = walk_check_directory(w);
-
-		return err || kind == LAST_DOT ? err : walk_dotdot(w);
-	}
+	if (kind != LAST_NAME)
+		return kind == LAST_DOT ? 0 : walk_dotdot(w);
 	d = walk_find(w, name, len);
 	if (IS_ERR(d))
 		return (int)PTR_ERR(d);
@@ -372,6 +353,9 @@ int walk_parent(struct walk *w)
 			w->last_kind = LAST_ROOT;
 			return 0;
 		}
+		err = walk_check_directory(w);
+		if (err)
+			return err;
 		if (!*after) {
 			w->last_kind = component_kind(name, len);
 			return 0;
