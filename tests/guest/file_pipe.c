@@ -555,6 +555,6 @@ TEST(file, flock)
 	TRY(flock(b, LOCK_EX | LOCK_NB));
 	close(copy);
 	TRY(flock(b, LOCK_EX | LOCK_NB));
-	TRY(flock(b, 99));
+	TRY(flock(b, 16));
 	TRY(flock(99, LOCK_SH));
 }
