@@ -1,0 +1,860 @@
+/*
+ * test_protocol.c - the races that the persistent tree must survive, each under many orders of the fake CPUs.
+ *
+ * docs/testing.md names for each test the line of mm without which it fails. A failure prints the seed: FIRST_SEED and SEEDS below repeat it alone.
+ */
+#include "mm_test.h"
+
+#include "lib/string.h"
+
+#define FIRST_SEED 1
+#define SEEDS 300
+
+#define BASE 0x40000000ull /* where the tests map */
+
+static u64 page_va(u32 page)
+{
+	return BASE + page * PAGE_SIZE;
+}
+
+static void each_seed(void (*test)(void), u32 seeds)
+{
+	for (u64 seed = FIRST_SEED; seed < FIRST_SEED + seeds; seed++) {
+		hosted_seed(seed);
+		struct hosted_census before = hosted_census();
+		test();
+		hosted_check();
+		census_must_equal(&before);
+	}
+}
+
+/* --- 1 --- */
+
+#define PAGES 3
+#define ROUNDS 12
+
+struct shared_fault {
+	struct mm *parent, *child;
+	u32 writers, finished;
+};
+
+static void shared_fault_cpu(u32 cpu, void *arg)
+{
+	struct shared_fault *t = arg;
+
+	if (cpu < t->writers) {
+		hosted_load_space(t->parent);
+		for (u32 i = 0; i < ROUNDS; i++)
+			for (u32 p = 0; p < PAGES; p++)
+				add(page_va(p) + 8, 1);
+		t->finished++;
+		return;
+	}
+	hosted_load_space(t->child);
+	do {
+		for (u32 p = 0; p < PAGES; p++)
+			must(load(page_va(p) + 8) == 1000 + p, "the child's page %u has changed", p);
+	} while (t->finished < t->writers);
+}
+
+static void shared_fault_run(void)
+{
+	struct shared_fault t = { .parent = new_space(), .writers = 3 };
+
+	map_anonymous(t.parent, BASE, PAGES);
+	for (u32 p = 0; p < PAGES; p++)
+		store_in(t.parent, page_va(p) + 8, 1000 + p);
+	t.child = new_fork(t.parent);
+	hosted_run(4, shared_fault_cpu, &t);
+	for (u32 p = 0; p < PAGES; p++)
+		must(load_in(t.parent, page_va(p) + 8) == 1000 + p + 3 * ROUNDS, "increments of page %u were lost", p);
+	space_put(t.parent);
+	for (u32 p = 0; p < PAGES; p++)
+		must(load_in(t.child, page_va(p) + 8) == 1000 + p, "the child's page %u has changed", p);
+	space_put(t.child);
+}
+
+static void test_threads_that_fault_one_shared_entry_do_not_touch_the_other_space(void **state)
+{
+	(void)state;
+	each_seed(shared_fault_run, SEEDS);
+}
+
+/* --- 2 --- */
+
+struct stale {
+	struct mm *mm, *child;
+	u64 published;
+	bool done;
+};
+
+static void stale_cpu(u32 cpu, void *arg)
+{
+	struct stale *t = arg;
+
+	switch (cpu) {
+	case 0: /* writer */
+		hosted_load_space(t->mm);
+		for (u64 v = 2; v < 40; v++) {
+			store(page_va(0), v);
+			t->published = v;
+		}
+		t->done = true;
+		break;
+	case 1: /* reader */
+	case 2:
+		hosted_load_space(t->mm);
+		while (!t->done) {
+			u64 before = t->published, got = load(page_va(0));
+			must(got >= before, "read %lu after %lu was written", got, before);
+		}
+		break;
+	default: /* makes the page shared again and again, and leaves or writes, so that the writer copies or adopts */
+		for (u32 i = 0; i < 4; i++) {
+			struct mm *child = new_fork(t->mm);
+			u64 seen = load_in(child, page_va(0));
+
+			if (i % 2)
+				store(page_va(0), 0);
+			else
+				must(load(page_va(0)) == seen, "the child's page has changed");
+			space_put(child);
+		}
+	}
+}
+
+static void stale_run(void)
+{
+	struct stale t = { .mm = new_space(), .published = 1 };
+
+	map_anonymous(t.mm, BASE, 1);
+	store_in(t.mm, page_va(0), 1);
+	hosted_run(4, stale_cpu, &t);
+	space_put(t.mm);
+}
+
+static void test_readers_never_see_a_page_that_was_replaced(void **state)
+{
+	(void)state;
+	each_seed(stale_run, SEEDS);
+}
+
+/* --- 3 --- */
+
+#define INCREMENTS 60
+
+struct instant {
+	struct mm *mm;
+	u32 left;
+};
+
+/* Thread c counts on its own page, then on its second one; and writes down what it saw of its neighbour. */
+static void instant_count(struct instant *t, u32 cpu)
+{
+	hosted_load_space(t->mm);
+	for (u32 i = 0; i < INCREMENTS; i++) {
+		add(page_va(cpu), 1);
+		store(page_va(8 + cpu) + 16, load(page_va((cpu + 1) % 3)));
+		add(page_va(4 + cpu), 1);
+	}
+	t->left--;
+}
+
+static void instant_check(struct mm *child, u64 first[3])
+{
+	for (u32 c = 0; c < 3; c++) {
+		u64 one = load_in(child, page_va(c)), two = load(page_va(4 + c));
+		u64 saw = load(page_va(8 + c) + 16), neighbour = load(page_va((c + 1) % 3));
+
+		must(one - two <= 1, "thread %u: %lu and %lu are not of one instant", c, one, two);
+		must(saw <= neighbour, "thread %u saw %lu of its neighbour, who had %lu", c, saw, neighbour);
+		must(!first[c] || first[c] == one + 1, "thread %u: the child's page changed", c);
+		first[c] = one + 1;
+	}
+}
+
+static void instant_cpu(u32 cpu, void *arg)
+{
+	struct instant *t = arg;
+
+	if (cpu < 3) {
+		instant_count(t, cpu);
+		return;
+	}
+	do {
+		struct mm *child = new_fork(t->mm);
+		u64 first[3] = { 0 };
+
+		instant_check(child, first);
+		for (u32 i = 0; i < 5; i++)
+			hosted_pause();
+		instant_check(child, first);
+		space_put(child);
+	} while (t->left);
+}
+
+static void instant_run(void)
+{
+	struct instant t = { .mm = new_space(), .left = 3 };
+
+	map_anonymous(t.mm, BASE, 12);
+	hosted_run(4, instant_cpu, &t);
+	for (u32 c = 0; c < 3; c++) {
+		must(load_in(t.mm, page_va(c)) == INCREMENTS, "thread %u lost increments", c);
+		must(load(page_va(4 + c)) == INCREMENTS, "thread %u lost increments", c);
+	}
+	space_put(t.mm);
+}
+
+static void test_fork_loses_no_increment_and_shows_the_child_one_instant(void **state)
+{
+	(void)state;
+	each_seed(instant_run, 150);
+}
+
+/* --- 4 --- */
+
+static void invariants_run(void)
+{
+	struct mm *spaces[4] = { new_space() };
+
+	map_anonymous(spaces[0], BASE - 4 * PAGE_SIZE, 8); /* two leaf tables, two directories */
+	for (u32 step = 0; step < 60; step++) {
+		u32 i = (u32)(hosted_random() % 4), j = (u32)(hosted_random() % 4);
+		u64 va = BASE - 4 * PAGE_SIZE + hosted_random() % 8 * PAGE_SIZE;
+
+		if (!spaces[i])
+			continue;
+		hosted_become((u32)(hosted_random() % 3));
+		if (hosted_random() % 3)
+			store_in(spaces[i], va, step);
+		else if (!spaces[j])
+			spaces[j] = new_fork(spaces[i]);
+		else if (i != j) {
+			space_put(spaces[i]);
+			spaces[i] = NULL;
+		}
+		hosted_check();
+	}
+	for (u32 i = 0; i < 4; i++)
+		if (spaces[i])
+			space_put(spaces[i]);
+}
+
+static void test_writable_entries_and_counts_are_right_after_each_copy_adoption_and_drop(void **state)
+{
+	(void)state;
+	each_seed(invariants_run, 100);
+}
+
+/* --- 5 --- */
+
+struct adopt {
+	struct mm *x, *y, *z;
+};
+
+static void adopt_cpu(u32 cpu, void *arg)
+{
+	struct adopt *t = arg;
+
+	switch (cpu) {
+	case 0: /* X copies */
+		hosted_load_space(t->x);
+		for (u32 i = 0; i < 6; i++)
+			store(page_va(0), 100 + i);
+		must(load(page_va(1)) == 11, "X's page has changed");
+		break;
+	case 1: /* Y exits */
+		space_put(t->y);
+		break;
+	default: /* Z adopts */
+		hosted_load_space(t->z);
+		for (u32 i = 0; i < 6; i++) {
+			store(page_va(1), 200 + i);
+			store(page_va(0), 300 + i);
+		}
+	}
+}
+
+static void adopt_check(struct adopt *t)
+{
+	hosted_check();
+	must(load_in(t->x, page_va(0)) == 105, "X's write was lost");
+	must(load(page_va(1)) == 11 && load(page_va(2)) == 12, "X sees another's write");
+	must(load_in(t->z, page_va(0)) == 305 && load(page_va(1)) == 205, "Z's write was lost");
+	store(page_va(2), 1);
+	must(load_in(t->x, page_va(2)) == 12, "X sees what Z wrote after adopting");
+	store_in(t->x, page_va(1), 2);
+	must(load_in(t->z, page_va(1)) == 205, "Z sees what X wrote");
+	hosted_check();
+	space_put(t->x);
+	space_put(t->z);
+}
+
+static void adopt_start(struct adopt *t)
+{
+	t->x = new_space();
+	map_anonymous(t->x, BASE, 3);
+	for (u32 p = 0; p < 3; p++)
+		store_in(t->x, page_va(p), 10 + p);
+	t->y = new_fork(t->x);
+	t->z = new_fork(t->y);
+}
+
+static void adopt_run(void)
+{
+	static const u8 orders[6][3] = { { 0, 1, 2 }, { 0, 2, 1 }, { 1, 0, 2 }, { 1, 2, 0 }, { 2, 0, 1 }, { 2, 1, 0 } };
+	struct adopt t;
+
+	adopt_start(&t);
+	hosted_run(3, adopt_cpu, &t);
+	adopt_check(&t);
+	for (u32 i = 0; i < 6; i++) { /* and one after the other */
+		adopt_start(&t);
+		for (u32 k = 0; k < 3; k++)
+			adopt_cpu(orders[i][k], &t);
+		adopt_check(&t);
+	}
+}
+
+static void test_a_node_that_one_copied_another_left_and_a_third_adopted_isolates_all(void **state)
+{
+	(void)state;
+	each_seed(adopt_run, SEEDS);
+}
+
+/* --- 6 --- */
+
+struct cut {
+	struct mm *parent, *child;
+	struct mem_object *file;
+};
+
+static void cut_cpu(u32 cpu, void *arg)
+{
+	struct cut *t = arg;
+	struct fault_result r;
+	u64 v;
+
+	if (cpu == 2) {
+		must(!object_truncate(&t->file->object, 2 * PAGE_SIZE), "truncate");
+		return;
+	}
+	hosted_load_space(cpu ? t->child : t->parent);
+	for (u32 i = 0; i < 5; i++) {
+		store(page_va(8), i); /* un-shares the table that the file's pages are in */
+		for (u32 p = 0; p < 6; p++) {
+			int err = user_load(page_va(p), &v, &r);
+			must(err ? p >= 2 && r.signal == SIGBUS : v == p * PAGE_SIZE, "page %u: %d, %lu", p, err, v);
+		}
+	}
+}
+
+static u64 offset_itself(u64 offset)
+{
+	return offset;
+}
+
+static void cut_run(void)
+{
+	struct cut t = { .parent = new_space(), .file = mem_object_file(6 * PAGE_SIZE, offset_itself) };
+	struct fault_result r;
+	u64 v;
+
+	map_pages(t.parent, BASE, 6, AREA_READ | MAY, &t.file->object, 0);
+	map_anonymous(t.parent, page_va(8), 1);
+	for (u32 p = 0; p < 6; p += 2)
+		load_in(t.parent, page_va(p));
+	t.child = new_fork(t.parent);
+	hosted_run(3, cut_cpu, &t);
+	must(object_cache_frames() == 2, "%lu pages are left in the cache", object_cache_frames());
+	for (u32 p = 2; p < 6; p++) {
+		hosted_load_space(t.parent);
+		must(user_load(page_va(p), &v, &r) == -EFAULT && r.signal == SIGBUS, "page %u of the parent", p);
+		hosted_load_space(t.child);
+		must(user_load(page_va(p), &v, &r) == -EFAULT && r.signal == SIGBUS, "page %u of the child", p);
+	}
+	space_put(t.parent);
+	space_put(t.child);
+	object_put(&t.file->object);
+}
+
+static void test_truncation_during_copies_leaves_no_page_mapped(void **state)
+{
+	(void)state;
+	each_seed(cut_run, SEEDS);
+}
+
+/* --- 8 --- */
+
+struct exact {
+	struct mm *parent, *child;
+	struct mem_object *file;
+	bool page[2][12]; /* of parent and child: the page counts as anonymous */
+};
+
+static void rss_must_be(struct mm *mm, const bool page[12], u64 file)
+{
+	u64 anon = 0;
+
+	for (u32 i = 0; i < 12; i++)
+		anon += page[i];
+	struct space_rss rss = space_rss(mm);
+	must(rss.anon == anon && rss.file == file && !rss.shmem, "RSS: %lu anonymous, %lu file; expected %lu, %lu", rss.anon, rss.file, anon, file);
+}
+
+static void exact_step(struct exact *t, u32 what)
+{
+	switch (what) {
+	case 0:
+		must(!space_unmap(t->parent, BASE, 4 * PAGE_SIZE), "munmap");
+		memset(t->page[0], 0, 4);
+		break;
+	case 1:
+		must(!space_unmap(t->child, page_va(2), 6 * PAGE_SIZE), "munmap");
+		memset(&t->page[1][2], 0, 6);
+		break;
+	case 2:
+		store_in(t->parent, page_va(9), 1);
+		store(page_va(10), 1);
+		t->page[0][9] = t->page[0][10] = true;
+		break;
+	case 3:
+		store_in(t->child, page_va(10), 2);
+		store(page_va(11), 2);
+		t->page[1][10] = t->page[1][11] = true;
+		break;
+	default:
+		object_evict(100);
+	}
+	rss_must_be(t->parent, t->page[0], 4);
+	rss_must_be(t->child, t->page[1], 4);
+}
+
+/* All orders of the steps from `done` on, each on a machine of its own; then both orders of exits. */
+static void exact_orders(u32 steps[5], u32 done, bool child_first)
+{
+	if (done < 5) {
+		for (u32 i = done; i < 5; i++) {
+			u32 s = steps[i];
+
+			steps[i] = steps[done];
+			steps[done] = s;
+			exact_orders(steps, done + 1, child_first);
+			steps[done] = steps[i];
+			steps[i] = s;
+		}
+		return;
+	}
+	struct hosted_census before = hosted_census();
+	struct exact t = { .parent = new_space(), .file = mem_object_file(4 * PAGE_SIZE, offset_itself) };
+	map_anonymous(t.parent, BASE, 12);
+	map_pages(t.parent, page_va(20), 4, AREA_READ | MAY, &t.file->object, 0);
+	for (u32 p = 0; p < 8; p++) {
+		store_in(t.parent, page_va(p), p);
+		t.page[0][p] = t.page[1][p] = true;
+	}
+	load(page_va(21)); /* fault-around maps all four */
+	for (u32 p = 0; p < 4; p++)
+		load(page_va(20 + p));
+	t.child = new_fork(t.parent);
+	for (u32 i = 0; i < 5; i++)
+		exact_step(&t, steps[i]);
+	space_put(child_first ? t.child : t.parent);
+	struct mm *last = child_first ? t.parent : t.child;
+	rss_must_be(last, t.page[child_first ? 0 : 1], 4);
+	hosted_check();
+	space_put(last);
+	object_put(&t.file->object);
+	census_must_equal(&before);
+}
+
+static void test_rss_frames_and_nodes_are_exact_in_every_order_of_fork_munmap_and_exit(void **state)
+{
+	u32 steps[5] = { 0, 1, 2, 3, 4 };
+
+	(void)state;
+	hosted_seed(8);
+	exact_orders(steps, 0, false);
+	exact_orders(steps, 0, true);
+}
+
+/* The same at once: both spaces change and leave on different CPUs. */
+static void exits_cpu(u32 cpu, void *arg)
+{
+	struct mm **spaces = arg;
+	struct mm *mine = spaces[cpu];
+
+	hosted_load_space(mine);
+	for (u32 i = 0; i < 6; i++) {
+		store(page_va((cpu * 3 + i * 5) % 12), i);
+		if (i == 3)
+			must(!space_unmap(mine, page_va(cpu), 5 * PAGE_SIZE), "munmap");
+		if (i == 3)
+			map_anonymous(mine, page_va(cpu), 5);
+	}
+	struct mm *child = new_fork(mine);
+	space_put(mine);
+	store_in(child, page_va(1), 1);
+	space_put(child);
+}
+
+static void exits_run(void)
+{
+	struct mm *spaces[4] = { new_space() };
+
+	map_anonymous(spaces[0], BASE, 12);
+	for (u32 p = 0; p < 12; p++)
+		store_in(spaces[0], page_va(p), p);
+	for (u32 i = 1; i < 4; i++)
+		spaces[i] = new_fork(spaces[i - 1]);
+	hosted_run(4, exits_cpu, spaces);
+}
+
+static void test_nothing_is_left_when_spaces_that_share_leave_at_once(void **state)
+{
+	(void)state;
+	each_seed(exits_run, SEEDS);
+}
+
+/* --- 9 --- */
+
+static void test_what_one_space_wrote_to_a_shared_file_another_can_sync(void **state)
+{
+	struct fault_result r;
+	u64 v;
+
+	(void)state;
+	hosted_seed(9);
+	struct hosted_census before = hosted_census();
+	struct mem_object *file = mem_object_file(4 * PAGE_SIZE, offset_itself);
+	struct mm *parent = new_space();
+	map_pages(parent, BASE, 4, RW | AREA_SHARED, &file->object, 0);
+	store_in(parent, page_va(1) + 8, 0x1234);
+	struct mm *child = new_fork(parent);
+	store_in(parent, page_va(2), 0x5678);
+	assert_int_equal(space_unmap(parent, BASE, 4 * PAGE_SIZE), 0);
+	assert_int_equal(load_in(child, page_va(2)), 0x5678);
+	assert_int_equal(object_sync(&file->object, 0, UINT64_MAX), 0);
+	memcpy(&v, file->disk + PAGE_SIZE + 8, 8);
+	assert_int_equal(v, 0x1234);
+	memcpy(&v, file->disk + 2 * PAGE_SIZE, 8);
+	assert_int_equal(v, 0x5678);
+	assert_int_equal(object_truncate(&file->object, PAGE_SIZE), 0);
+	hosted_load_space(child);
+	assert_int_equal(user_load(page_va(1), &v, &r), -EFAULT);
+	assert_int_equal(r.signal, SIGBUS);
+	assert_int_equal(load(page_va(0) + 8), 8);
+	space_put(child);
+	space_put(parent);
+	object_put(&file->object);
+	census_must_equal(&before);
+}
+
+/* --- 10 --- */
+
+struct idle {
+	struct mm *mm;
+	bool migrate, done;
+};
+
+static void idle_cpu(u32 cpu, void *arg)
+{
+	struct idle *t = arg;
+
+	if (cpu == 1) { /* runs, idles with the root still loaded, comes back */
+		hosted_load_space(t->mm);
+		u64 last = load(page_va(0));
+		t->migrate = true;
+		while (!t->done)
+			hosted_pause();
+		must(load(page_va(0)) == last + 20, "a stale page after the idle time");
+		return;
+	}
+	while (!t->migrate)
+		hosted_pause();
+	hosted_load_space(t->mm);
+	for (u32 i = 0; i < 10; i++) {
+		struct mm *child = new_fork(t->mm);
+		add(page_va(0), 1);
+		space_put(child);
+		add(page_va(0), 1);
+		must(!space_unmap(t->mm, page_va(512 * (i % 3)), PAGE_SIZE), "munmap");
+		if (i % 3 == 0)
+			map_anonymous(t->mm, page_va(0), 1), store(page_va(0), 1 + 2 * (i + 1));
+		else
+			map_anonymous(t->mm, page_va(512 * (i % 3)), 1), store(page_va(512 * (i % 3)), i);
+	}
+	t->done = true;
+}
+
+static void idle_run(void)
+{
+	struct idle t = { .mm = new_space() };
+
+	map_anonymous(t.mm, BASE, 2);
+	store_in(t.mm, page_va(0), 1);
+	hosted_run(2, idle_cpu, &t);
+	space_put(t.mm);
+}
+
+static void test_an_idle_cpu_keeps_no_way_to_a_frame_that_was_freed(void **state)
+{
+	(void)state;
+	each_seed(idle_run, SEEDS);
+}
+
+/* --- 11 --- */
+
+/*
+ * Call attempt with its first, second, ... allocation failing until it succeeds; after each failure `same` must hold and nothing be lost. Tables that were
+ * copied on the way may stay: no program sees them, the checker finds them in the tree, and the census at the end counts them.
+ */
+static u32 with_each_failure(int (*attempt)(void *arg), void (*same)(void *arg), void *arg)
+{
+	for (u32 n = 0; n < 1000; n++) {
+		struct hosted_census before = hosted_census();
+
+		alloc_fail_after(n);
+		int err = attempt(arg);
+		alloc_fail_after(UINT64_MAX);
+		if (!err)
+			return n;
+		must(err == -ENOMEM, "allocation %u failed and gave %d", n, err);
+		struct hosted_census after = hosted_census();
+		after.frames += after.tables - before.tables;
+		after.tables = before.tables;
+		const char *d = hosted_census_difference(&before, &after);
+		must(!d, "allocation %u failed: %s", n, d ? d : "");
+		same(arg);
+		hosted_check();
+	}
+	must(false, "never succeeds");
+	return 0;
+}
+
+struct failing {
+	struct mm *parent, *child, *made;
+	struct mem_object *file;
+};
+
+static void failing_start(struct failing *t)
+{
+	*t = (struct failing){ .parent = new_space(), .file = mem_object_file(4 * PAGE_SIZE, offset_itself) };
+	map_anonymous(t->parent, BASE - 8 * PAGE_SIZE, 16);
+	map_pages(t->parent, page_va(600), 4, RW, &t->file->object, 0);
+	for (u32 p = 0; p < 16; p++)
+		store_in(t->parent, BASE + (p - 8ull) * PAGE_SIZE, p);
+	for (u32 p = 0; p < 4; p++)
+		load(page_va(600 + p));
+	t->child = new_fork(t->parent);
+}
+
+/* Both spaces are as failing_start made them. */
+static void failing_same(void *arg)
+{
+	struct failing *t = arg;
+	struct mm *both[] = { t->parent, t->child };
+
+	for (u32 i = 0; i < 2; i++) {
+		u64 v[2];
+
+		for (u32 p = 0; p < 16; p++)
+			must(space_read(both[i], BASE + (p - 8ull) * PAGE_SIZE, v, 8) == 8 && v[0] == p, "page %u of space %u", p, i);
+		for (u32 p = 0; p < 4; p++)
+			must(space_read(both[i], page_va(600 + p) + 8, v, 8) == 8 && v[0] == p * PAGE_SIZE + 8, "file page %u of space %u", p, i);
+		must(areas_summary(both[i]->areas).count == 2 && space_vm_bytes(both[i]) == 20 * PAGE_SIZE, "areas of space %u", i);
+		must(space_rss(both[i]).anon == 16 && space_rss(both[i]).file == 4, "RSS of space %u", i);
+	}
+}
+
+static void failing_end(struct failing *t)
+{
+	space_put(t->parent);
+	space_put(t->child);
+	object_put(&t->file->object);
+}
+
+static int attempt_write(void *arg)
+{
+	struct failing *t = arg;
+	struct fault_result r;
+
+	hosted_load_space(t->parent);
+	return user_store(page_va(2), 999, &r);
+}
+
+static int attempt_write_file(void *arg)
+{
+	struct failing *t = arg;
+	struct fault_result r;
+
+	hosted_load_space(t->child);
+	return user_store(page_va(601), 999, &r);
+}
+
+static int attempt_unmap(void *arg)
+{
+	return space_unmap(((struct failing *)arg)->child, BASE - 2 * PAGE_SIZE, 5 * PAGE_SIZE);
+}
+
+static int attempt_unmap_middle(void *arg)
+{
+	return space_unmap(((struct failing *)arg)->parent, page_va(601), PAGE_SIZE);
+}
+
+static int attempt_fork(void *arg)
+{
+	struct failing *t = arg;
+
+	t->made = space_fork(t->parent);
+	return t->made ? 0 : -ENOMEM;
+}
+
+static int attempt_remap(void *arg)
+{
+	s64 r = space_remap(((struct failing *)arg)->parent, page_va(600), 4 * PAGE_SIZE, 4 * PAGE_SIZE, REMAP_MAYMOVE | REMAP_FIXED, 0x8000000000);
+
+	return r < 0 ? (int)r : 0;
+}
+
+/* What exec does with a new space: map the program and a stack, and write to it. */
+static int attempt_exec(void *arg)
+{
+	struct failing *t = arg;
+	struct map_request r = { .addr = 0x400000, .length = 3 * PAGE_SIZE, .flags = AREA_READ | AREA_EXEC | MAY, .fixed = true,
+				 .object = &t->file->object };
+	const u64 argc = 1;
+	int err = -ENOMEM;
+
+	struct mm *mm = space_create();
+	if (!mm)
+		return err;
+	s64 at = space_map(mm, &r);
+	err = at < 0 ? (int)at : space_map_stack(mm, USER_END - PAGE_SIZE, 8 * PAGE_SIZE, AREA_READ | AREA_WRITE);
+	if (!err) {
+		ssize n = space_write(mm, USER_END - 2 * PAGE_SIZE, &argc, 8, 0);
+		err = n < 0 ? (int)n : 0;
+	}
+	if (err)
+		space_put(mm);
+	else
+		t->made = mm;
+	return err;
+}
+
+static void test_an_allocation_that_fails_changes_and_loses_nothing(void **state)
+{
+	static int (*const attempts[])(void *) = { attempt_write, attempt_write_file, attempt_unmap, attempt_unmap_middle,
+						   attempt_fork,  attempt_remap,      attempt_exec };
+
+	(void)state;
+	hosted_seed(11);
+	struct hosted_census before = hosted_census();
+	for (u32 i = 0; i < ARRAY_SIZE(attempts); i++) {
+		struct failing t;
+
+		failing_start(&t);
+		u32 failures = with_each_failure(attempts[i], failing_same, &t);
+		must(failures > 0, "attempt %u allocates nothing", i);
+		if (t.made)
+			space_put(t.made);
+		failing_end(&t);
+	}
+	census_must_equal(&before);
+}
+
+/* munmap of a whole subtree, exit: with no memory at all. */
+static void test_giving_up_memory_needs_none(void **state)
+{
+	struct failing t;
+
+	(void)state;
+	hosted_seed(12);
+	struct hosted_census before = hosted_census();
+	failing_start(&t);
+	map_anonymous(t.parent, 0x8000000000, 1);
+	store_in(t.parent, 0x8000000000, 1);
+	alloc_fail_after(0);
+	space_put(t.child);
+	space_put(t.parent);
+	alloc_fail_after(UINT64_MAX);
+	object_put(&t.file->object);
+	census_must_equal(&before);
+}
+
+/* --- 12 --- */
+
+struct crossed {
+	struct mm *a, *b;
+	struct mem_object *file;
+	u32 left;
+};
+
+static void crossed_cpu(u32 cpu, void *arg)
+{
+	struct crossed *t = arg;
+	struct mm *from = cpu % 2 ? t->a : t->b, *to = cpu % 2 ? t->b : t->a;
+	u64 buffer[4];
+
+	if (cpu == 3) {
+		while (t->left) {
+			struct mm *child = new_fork(t->a);
+			must(space_read(child, page_va(600), buffer, 8) == 8, "read");
+			space_put(child);
+		}
+		return;
+	}
+	for (u32 i = 0; i < 12; i++) {
+		must(space_read(from, page_va(i % 3) + 4080, buffer, sizeof(buffer)) == sizeof(buffer), "read");
+		must(space_write(to, page_va(i % 3) + 4080, buffer, sizeof(buffer), 0) == sizeof(buffer), "write");
+		u64 forced = 1000 + i;
+		must(space_write(from, page_va(600), &forced, 8, SPACE_FORCE) == 8, "forced write");
+		must(space_write(from, page_va(600), &forced, 8, 0) == -EFAULT, "write without force");
+	}
+	t->left--;
+}
+
+static void crossed_run(void)
+{
+	struct crossed t = { .a = new_space(), .file = mem_object_file(PAGE_SIZE, offset_itself), .left = 3 };
+	u64 v;
+
+	map_anonymous(t.a, BASE, 4);
+	map_pages(t.a, page_va(600), 1, AREA_READ | AREA_EXEC | MAY, &t.file->object, 0);
+	load_in(t.a, page_va(600));
+	t.b = new_fork(t.a);
+	hosted_run(4, crossed_cpu, &t);
+	must(object_read(&t.file->object, &v, 8, 0) == 8 && v == 0, "the page cache has changed");
+	must(load_in(t.a, page_va(600)) >= 1000 && load_in(t.b, page_va(600)) >= 1000, "forced writes were lost");
+	space_put(t.a);
+	space_put(t.b);
+	object_put(&t.file->object);
+}
+
+static void test_crossed_and_forced_writes_during_forks_do_not_hang_or_reach_the_cache(void **state)
+{
+	(void)state;
+	each_seed(crossed_run, 150);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_threads_that_fault_one_shared_entry_do_not_touch_the_other_space),
+		cmocka_unit_test(test_readers_never_see_a_page_that_was_replaced),
+		cmocka_unit_test(test_fork_loses_no_increment_and_shows_the_child_one_instant),
+		cmocka_unit_test(test_writable_entries_and_counts_are_right_after_each_copy_adoption_and_drop),
+		cmocka_unit_test(test_a_node_that_one_copied_another_left_and_a_third_adopted_isolates_all),
+		cmocka_unit_test(test_truncation_during_copies_leaves_no_page_mapped),
+		cmocka_unit_test(test_rss_frames_and_nodes_are_exact_in_every_order_of_fork_munmap_and_exit),
+		cmocka_unit_test(test_nothing_is_left_when_spaces_that_share_leave_at_once),
+		cmocka_unit_test(test_what_one_space_wrote_to_a_shared_file_another_can_sync),
+		cmocka_unit_test(test_an_idle_cpu_keeps_no_way_to_a_frame_that_was_freed),
+		cmocka_unit_test(test_an_allocation_that_fails_changes_and_loses_nothing),
+		cmocka_unit_test(test_giving_up_memory_needs_none),
+		cmocka_unit_test(test_crossed_and_forced_writes_during_forks_do_not_hang_or_reach_the_cache),
+	};
+
+	return cmocka_run_group_tests(tests, machine_start, NULL);
+}
