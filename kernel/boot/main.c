@@ -15,6 +15,7 @@
 #include "lib/string.h"
 #include "mm/space.h"
 #include "proc/proc.h"
+#include "sys/syscall.h"
 
 #define COMMAND_LINE_MAX 4096
 
@@ -85,6 +86,7 @@ void kernel_main(u64 start_info_phys)
 		machine_off();
 	launch_record_init(info);
 	proc_init();
+	syscall_init();
 	random_init();
 	if (!kthread_create(start, NULL, "start"))
 		panic("no memory for the first thread");

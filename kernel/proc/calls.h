@@ -100,6 +100,7 @@ int cred_capset(u64 effective, u64 permitted, u64 inheritable);
 int cred_drop_bounding(u32 cap);
 int cred_ambient(u32 operation, u32 cap);
 int cred_set_securebits(u32 bits);
+int cred_set_keep_capabilities(bool on); /* PR_SET_KEEPCAPS */
 
 /* --- time: clock.c, itimer.c, posix_timer.c --- */
 int clock_read(s32 clock, u64 *ns);

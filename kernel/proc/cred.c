@@ -428,6 +428,22 @@ int cred_set_securebits(u32 bits)
 	return cred_commit(c);
 }
 
+int cred_set_keep_capabilities(bool on)
+{
+	const struct cred *old = cred_current();
+	struct cred *c;
+
+	if (old->securebits & (1u << SECURE_KEEP_CAPS_LOCKED))
+		return -EPERM;
+	c = cred_copy(old);
+	if (!c)
+		return -ENOMEM;
+	c->securebits &= ~(1u << SECURE_KEEP_CAPS);
+	if (on)
+		c->securebits |= 1u << SECURE_KEEP_CAPS;
+	return cred_commit(c);
+}
+
 /*
  * execve of a file without capabilities and (on a tree that is mounted nosuid) without set-user-ID: capabilities(7),
  * "Transformation of capabilities during execve". Without memory the old, lesser or equal, rights stay in force but for the saved ids.

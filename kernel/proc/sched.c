@@ -69,6 +69,31 @@ u64 thread_runtime(const struct thread *t, u64 now)
 	return ns;
 }
 
+/*
+ * Load averages: how many threads are runnable, smoothed over 1, 5 and 15 minutes. Nobody counts periodically on an idle machine: each look brings the
+ * averages up to date, as if the present number had held since the last look; the smoothing of 5 seconds at a time is Linux's.
+ */
+#define LOAD_INTERVAL_NS (5 * NS_PER_SEC)
+#define LOAD_ONE 2048u
+#define LOAD_STEPS_MAX 1024u
+
+void scheduler_load_average(u32 load[3])
+{
+	static const u32 keep[3] = { 1884, 2014, 2037 }; /* e^(-5s/period) in 1/2048 */
+	static u64 averages[3], last;
+	u64 now = clock_monotonic(), steps = min((now - last) / LOAD_INTERVAL_NS, (u64)LOAD_STEPS_MAX);
+	u64 active = (scheduler_runnable_count() ? scheduler_runnable_count() - 1 : 0) * 65536ull;
+
+	for (u64 s = 0; s < steps; s++) {
+		for (u32 i = 0; i < 3; i++)
+			averages[i] = (averages[i] * keep[i] + active * (LOAD_ONE - keep[i])) / LOAD_ONE;
+	}
+	if (steps)
+		last = now;
+	for (u32 i = 0; i < 3; i++)
+		load[i] = (u32)averages[i];
+}
+
 /* A longer slice for the nicer: 10 ms at nice 0, 20 ms at -20, 1 ms at 19. */
 static u64 thread_slice(const struct thread *t)
 {

@@ -26,6 +26,9 @@ struct syscall_entry {
 	long (*call)(u64, u64, u64, u64, u64, u64);
 };
 
+/* table.c: build the table; once, before the first program. */
+void syscall_init(void);
+
 #define SYSCALL_REGISTER_(nm, n, fn)                                                         \
 	static const struct syscall_entry syscall_entry_##nm                                 \
 		__attribute__((used, section(".syscalls"))) = { __NR_##nm, n, #nm, fn };

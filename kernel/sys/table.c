@@ -1,0 +1,69 @@
+/*
+ * table.c - from a system-call number to its handler.
+ *
+ * Handlers register themselves (syscall.h); the linker gathers the entries, syscall_init spreads them into one array by number. What no file
+ * defines is -ENOSYS, and counted for --missing-syscalls.
+ */
+#include "arch/x86_64/percpu.h"
+#include "arch/x86_64/trap.h"
+#include "lib/print.h"
+#include "proc/calls.h"
+#include "sys/names.h"
+#include "sys/syscall.h"
+
+#define SYSCALL_MAX 512u
+
+typedef long (*syscall_fn)(u64, u64, u64, u64, u64, u64);
+
+extern const struct syscall_entry __syscalls_start[], __syscalls_end[];
+
+static syscall_fn table[SYSCALL_MAX];
+static u32 missing[SYSCALL_MAX]; /* A: how often it was asked for */
+static u32 missing_beyond;	 /* A: numbers that Linux has not either */
+
+void syscall_init(void)
+{
+	for (const struct syscall_entry *e = __syscalls_start; e < __syscalls_end; e++) {
+		if (e->number >= SYSCALL_MAX || table[e->number])
+			panic("system call %u (%s) is defined twice, or beyond the table", e->number, e->name);
+		table[e->number] = e->call;
+	}
+}
+
+static long count_missing(u32 number)
+{
+	atomic_add(number < SYSCALL_MAX ? &missing[number] : &missing_beyond, 1);
+	return -ENOSYS;
+}
+
+/* Only the lower half of RAX is the number, as on Linux. */
+void syscall_dispatch(struct regs *regs)
+{
+	u32 number = (u32)regs->orig_rax;
+	long result;
+
+	if (likely(number < SYSCALL_MAX && table[number]))
+		result = table[number](regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9);
+	else
+		result = count_missing(number);
+	regs->rax = (u64)result;
+	/* Interrupted: whether or not the signal is still there, the way back must settle how the call ends. */
+	if (unlikely(result <= -ERESTARTSYS && result >= -ERESTART_RESTARTBLOCK))
+		atomic_or(&thread_current()->work, WORK_SIGNAL);
+}
+
+size_t syscall_missing_text(char *buf, size_t size)
+{
+	size_t n = 0;
+
+	for (u32 number = 0; number <= SYSCALL_MAX; number++) {
+		u32 count = load_relaxed(number < SYSCALL_MAX ? &missing[number] : &missing_beyond);
+		const char *name = syscall_name(number);
+
+		if (count)
+			n += (size_t)format(buf + n, size - n, "%u %s %u\n", number, name ? name : "unknown", count);
+		if (n >= size)
+			return size - 1;
+	}
+	return n;
+}
