@@ -132,7 +132,7 @@ static struct thread *thread_copy(const struct clone_request *r)
 	regs->orig_rax = UINT64_MAX;
 	if (r->stack)
 		regs->rsp = r->stack;
-	context_init(&t->context, regs, child_start, t);
+	context_init(&t->context, (void *)ROUND_DOWN((u64)regs, 16ull), child_start, t);
 	fpu_save(t->fpu);
 	t->fs_base = r->flags & CLONE_SETTLS ? r->tls : cpu_fs_base();
 	t->gs_base = cpu_user_gs_base();

@@ -222,7 +222,7 @@ static void program_create(void)
 	program_rlimits(p);
 	process_get(p);
 	t->process = p;
-	context_init(&t->context, thread_regs(t), program_start, t);
+	context_init(&t->context, (void *)ROUND_DOWN((u64)thread_regs(t), 16ull), program_start, t);
 	spin_lock(&tree_lock);
 	g = group_create_first(p);
 	if (!g)

@@ -6,6 +6,7 @@
  */
 #include <linux/signal.h>
 
+#include "arch/x86_64/trap.h"
 #include "lib/print.h"
 #include "lib/string.h"
 #include "mm/slab.h"
@@ -104,6 +105,12 @@ void thread_free(struct thread *t)
 	}
 	if (p)
 		process_put(p);
+}
+
+/* Where the entry code puts them: on top of the empty stack. */
+struct regs *thread_regs(struct thread *t)
+{
+	return (struct regs *)((char *)t->stack + KERNEL_STACK_SIZE) - 1;
 }
 
 static void kthread_start(void *arg)

@@ -15,7 +15,7 @@
 
 typedef long (*syscall_fn)(u64, u64, u64, u64, u64, u64);
 
-extern const struct syscall_entry __syscalls_start[], __syscalls_end[];
+extern const struct syscall_entry syscalls_start[], syscalls_end[];
 
 static syscall_fn table[SYSCALL_MAX];
 static u32 missing[SYSCALL_MAX]; /* A: how often it was asked for */
@@ -23,7 +23,7 @@ static u32 missing_beyond;	 /* A: numbers that Linux has not either */
 
 void syscall_init(void)
 {
-	for (const struct syscall_entry *e = __syscalls_start; e < __syscalls_end; e++) {
+	for (const struct syscall_entry *e = syscalls_start; e < syscalls_end; e++) {
 		if (e->number >= SYSCALL_MAX || table[e->number])
 			panic("system call %u (%s) is defined twice, or beyond the table", e->number, e->name);
 		table[e->number] = e->call;
