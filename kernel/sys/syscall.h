@@ -31,7 +31,7 @@ void syscall_init(void);
 
 #define SYSCALL_REGISTER_(nm, n, fn)                                                         \
 	static const struct syscall_entry syscall_entry_##nm                                 \
-		__attribute__((used, section(".syscalls"))) = { __NR_##nm, n, #nm, fn };
+		__attribute__((used, aligned(8), section(".syscalls"))) = { __NR_##nm, n, #nm, fn };
 
 #define SYSCALL0(nm)                                                                         \
 	static long sys_##nm(void);                                                          \
