@@ -19,7 +19,7 @@ struct entry {
 	struct list link; /* in memfs_dir.entries */
 	struct entry *hash_next;
 	u64 cookie;
-	u64 ino;	     /* LOWER */
+	u64 ino;             /* LOWER */
 	struct inode *inode; /* MEMORY: counted */
 	u32 hash;
 	u16 length;
@@ -30,8 +30,9 @@ struct entry {
 };
 
 #define FIRST_BUCKETS 16u
-#define FIRST_COOKIE 2	   /* 0 and 1 are "." and ".." */
-#define MISSES_BEFORE_LIST 8 /* absent names asked for below until the list is read, to know them all */
+#define FIRST_COOKIE 2 /* 0 and 1 are "." and ".." */
+#define MISSES_BEFORE_LIST \
+	8 /* absent names asked for below until the list is read, to know them all */
 
 struct memfs_dir {
 	struct list entries;
@@ -94,7 +95,7 @@ static void buckets_grow(struct memfs_dir *d)
 
 	if (!buckets)
 		return;
-	list_for_each(e, &d->entries, link) {
+	list_for_each (e, &d->entries, link) {
 		e->hash_next = buckets[e->hash % n];
 		buckets[e->hash % n] = e;
 	}
@@ -132,7 +133,8 @@ static void entry_delete(struct memfs_dir *d, struct entry *e)
 }
 
 /* What e, in d, means from now on. Returns the inode that it held before, whose reference is the caller's. */
-static struct inode *entry_set(struct memfs_dir *d, struct entry *e, enum entry_kind kind, struct inode *inode)
+static struct inode *entry_set(struct memfs_dir *d, struct entry *e, enum entry_kind kind,
+			       struct inode *inode)
 {
 	struct inode *old = e->inode;
 
@@ -160,7 +162,8 @@ static void entry_remove(struct memfs_dir *d, struct entry *e)
 }
 
 /* name means inode from now on; e: its entry, or NULL and spare a fresh one. hides: without an entry, the name shows below. */
-static void entry_put(struct memfs_dir *d, struct entry *e, struct entry *spare, bool hides, struct inode *inode)
+static void entry_put(struct memfs_dir *d, struct entry *e, struct entry *spare, bool hides,
+		      struct inode *inode)
 {
 	struct inode *old;
 
@@ -175,7 +178,8 @@ static void entry_put(struct memfs_dir *d, struct entry *e, struct entry *spare,
 }
 
 /* The entry of name, or NULL and a fresh one in *spare: false without memory. */
-static bool entry_prepare(struct memfs_dir *d, const char *name, size_t len, struct entry **e, struct entry **spare)
+static bool entry_prepare(struct memfs_dir *d, const char *name, size_t len, struct entry **e,
+			  struct entry **spare)
 {
 	*e = entry_find(d, name, len);
 	*spare = *e ? NULL : entry_alloc(name, len);
@@ -289,7 +293,8 @@ static void dir_changed(struct inode *dir)
 }
 
 /* An inode for a new file in dir: counted, or ERR_PTR(-ENOMEM). */
-static struct inode *new_inode(struct inode *dir, u32 mode, u64 rdev, const char *target, const struct cred *cred)
+static struct inode *new_inode(struct inode *dir, u32 mode, u64 rdev, const char *target,
+			       const struct cred *cred)
 {
 	struct inode *i = memfs_inode_new(memfs_of(dir), mode, rdev);
 	struct memfs_node *n;
@@ -309,7 +314,8 @@ static struct inode *new_inode(struct inode *dir, u32 mode, u64 rdev, const char
 	return i;
 }
 
-struct inode *memfs_create(struct inode *dir, const char *name, size_t len, u32 mode, u64 rdev, const char *target, const struct cred *cred)
+struct inode *memfs_create(struct inode *dir, const char *name, size_t len, u32 mode, u64 rdev,
+			   const char *target, const struct cred *cred)
 {
 	struct memfs_dir *d = memfs_node_of(dir)->dir;
 	struct entry *e, *spare;
@@ -399,13 +405,15 @@ struct place {
 	struct entry *e, *spare;
 };
 
-static void rename_exchange(struct place *old, struct inode *source, struct place *new, struct inode *target)
+static void rename_exchange(struct place *old, struct inode *source, struct place *new,
+			    struct inode *target)
 {
 	entry_put(old->dir, old->e, old->spare, true, target);
 	entry_put(new->dir, new->e, new->spare, true, source);
 }
 
-static void rename_replace(struct place *old, struct inode *source, struct place *new, struct inode *target)
+static void rename_replace(struct place *old, struct inode *source, struct place *new,
+			   struct inode *target)
 {
 	entry_put(new->dir, new->e, new->spare, target != NULL, source);
 	if (old->e) {
@@ -416,10 +424,12 @@ static void rename_replace(struct place *old, struct inode *source, struct place
 	}
 }
 
-int memfs_rename(struct inode *olddir, const char *oldname, size_t oldlen, struct inode *source, struct inode *newdir, const char *newname,
-		 size_t newlen, struct inode *target, bool exchange)
+int memfs_rename(struct inode *olddir, const char *oldname, size_t oldlen, struct inode *source,
+		 struct inode *newdir, const char *newname, size_t newlen, struct inode *target,
+		 bool exchange)
 {
-	struct place old = { .dir = memfs_node_of(olddir)->dir }, new = { .dir = memfs_node_of(newdir)->dir };
+	struct place old = { .dir = memfs_node_of(olddir)->dir },
+		     new = { .dir = memfs_node_of(newdir)->dir };
 	int from = S_ISDIR(source->mode), to = target && S_ISDIR(target->mode), err;
 
 	if (to && !exchange && !dir_is_empty(memfs_node_of(target), &err))
@@ -450,7 +460,10 @@ int memfs_rename(struct inode *olddir, const char *oldname, size_t oldlen, struc
 
 /* --- reading --- */
 
-int memfs_readdir(struct file *f, int (*emit)(void *arg, const char *name, size_t len, u64 ino, u32 type, u64 next_pos), void *arg)
+int memfs_readdir(struct file *f,
+		  int (*emit)(void *arg, const char *name, size_t len, u64 ino, u32 type,
+			      u64 next_pos),
+		  void *arg)
 {
 	struct memfs_node *n = memfs_node_of(f->inode);
 	struct entry *e;
@@ -458,12 +471,13 @@ int memfs_readdir(struct file *f, int (*emit)(void *arg, const char *name, size_
 
 	if (err || file_emit_dots(f, emit, arg))
 		return err;
-	list_for_each(e, &n->dir->entries, link) {
+	list_for_each (e, &n->dir->entries, link) {
 		bool memory = e->kind == ENTRY_MEMORY;
 
 		if (e->cookie < f->pos || e->kind == ENTRY_WHITEOUT)
 			continue;
-		if (emit(arg, e->name, e->length, memory ? e->inode->ino : e->ino, memory ? DT_OF_MODE(e->inode->mode) : e->type, e->cookie + 1))
+		if (emit(arg, e->name, e->length, memory ? e->inode->ino : e->ino,
+			 memory ? DT_OF_MODE(e->inode->mode) : e->type, e->cookie + 1))
 			return 0;
 		f->pos = e->cookie + 1;
 	}

@@ -1,5 +1,5 @@
 /*
- * memfs_priv.h - what the files of memfs share: memfs.c (instances, inodes, files), memfs_dir.c (directories), memfs_xattr.c.
+ * memfs_priv.h - what the files of memfs share: memfs.c (inodes, files), memfs_super.c (instances), memfs_dir.c (directories), memfs_xattr.c.
  */
 #ifndef FS_MEMFS_PRIV_H
 #define FS_MEMFS_PRIV_H
@@ -54,10 +54,14 @@ static inline struct memfs_node *memfs_node_of(const struct inode *i)
 }
 
 /* --- memfs.c --- */
-extern const struct file_ops memfs_dir_file_ops;
+extern const struct file_ops memfs_dir_file_ops, memfs_file_ops;
+void memfs_inode_init(void);
+void memfs_put(struct memfs *fs);
 struct inode *memfs_inode_new(struct memfs *fs, u32 mode, u64 rdev); /* nlink 1 (directory: 2); NULL without memory */
 /* The inode of a lower file (takes over the handle, also on failure): counted, the one that is known already if there is one. ERR_PTR */
 struct inode *memfs_inode_lower(struct memfs *fs, struct lower *l, const struct attributes *attr);
+/* A new inode for the lower file l, not in the table. NULL without memory: l stays the caller's. */
+struct inode *memfs_inode_build(struct memfs *fs, struct lower *l, const struct attributes *attr);
 void memfs_pin(struct inode *i);      /* it is about to differ from the lower file: keep it */
 void memfs_unlinked(struct inode *i); /* locked: one name less; the last one lets it go */
 

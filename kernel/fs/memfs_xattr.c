@@ -19,7 +19,7 @@ static struct xattr *xattr_find(struct memfs_node *n, const char *name)
 {
 	struct xattr *x;
 
-	list_for_each(x, &n->xattrs, link)
+	list_for_each (x, &n->xattrs, link)
 		if (strcmp(x->name, name) == 0)
 			return x;
 	return NULL;
@@ -78,7 +78,7 @@ ssize memfs_listxattr(struct inode *inode, char *list, size_t size)
 	struct xattr *x;
 	size_t total = 0;
 
-	list_for_each(x, &memfs_node_of(inode)->xattrs, link) {
+	list_for_each (x, &memfs_node_of(inode)->xattrs, link) {
 		size_t n = strlen(x->name) + 1;
 
 		if (size) {
