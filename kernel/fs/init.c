@@ -7,6 +7,7 @@
 #include "dev/device.h"
 #include "fs/filesystems.h"
 #include "fs/memfs.h"
+#include "fs/uts.h"
 #include "fs/vfs_priv.h"
 #include "lib/print.h"
 
@@ -53,6 +54,7 @@ void fs_init(void)
 	file_system_init();
 	name_init();
 	memfs_init();
+	uts_init();
 	mount_root();
 	mount_or_panic("/proc", procfs_new(), "proc", "");
 	mount_or_panic("/sys", sysfs_new(), "sysfs", "");

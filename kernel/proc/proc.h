@@ -305,6 +305,7 @@ u32 scheduler_cpu_count(void);
 /* Run-queue figures for /proc: threads that are runnable now; ns that all CPUs have spent idle; context switches. */
 u32 scheduler_runnable_count(void);
 u64 scheduler_idle_ns(void);
+u64 scheduler_cpu_idle_ns(u32 cpu); /* of one CPU */
 u64 scheduler_switch_count(void);
 void scheduler_load_average(u32 load[3]); /* over 1, 5 and 15 minutes, in 1/65536 */
 

@@ -511,19 +511,21 @@ u32 scheduler_runnable_count(void)
 	return n;
 }
 
+u64 scheduler_cpu_idle_ns(u32 cpu)
+{
+	struct runq *q = &runqs[cpu];
+
+	if (!cpu_is_online(cpu))
+		return 0;
+	return q->idle_ns + (q->current == q->idle ? clock_monotonic() - q->idle->switch_stamp : 0);
+}
+
 u64 scheduler_idle_ns(void)
 {
-	u64 now = clock_monotonic(), ns = 0;
+	u64 ns = 0;
 
-	for (u32 cpu = 0; cpu < CPUS_MAX; cpu++) {
-		struct runq *q = &runqs[cpu];
-
-		if (!cpu_is_online(cpu))
-			continue;
-		ns += q->idle_ns;
-		if (q->current == q->idle)
-			ns += now - q->idle->switch_stamp;
-	}
+	for (u32 cpu = 0; cpu < CPUS_MAX; cpu++)
+		ns += scheduler_cpu_idle_ns(cpu);
 	return ns;
 }
 
