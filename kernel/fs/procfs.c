@@ -23,11 +23,11 @@ u64 proc_ino(const struct proc_node *n)
 {
 	u64 h = (u64)n->entry;
 
-	if (!n->process && n->entry == &proc_root_entry)
+	if (n->entry->name[0] == '/')
 		return 1;
 	if (n->process)
 		h ^= (u64)n->process->pid * 0x9e3779b97f4a7c15ull;
-	h ^= ((u64)n->tid << 32 | (u32)n->fd) * 0xc2b2ae3d27d4eb4full;
+	h ^= ((u64)n->tid << 32 | (u32)n->number) * 0xc2b2ae3d27d4eb4full;
 	h ^= h >> 29;
 	h *= 0xbf58476d1ce4e5b9ull;
 	return h >> 24; /* 40 bits: unique for all that exists at a time, and short enough for columns */
@@ -35,7 +35,7 @@ u64 proc_ino(const struct proc_node *n)
 
 void proc_owner(const struct proc_node *n, u32 *uid, u32 *gid)
 {
-	bool public = n->entry->mode == (S_IFDIR | 0555);
+	bool public = S_ISDIR(n->entry->mode);
 	struct cred *c;
 
 	*uid = *gid = 0;
@@ -60,7 +60,7 @@ bool proc_is_current(const struct inode *i)
 	return uid == i->uid && gid == i->gid;
 }
 
-static void node_evict(struct inode *i)
+void proc_evict(struct inode *i)
 {
 	struct proc_node *n = i->data;
 
@@ -70,7 +70,7 @@ static void node_evict(struct inode *i)
 }
 
 /* Names, owners and modes are not for programs to change; that a file is opened with O_TRUNC means nothing. */
-static int node_setattr(struct inode *i, const struct attribute_change *change)
+int proc_setattr(struct inode *i, const struct attribute_change *change)
 {
 	const struct proc_node *n = proc_node(i);
 
@@ -118,28 +118,26 @@ static ssize link_readlink_text(struct inode *i, char *buf, size_t size)
 
 /* --- directories of fixed entries --- */
 
-static struct proc_node child_node(const struct proc_node *dir, const struct proc_entry *entry)
+/* The entry of dir seen for the same subject: false if it has no such file. */
+static bool child_node(const struct proc_node *dir, const struct proc_entry *entry, struct proc_node *out)
 {
-	struct proc_node n = *dir;
-
-	n.entry = entry;
-	return n;
+	*out = *dir;
+	out->entry = entry;
+	return !entry->exists || entry->exists(out);
 }
 
 struct inode *proc_lookup_fixed(struct inode *dir, const char *name, size_t len)
 {
 	const struct proc_node *n = proc_node(dir);
+	struct proc_node child;
 
 	if (!proc_is_current(dir))
 		return ERR_PTR(-ENOENT);
 	for (u32 i = 0; i < n->entry->nchildren; i++) {
 		const struct proc_entry *e = &n->entry->children[i];
 
-		if (strlen(e->name) == len && memcmp(e->name, name, len) == 0) {
-			struct proc_node child = child_node(n, e);
-
+		if (strlen(e->name) == len && memcmp(e->name, name, len) == 0 && child_node(n, e, &child))
 			return proc_inode(dir->super, &child);
-		}
 	}
 	return ERR_PTR(-ENOENT);
 }
@@ -152,9 +150,9 @@ int proc_emit_fixed(struct file *f, proc_emit emit, void *arg)
 		return 1;
 	while (f->pos - 2 < n->entry->nchildren) {
 		const struct proc_entry *e = &n->entry->children[f->pos - 2];
-		struct proc_node child = child_node(n, e);
+		struct proc_node child;
 
-		if (emit(arg, e->name, strlen(e->name), proc_ino(&child), DT_OF_MODE(e->mode), f->pos + 1))
+		if (child_node(n, e, &child) && emit(arg, e->name, strlen(e->name), proc_ino(&child), DT_OF_MODE(e->mode), f->pos + 1))
 			return 1;
 		f->pos++;
 	}
@@ -170,29 +168,28 @@ static int directory_readdir(struct file *f, proc_emit emit, void *arg)
 	return 0;
 }
 
-static bool directory_revalidate(struct inode *dir, const char *name, size_t len, struct inode *cached)
+bool proc_revalidate(struct inode *dir, const char *name, size_t len, struct inode *cached)
 {
 	return cached && proc_is_current(cached);
 }
 
 static const struct file_ops directory_file_ops = { .readdir = directory_readdir, .seek = file_seek_plain };
-static const struct inode_ops fixed_ops = { .lookup = proc_lookup_fixed, .setattr = node_setattr, .evict = node_evict };
+static const struct inode_ops fixed_ops = { .lookup = proc_lookup_fixed, .setattr = proc_setattr, .evict = proc_evict };
 static const struct inode_ops process_ops = {
 	.lookup = proc_lookup_fixed,
-	.revalidate = directory_revalidate,
-	.setattr = node_setattr,
-	.evict = node_evict,
+	.revalidate = proc_revalidate,
+	.setattr = proc_setattr,
+	.evict = proc_evict,
 };
 static const struct inode_ops place_ops = {
 	.follow = link_follow,
 	.readlink = link_readlink_place,
-	.setattr = node_setattr,
-	.evict = node_evict,
+	.setattr = proc_setattr,
+	.evict = proc_evict,
 };
-static const struct inode_ops link_ops = { .readlink = link_readlink_text, .setattr = node_setattr, .evict = node_evict };
-static const struct inode_ops file_inode_ops = { .setattr = node_setattr, .evict = node_evict };
+static const struct inode_ops link_ops = { .readlink = link_readlink_text, .setattr = proc_setattr, .evict = proc_evict };
+static const struct inode_ops file_inode_ops = { .setattr = proc_setattr, .evict = proc_evict };
 
-/* Of a directory whose entries come and go: its lookup and revalidate, and what all nodes have. */
 static const struct inode_ops *node_ops(const struct proc_node *n)
 {
 	if (n->entry->inode_ops)
@@ -316,6 +313,8 @@ static int text_open(struct file *f)
 
 	if (n->entry->inspect && !process_may_inspect(n->process))
 		return -EACCES;
+	if (f->can_write && !n->entry->store)
+		return -EACCES;
 	tf = kzalloc(sizeof(*tf));
 	if (!tf)
 		return -ENOMEM;
@@ -358,8 +357,6 @@ static ssize text_write(struct file *f, struct iter *it, u64 *pos)
 	char text[STORE_MAX];
 	int err;
 
-	if (!n->entry->store)
-		return -EIO;
 	if (iter_copy_from(it, text, length) != length)
 		return -EFAULT;
 	if (length && text[length - 1] == '\n')
@@ -384,7 +381,7 @@ const struct file_ops proc_text_file_ops = {
 
 struct super *proc_super_new(const char *type_name, u32 magic, const struct proc_entry *root)
 {
-	struct proc_node n = { .entry = root, .fd = -1 };
+	struct proc_node n = { .entry = root, .number = -1 };
 	struct super *s = kzalloc(sizeof(*s));
 	struct inode *i;
 

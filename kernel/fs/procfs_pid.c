@@ -1,10 +1,211 @@
 /*
- * procfs_pid.c - the directory of a process, and of each of its threads.
+ * procfs_pid.c - the directory of a process, and of each of its threads: the table of what is in them, and the short files.
  *
- * Next: procfs_status.c, procfs_mm.c, procfs_fd.c for what is in the files.
+ * Next: procfs_status.c, procfs_maps.c, procfs_mm.c, procfs_fd.c, procfs_task.c for the long ones.
  */
+#include <linux/capability.h>
+#include <linux/oom.h>
 #include <linux/stat.h>
 
 #include "fs/procfs_priv.h"
+#include "lib/string.h"
+#include "mm/frame.h"
+#include "mm/space.h"
+#include "proc/proc.h"
 
-const struct proc_entry proc_process_entry = { .name = "PID", .mode = S_IFDIR | 0555 };
+/* --- limits --- */
+
+static const struct {
+	const char *name, *unit;
+} limits[RLIMIT_COUNT] = {
+	{ "Max cpu time", "seconds" },	   { "Max file size", "bytes" },	 { "Max data size", "bytes" },
+	{ "Max stack size", "bytes" },	   { "Max core file size", "bytes" },	 { "Max resident set", "bytes" },
+	{ "Max processes", "processes" },  { "Max open files", "files" },	 { "Max locked memory", "bytes" },
+	{ "Max address space", "bytes" },  { "Max file locks", "locks" },	 { "Max pending signals", "signals" },
+	{ "Max msgqueue size", "bytes" },  { "Max nice priority", NULL },	 { "Max realtime priority", NULL },
+	{ "Max realtime timeout", "us" },
+};
+
+static void limit_add(struct text *t, u64 value)
+{
+	if (value == UINT64_MAX)
+		text_printf(t, "%-20s ", "unlimited");
+	else
+		text_printf(t, "%-20lu ", value);
+}
+
+static int limits_show(struct text *t, const struct proc_node *n)
+{
+	struct process *p = n->process;
+
+	text_printf(t, "%-25s %-20s %-20s %-10s\n", "Limit", "Soft Limit", "Hard Limit", "Units");
+	for (u32 i = 0; i < RLIMIT_COUNT; i++) {
+		u64 soft, hard;
+
+		spin_lock(&p->lock);
+		soft = p->rlimit_soft[i];
+		hard = p->rlimit_hard[i];
+		spin_unlock(&p->lock);
+		text_printf(t, "%-25s ", limits[i].name);
+		limit_add(t, soft);
+		limit_add(t, hard);
+		if (limits[i].unit)
+			text_printf(t, "%-10s\n", limits[i].unit);
+		else
+			text_string(t, "\n");
+	}
+	return 0;
+}
+
+/* --- who dies first when memory runs out --- */
+
+static s32 score_adj(const struct process *p)
+{
+	return (s32)load_relaxed(&p->oom_score_adj);
+}
+
+/* proc(5): the share of memory in use, in thousandths, moved by oom_score_adj, and scaled so that 1000 becomes 2000 / 3 more. */
+static int oom_score_show(struct text *t, const struct proc_node *n)
+{
+	s64 total = (s64)frame_managed, points = 0;
+	struct mm *mm = process_mm_get(n->process);
+
+	if (mm) {
+		struct space_rss rss = space_rss(mm);
+
+		points = (s64)(rss.anon + rss.file + rss.shmem + space_table_bytes(mm) / PAGE_SIZE);
+		space_put(mm);
+	}
+	points += score_adj(n->process) * total / 1000;
+	points = score_adj(n->process) == OOM_SCORE_ADJ_MIN ? 0 : (1000 + points * 1000 / total) * 2 / 3;
+	text_printf(t, "%ld\n", max(points, (s64)0));
+	return 0;
+}
+
+static int oom_score_adj_show(struct text *t, const struct proc_node *n)
+{
+	text_printf(t, "%d\n", score_adj(n->process));
+	return 0;
+}
+
+static int oom_adj_show(struct text *t, const struct proc_node *n)
+{
+	s32 adj = score_adj(n->process);
+
+	text_printf(t, "%d\n", adj == OOM_SCORE_ADJ_MAX ? OOM_ADJUST_MAX : adj * -OOM_DISABLE / OOM_SCORE_ADJ_MAX);
+	return 0;
+}
+
+/* A decimal number with an optional sign and nothing else but blanks around it. */
+static int parse_number(const char *text, s64 *out)
+{
+	const char *end;
+	bool negative;
+
+	while (*text == ' ')
+		text++;
+	negative = *text == '-';
+	text += *text == '-' || *text == '+';
+	if (*text < '0' || *text > '9')
+		return -EINVAL;
+	*out = (s64)string_to_u64(text, &end);
+	if (negative)
+		*out = -*out;
+	while (*end == ' ' || *end == '\n')
+		end++;
+	return *end ? -EINVAL : 0;
+}
+
+static int set_score_adj(struct process *p, s64 adj)
+{
+	if (adj < score_adj(p) && !cred_capable(cred_current(), CAP_SYS_RESOURCE))
+		return -EACCES;
+	store_relaxed(&p->oom_score_adj, (u32)(s32)adj);
+	return 0;
+}
+
+static int oom_score_adj_store(const char *text, const struct proc_node *n)
+{
+	s64 adj;
+	int err = parse_number(text, &adj);
+
+	if (err)
+		return err;
+	if (adj < OOM_SCORE_ADJ_MIN || adj > OOM_SCORE_ADJ_MAX)
+		return -EINVAL;
+	return set_score_adj(n->process, adj);
+}
+
+static int oom_adj_store(const char *text, const struct proc_node *n)
+{
+	s64 adj;
+	int err = parse_number(text, &adj);
+
+	if (err)
+		return err;
+	if (adj < OOM_DISABLE || adj > OOM_ADJUST_MAX)
+		return -EINVAL;
+	return set_score_adj(n->process, adj == OOM_ADJUST_MAX ? OOM_SCORE_ADJ_MAX : adj * OOM_SCORE_ADJ_MAX / -OOM_DISABLE);
+}
+
+/* --- others --- */
+
+static int personality_show(struct text *t, const struct proc_node *n)
+{
+	text_printf(t, "%08x\n", load_relaxed(&n->process->personality));
+	return 0;
+}
+
+int proc_constant_show(struct text *t, const struct proc_node *n)
+{
+	text_string(t, n->entry->arg);
+	return 0;
+}
+
+/* One user namespace, in which all ids mean what they are. */
+#define ID_MAP "         0          0 4294967295\n"
+
+#define LINK(name_, follow_) { .name = name_, .mode = S_IFLNK | 0777, .inspect = true, .follow = follow_ }
+#define MEMORY_FILE(name_, mode_, ops_) { .name = name_, .mode = S_IFREG | (mode_), .inspect = true, .file_ops = &(ops_) }
+
+/* What a process and each of its threads have. */
+#define COMMON_ENTRIES                                                                                               \
+	{ .name = "fd", .mode = S_IFDIR | 0500, .inode_ops = &proc_fd_ops, .file_ops = &proc_fd_file_ops },          \
+	{ .name = "fdinfo", .mode = S_IFDIR | 0555, .inode_ops = &proc_fdinfo_ops, .file_ops = &proc_fdinfo_file_ops }, \
+	PROC_INSPECT("environ", 0400, proc_environ_show),                                                            \
+	PROC_INSPECT("auxv", 0400, proc_auxv_show),                                                                  \
+	PROC_FILE("status", 0444, proc_status_show),                                                                 \
+	PROC_INSPECT("personality", 0400, personality_show),                                                         \
+	PROC_FILE("limits", 0444, limits_show),                                                                      \
+	PROC_WRITABLE("comm", 0644, proc_comm_show, proc_comm_store),                                                \
+	PROC_FILE("cmdline", 0444, proc_cmdline_show),                                                               \
+	PROC_FILE("stat", 0444, proc_stat_show),                                                                     \
+	PROC_FILE("statm", 0444, proc_statm_show),                                                                   \
+	PROC_INSPECT("maps", 0444, proc_maps_show),                                                                  \
+	MEMORY_FILE("mem", 0600, proc_mem_file_ops),                                                                 \
+	LINK("cwd", proc_cwd_follow),                                                                                \
+	LINK("root", proc_root_follow),                                                                              \
+	LINK("exe", proc_exe_follow),                                                                                \
+	PROC_FILE("mounts", 0444, proc_mounts_show),                                                                 \
+	PROC_FILE("mountinfo", 0444, proc_mountinfo_show),                                                           \
+	PROC_INSPECT("smaps", 0444, proc_smaps_show),                                                                \
+	PROC_INSPECT("smaps_rollup", 0444, proc_smaps_rollup_show),                                                  \
+	MEMORY_FILE("pagemap", 0400, proc_pagemap_file_ops),                                                         \
+	PROC_CONSTANT("wchan", "0"),                                                                                 \
+	PROC_CONSTANT("cgroup", "0::/\n"),                                                                           \
+	PROC_FILE("oom_score", 0444, oom_score_show),                                                                \
+	PROC_WRITABLE("oom_adj", 0644, oom_adj_show, oom_adj_store),                                                 \
+	PROC_WRITABLE("oom_score_adj", 0644, oom_score_adj_show, oom_score_adj_store),                               \
+	PROC_CONSTANT("uid_map", ID_MAP),                                                                            \
+	PROC_CONSTANT("gid_map", ID_MAP)
+
+static const struct proc_entry process_children[] = {
+	{ .name = "task", .mode = S_IFDIR | 0555, .inode_ops = &proc_task_ops, .file_ops = &proc_task_file_ops },
+	COMMON_ENTRIES,
+	PROC_CONSTANT("setgroups", "allow\n"),
+};
+
+static const struct proc_entry thread_children[] = { COMMON_ENTRIES };
+
+const struct proc_entry proc_process_entry = PROC_DIRECTORY("PID", process_children);
+const struct proc_entry proc_thread_entry = PROC_DIRECTORY("TID", thread_children);

@@ -36,6 +36,11 @@ void text_bit_list(struct text *t, u64 bits);
 /* Copy from offset `from` into it: bytes. */
 size_t text_copy(const struct text *t, u64 from, struct iter *it);
 
+static inline u64 kib(u64 bytes)
+{
+	return bytes >> 10;
+}
+
 /* --- entries --- */
 
 struct proc_node;
@@ -43,6 +48,7 @@ struct proc_entry {
 	const char *name;
 	u32 mode;    /* with S_IFMT */
 	bool inspect; /* only for those whom process_may_inspect permits */
+	bool (*exists)(const struct proc_node *n); /* NULL: always */
 	/* A regular file: its text, or -errno. */
 	int (*show)(struct text *t, const struct proc_node *n);
 	/* A regular file: the text that was written, without a newline at its end, terminated; 0 or -errno. */
@@ -65,7 +71,7 @@ struct proc_node {
 	const struct proc_entry *entry;
 	struct process *process; /* counted; NULL: the system */
 	u32 tid;		 /* one thread of it; 0: the process as a whole */
-	s32 fd;			 /* one descriptor of it; -1: none */
+	s32 number;		 /* one descriptor of it, or a CPU; -1: none */
 };
 
 #define PROC_FILE(name_, mode_, show_) { .name = name_, .mode = S_IFREG | (mode_), .show = show_ }
@@ -89,7 +95,10 @@ bool proc_is_current(const struct inode *i);
 /* The owner of a process's files. */
 void proc_owner(const struct proc_node *n, u32 *uid, u32 *gid);
 
-/* For directories that have fixed entries beside others. */
+/* For inode_ops of directories whose entries come and go: what they have in common, and the fixed entries beside the others. */
+void proc_evict(struct inode *i);
+int proc_setattr(struct inode *i, const struct attribute_change *change);
+bool proc_revalidate(struct inode *dir, const char *name, size_t len, struct inode *cached);
 struct inode *proc_lookup_fixed(struct inode *dir, const char *name, size_t len);
 typedef int (*proc_emit)(void *arg, const char *name, size_t len, u64 ino, u32 type, u64 next_pos);
 /* "." and "..", then the fixed entries, at positions up to PROC_FIXED_END; 1: the buffer is full. */
@@ -100,11 +109,71 @@ bool proc_number(const char *name, size_t len, u32 *out);
 
 extern const struct file_ops proc_text_file_ops;
 
-/* --- the parts --- */
+/* --- the parts: entries, or what they are made of --- */
 extern const struct proc_entry proc_root_entry;	   /* procfs_root.c */
 extern const struct proc_entry proc_process_entry; /* procfs_pid.c: /proc/PID */
-extern const struct proc_entry proc_thread_entry;  /* procfs_pid.c: /proc/PID/task/TID */
-extern const struct proc_entry proc_coppice_entry; /* procfs_coppice.c */
-extern const struct proc_entry proc_sys_entry;	   /* procfs_sys.c */
+
+/* procfs_task.c: /proc/PID/task */
+extern const struct inode_ops proc_task_ops;
+extern const struct file_ops proc_task_file_ops;
+extern const struct proc_entry proc_thread_entry; /* procfs_pid.c: /proc/PID/task/TID */
+
+/* procfs_fd.c: descriptors, and where links of a process lead */
+extern const struct inode_ops proc_fd_ops, proc_fdinfo_ops;
+extern const struct file_ops proc_fd_file_ops, proc_fdinfo_file_ops;
+int proc_exe_follow(const struct proc_node *n, struct path *out);
+int proc_cwd_follow(const struct proc_node *n, struct path *out);
+int proc_root_follow(const struct proc_node *n, struct path *out);
+
+/* procfs_status.c: who a process is and what it has used */
+int proc_stat_show(struct text *t, const struct proc_node *n);
+int proc_status_show(struct text *t, const struct proc_node *n);
+int proc_comm_show(struct text *t, const struct proc_node *n);
+int proc_comm_store(const char *text, const struct proc_node *n);
+
+/* procfs_mm.c: its memory */
+struct proc_sizes { /* bytes */
+	u64 data, stack, code, libraries;
+};
+void proc_sizes(struct mm *mm, struct proc_sizes *out);
+int proc_statm_show(struct text *t, const struct proc_node *n);
+int proc_cmdline_show(struct text *t, const struct proc_node *n);
+int proc_environ_show(struct text *t, const struct proc_node *n);
+int proc_auxv_show(struct text *t, const struct proc_node *n);
+extern const struct file_ops proc_mem_file_ops, proc_pagemap_file_ops;
+
+/* procfs_maps.c: its areas */
+int proc_maps_show(struct text *t, const struct proc_node *n);
+int proc_smaps_show(struct text *t, const struct proc_node *n);
+int proc_smaps_rollup_show(struct text *t, const struct proc_node *n);
+
+/* procfs_system.c: the machine and the kernel */
+int proc_cmdline_of_kernel_show(struct text *t, const struct proc_node *n);
+int proc_loadavg_show(struct text *t, const struct proc_node *n);
+int proc_locks_show(struct text *t, const struct proc_node *n);
+int proc_meminfo_show(struct text *t, const struct proc_node *n);
+int proc_mountinfo_show(struct text *t, const struct proc_node *n);
+int proc_mounts_show(struct text *t, const struct proc_node *n);
+int proc_slabinfo_show(struct text *t, const struct proc_node *n);
+int proc_system_stat_show(struct text *t, const struct proc_node *n);
+int proc_uptime_show(struct text *t, const struct proc_node *n);
+int proc_version_show(struct text *t, const struct proc_node *n);
+int proc_vmstat_show(struct text *t, const struct proc_node *n);
+
+/* procfs_cpu.c */
+int proc_cpuinfo_show(struct text *t, const struct proc_node *n);
+/* A set of CPUs as Linux prints it: hexadecimal words of 32 bits, as many digits as there are CPUs. */
+void text_cpu_mask(struct text *t, u64 mask);
+
+/* procfs_sys.c: /proc/sys; procfs_coppice.c: our own counters */
+#define PROC_SYS_CHILDREN 4
+extern const struct proc_entry proc_sys_children[PROC_SYS_CHILDREN];
+#define PROC_COPPICE_CHILDREN 3
+extern const struct proc_entry proc_coppice_children[PROC_COPPICE_CHILDREN];
+
+/* A file whose text never changes: .arg */
+int proc_constant_show(struct text *t, const struct proc_node *n);
+#define PROC_CONSTANT(name_, text_) { .name = name_, .mode = S_IFREG | 0444, .show = proc_constant_show, .arg = text_ }
+int proc_nothing_show(struct text *t, const struct proc_node *n); /* an empty file */
 
 #endif

@@ -41,11 +41,27 @@ static const struct proc_entry root_children[] = {
 	{ .name = "self", .mode = S_IFLNK | 0777, .readlink = self_readlink },
 	{ .name = "thread-self", .mode = S_IFLNK | 0777, .readlink = thread_self_readlink },
 	{ .name = "mounts", .mode = S_IFLNK | 0777, .readlink = mounts_readlink },
+	PROC_FILE("cmdline", 0444, proc_cmdline_of_kernel_show),
+	PROC_DIRECTORY("coppice", proc_coppice_children),
+	PROC_FILE("cpuinfo", 0444, proc_cpuinfo_show),
+	PROC_CONSTANT("devices", "Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/console\n  5 /dev/ptmx\n136 pts\n\nBlock devices:\n"),
+	PROC_CONSTANT("filesystems", "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevpts\nnodev\tpipefs\nnodev\tsockfs\nnodev\t9p\n"),
+	PROC_FILE("loadavg", 0444, proc_loadavg_show),
+	PROC_FILE("locks", 0444, proc_locks_show),
+	PROC_FILE("meminfo", 0444, proc_meminfo_show),
+	PROC_CONSTANT("partitions", "major minor  #blocks  name\n\n"),
+	PROC_FILE("slabinfo", 0400, proc_slabinfo_show),
+	PROC_FILE("stat", 0444, proc_system_stat_show),
+	PROC_CONSTANT("swaps", "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"),
+	PROC_DIRECTORY("sys", proc_sys_children),
+	PROC_FILE("uptime", 0444, proc_uptime_show),
+	PROC_FILE("version", 0444, proc_version_show),
+	PROC_FILE("vmstat", 0444, proc_vmstat_show),
 };
 
 static struct inode *root_lookup(struct inode *dir, const char *name, size_t len)
 {
-	struct proc_node n = { .entry = &proc_process_entry, .fd = -1 };
+	struct proc_node n = { .entry = &proc_process_entry, .number = -1 };
 	struct inode *i;
 	u32 pid;
 
@@ -59,11 +75,6 @@ static struct inode *root_lookup(struct inode *dir, const char *name, size_t len
 	return i;
 }
 
-static bool root_revalidate(struct inode *dir, const char *name, size_t len, struct inode *cached)
-{
-	return cached && proc_is_current(cached);
-}
-
 struct listing {
 	struct file *file;
 	proc_emit emit;
@@ -73,7 +84,7 @@ struct listing {
 static int list_process(struct process *p, void *arg)
 {
 	const struct listing *l = arg;
-	struct proc_node n = { .entry = &proc_process_entry, .process = p, .fd = -1 };
+	struct proc_node n = { .entry = &proc_process_entry, .process = p, .number = -1 };
 	char name[16];
 	size_t length;
 
@@ -96,12 +107,12 @@ static int root_readdir(struct file *f, proc_emit emit, void *arg)
 	return 0;
 }
 
-static void root_evict(struct inode *i)
-{
-	panic("the root of /proc is never given up");
-}
-
-static const struct inode_ops root_ops = { .lookup = root_lookup, .revalidate = root_revalidate, .evict = root_evict };
+static const struct inode_ops root_ops = {
+	.lookup = root_lookup,
+	.revalidate = proc_revalidate,
+	.setattr = proc_setattr,
+	.evict = proc_evict,
+};
 static const struct file_ops root_file_ops = { .readdir = root_readdir, .seek = file_seek_plain };
 
 const struct proc_entry proc_root_entry = {

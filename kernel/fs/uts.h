@@ -16,6 +16,7 @@ enum uts_name { UTS_HOSTNAME, UTS_DOMAINNAME };
 
 void uts_init(void); /* the host name of the launch record */
 void uts_get(enum uts_name which, char out[UTS_NAME_MAX + 1]);
+extern const char *uts_command_line; /* the kernel's, for /proc/cmdline; set at start */
 /* sethostname(2), setdomainname(2): 0, -EINVAL (too long), -EPERM. name: kernel memory, n bytes. */
 int uts_set(enum uts_name which, const char *name, size_t n);
 

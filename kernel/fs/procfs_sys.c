@@ -1,0 +1,184 @@
+/*
+ * procfs_sys.c - /proc/sys: the kernel's parameters. What the kernel lets nobody change is a constant here, and says what the kernel really does.
+ *
+ * The rule: a file that can be written has its state where it is used (uts.c), not here. Next: procfs_coppice.c.
+ */
+#include <linux/capability.h>
+#include <linux/stat.h>
+
+#include "dev/device.h"
+#include "fs/pipe.h"
+#include "fs/procfs_priv.h"
+#include "fs/uts.h"
+#include "lib/string.h"
+#include "mm/frame.h"
+#include "mm/slab.h"
+#include "proc/proc.h"
+
+#define NUMBER_TEXT_(n) #n
+#define NUMBER_TEXT(n) NUMBER_TEXT_(n)
+
+#define UUID_BYTES 16
+
+/* --- names --- */
+
+static int name_show(struct text *t, enum uts_name which)
+{
+	char name[UTS_NAME_MAX + 1];
+
+	uts_get(which, name);
+	text_printf(t, "%s\n", name);
+	return 0;
+}
+
+static int hostname_show(struct text *t, const struct proc_node *n)
+{
+	return name_show(t, UTS_HOSTNAME);
+}
+
+static int hostname_store(const char *text, const struct proc_node *n)
+{
+	return uts_set(UTS_HOSTNAME, text, strlen(text));
+}
+
+static int domainname_show(struct text *t, const struct proc_node *n)
+{
+	return name_show(t, UTS_DOMAINNAME);
+}
+
+static int domainname_store(const char *text, const struct proc_node *n)
+{
+	return uts_set(UTS_DOMAINNAME, text, strlen(text));
+}
+
+/* --- random numbers --- */
+
+static void uuid_make(u8 id[UUID_BYTES])
+{
+	random_bytes(id, UUID_BYTES);
+	id[6] = (u8)((id[6] & 0x0f) | 0x40); /* RFC 4122, 4.4: version 4 */
+	id[8] = (u8)((id[8] & 0x3f) | 0x80);
+}
+
+static void uuid_add(struct text *t, const u8 id[UUID_BYTES])
+{
+	for (u32 i = 0; i < UUID_BYTES; i++)
+		text_printf(t, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", id[i]);
+	text_string(t, "\n");
+}
+
+static int uuid_show(struct text *t, const struct proc_node *n)
+{
+	u8 id[UUID_BYTES];
+
+	uuid_make(id);
+	uuid_add(t, id);
+	return 0;
+}
+
+static int boot_id_show(struct text *t, const struct proc_node *n)
+{
+	static struct spinlock lock = SPINLOCK_INIT(RANK_FS);
+	static bool made; /* lock */
+	static u8 boot_id[UUID_BYTES];
+	u8 fresh[UUID_BYTES];
+
+	uuid_make(fresh);
+	spin_lock(&lock);
+	if (!made)
+		memcpy(boot_id, fresh, sizeof(fresh));
+	made = true;
+	spin_unlock(&lock);
+	uuid_add(t, boot_id);
+	return 0;
+}
+
+/* --- figures --- */
+
+static void add_open_files(const struct slab_cache *c, void *arg)
+{
+	if (strcmp(c->name, "file") == 0)
+		*(u64 *)arg += c->objects;
+}
+
+static int file_nr_show(struct text *t, const struct proc_node *n)
+{
+	u64 files = 0;
+
+	slab_for_each(add_open_files, &files);
+	text_printf(t, "%lu\t0\t9223372036854775807\n", files);
+	return 0;
+}
+
+/* Threads may use an eighth of memory, as on Linux, for their kernel stacks. */
+static int threads_max_show(struct text *t, const struct proc_node *n)
+{
+	text_printf(t, "%lu\n", (u64)(frame_managed / (8 * KERNEL_STACK_SIZE / PAGE_SIZE)));
+	return 0;
+}
+
+static const struct proc_entry random_children[] = {
+	PROC_FILE("boot_id", 0444, boot_id_show),
+	PROC_CONSTANT("entropy_avail", "256\n"),
+	PROC_CONSTANT("poolsize", "256\n"),
+	PROC_FILE("uuid", 0444, uuid_show),
+};
+
+static const struct proc_entry kernel_children[] = {
+	PROC_CONSTANT("cap_last_cap", "40\n"),
+	PROC_CONSTANT("core_pattern", "core\n"),
+	PROC_CONSTANT("core_uses_pid", "0\n"),
+	PROC_WRITABLE("domainname", 0644, domainname_show, domainname_store),
+	PROC_WRITABLE("hostname", 0644, hostname_show, hostname_store),
+	PROC_CONSTANT("msgmax", "8192\n"),
+	PROC_CONSTANT("msgmnb", "16384\n"),
+	PROC_CONSTANT("msgmni", "32000\n"),
+	PROC_CONSTANT("ngroups_max", NUMBER_TEXT(NGROUPS_KEPT) "\n"),
+	PROC_CONSTANT("osrelease", UTS_RELEASE "\n"),
+	PROC_CONSTANT("ostype", UTS_SYSNAME "\n"),
+	PROC_CONSTANT("overflowgid", "65534\n"),
+	PROC_CONSTANT("overflowuid", "65534\n"),
+	PROC_CONSTANT("pid_max", "4194304\n"),
+	PROC_DIRECTORY("random", random_children),
+	PROC_CONSTANT("randomize_va_space", "2\n"),
+	PROC_CONSTANT("sem", "32000\t1024000000\t500\t32000\n"),
+	PROC_CONSTANT("shmall", "18446744073692774399\n"),
+	PROC_CONSTANT("shmmax", "18446744073692774399\n"),
+	PROC_CONSTANT("shmmni", "4096\n"),
+	PROC_FILE("threads-max", 0444, threads_max_show),
+	PROC_CONSTANT("version", UTS_VERSION "\n"),
+};
+_Static_assert(CAP_LAST_CAP == 40, "cap_last_cap");
+
+/* Memory is never promised: a mapping is granted, and what is touched is found when it is touched. */
+static const struct proc_entry vm_children[] = {
+	PROC_CONSTANT("max_map_count", "65530\n"),
+	PROC_CONSTANT("mmap_min_addr", "65536\n"),
+	PROC_CONSTANT("overcommit_memory", "1\n"),
+	PROC_CONSTANT("overcommit_ratio", "50\n"),
+	PROC_CONSTANT("swappiness", "60\n"),
+};
+
+static const struct proc_entry core_children[] = { PROC_CONSTANT("somaxconn", "4096\n") };
+static const struct proc_entry net_children[] = { PROC_DIRECTORY("core", core_children) };
+
+static const struct proc_entry inotify_children[] = {
+	PROC_CONSTANT("max_queued_events", "16384\n"),
+	PROC_CONSTANT("max_user_instances", "128\n"),
+	PROC_CONSTANT("max_user_watches", "65536\n"),
+};
+
+static const struct proc_entry fs_children[] = {
+	PROC_CONSTANT("file-max", "9223372036854775807\n"),
+	PROC_FILE("file-nr", 0444, file_nr_show),
+	PROC_DIRECTORY("inotify", inotify_children),
+	PROC_CONSTANT("nr_open", "1048576\n"),
+	PROC_CONSTANT("pipe-max-size", NUMBER_TEXT(PIPE_MAX_SIZE) "\n"),
+};
+
+const struct proc_entry proc_sys_children[PROC_SYS_CHILDREN] = {
+	PROC_DIRECTORY("fs", fs_children),
+	PROC_DIRECTORY("kernel", kernel_children),
+	PROC_DIRECTORY("net", net_children),
+	PROC_DIRECTORY("vm", vm_children),
+};
