@@ -10,6 +10,7 @@
 #include "boot/memory.h"
 #include "boot/pvh.h"
 #include "dev/device.h"
+#include "fs/uts.h"
 #include "fs/vfs.h"
 #include "lib/print.h"
 #include "lib/string.h"
@@ -53,7 +54,7 @@ static void memory_init(const struct pvh_start_info *info)
 		 memory.nusable, frame_free_count());
 }
 
-/* The launch record stays where the loader put it: it is needed to the end. */
+/* launch_init copies what it needs; the whole pages of the record become free memory. */
 static void launch_record_init(const struct pvh_start_info *info)
 {
 	const struct pvh_module *module = phys_to_virt(info->modules);
@@ -61,6 +62,8 @@ static void launch_record_init(const struct pvh_start_info *info)
 	if (info->module_count == 0)
 		panic("no launch record: the loader gave no initrd");
 	launch_init(phys_to_virt(module->start), module->size);
+	frame_release_range(ROUND_UP(module->start, PAGE_SIZE),
+			    ROUND_DOWN(module->start + module->size, PAGE_SIZE));
 }
 
 /* What needs to sleep while it starts. */
@@ -78,6 +81,7 @@ void kernel_main(u64 start_info_phys)
 
 	if (info->command_line)
 		string_copy(command_line, phys_to_virt(info->command_line), sizeof(command_line));
+	uts_command_line = command_line;
 	cpu_init_boot();
 	log_init();
 	memory_init(info);
