@@ -24,7 +24,8 @@ struct elf {
 	Elf64_Ehdr header;
 	Elf64_Phdr *segments; /* kmalloc'd */
 	u64 bias;	      /* what is added to its addresses */
-	u64 end;	      /* of the highest segment in memory, before rounding */
+	u64 end;	      /* of the highest segment in memory, before rounding; 0: none yet */
+	bool first_must_fit;  /* the first segment may not replace what is there (as Linux: the others may) */
 };
 
 static bool header_ok(const Elf64_Ehdr *h)
@@ -79,7 +80,7 @@ static s64 map_file(struct mm *mm, const struct elf *e, u64 addr, u64 length, u3
 		.length = length,
 		.flags = prot | AREA_MAYREAD | AREA_MAYWRITE | AREA_MAYEXEC,
 		.fixed = true,
-		.noreplace = e->header.e_type == ET_EXEC,
+		.noreplace = e->first_must_fit && !e->end,
 		.object = f->inode->object,
 		.offset = offset,
 		.file = f,
@@ -240,6 +241,8 @@ static int interpreter_name(const struct elf *e, char **name)
 		return 0;
 	if (s->p_filesz > PATH_MAX || s->p_filesz < 2)
 		return -ENOEXEC;
+	if ((s64)s->p_offset < 0)
+		return -EINVAL;
 	*name = kmalloc(s->p_filesz);
 	if (!*name)
 		return -ENOMEM;
@@ -341,6 +344,7 @@ static int map_all(struct exec *x, struct elf *program, struct elf *interpreter)
 	u64 entry;
 	int err = stack_permissions(x, program);
 
+	program->first_must_fit = !pie;
 	/* A static PIE is its own dynamic linker, or is ld.so run as a program: it goes where libraries go. */
 	if (!err && pie)
 		err = elf_place(x->mm, program, interpreter->file ? PIE_BASE + exec_random_pages(x, MMAP_RANDOM_BITS) : 0);

@@ -192,9 +192,10 @@ static void continue_process(struct process *p)
 	}
 }
 
+/* A stopped thread takes nothing (but SIGKILL, which asks nobody): the signal stays pending until it is continued. */
 static bool wants(const struct thread *t, int sig)
 {
-	return !t->exiting && (!(t->sigmask & SIGNAL_BIT(sig)) || t->sigwait & SIGNAL_BIT(sig));
+	return !t->exiting && !t->stopped && (!(t->sigmask & SIGNAL_BIT(sig)) || t->sigwait & SIGNAL_BIT(sig));
 }
 
 /* Who takes a signal that was sent to the process: the leader if it does not block it, else any that does not. */
@@ -216,7 +217,7 @@ int signal_send_locked(struct process *p, struct thread *t, const struct signal_
 	int sig = info->signal, err;
 	u64 bit = SIGNAL_BIT(sig);
 	struct signal_queue *q = t ? &t->pending : &p->pending;
-	struct thread *target;
+	struct thread *target, *addressee;
 
 	if (p == init_process || !p->nthreads || p->exiting)
 		return 0;
@@ -232,7 +233,8 @@ int signal_send_locked(struct process *p, struct thread *t, const struct signal_
 	if (!t)
 		target = choose_target(p, sig);
 	/* A blocked signal is kept although it is ignored: the action may change before it is unblocked. */
-	if (ignores(p, sig) && target && !(target->sigwait & bit))
+	addressee = target ? target : t ? t : p->leader;
+	if (ignores(p, sig) && addressee && !(addressee->sigmask & bit))
 		return 0;
 	if (sig < SIGRTMIN && q->set & bit)
 		return 0;
