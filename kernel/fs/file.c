@@ -9,6 +9,7 @@
 #include <linux/stat.h>
 
 #include "fs/iter.h"
+#include "fs/poll.h"
 #include "fs/vfs_priv.h"
 #include "lib/string.h"
 #include "mm/area.h"
@@ -117,6 +118,8 @@ void file_put(struct file *f)
 {
 	if (!ref_put(&f->refs))
 		return;
+	if (f->watchers)
+		epoll_file_released(f);
 	if (f->inode->locks)
 		locks_file_released(f);
 	if (f->ops->release)

@@ -59,7 +59,19 @@ u32 poll_set_ask(struct poll_set *s, struct file *f, u32 events);
 int poll_set_wait(struct poll_set *s, u64 deadline);
 void poll_set_end(struct poll_set *s);
 
-/* The open file is about to be released: it leaves all epoll sets (fs/epoll.c). Called where file->watched is set. */
+/* --- fs/epoll.c: sets of files that stay registered; events and data as in epoll_ctl(2) --- */
+
+struct file *epoll_create(void); /* ERR_PTR */
+bool file_is_epoll(const struct file *f);
+/* Add f under fd, change it, take it out: 0, -EEXIST, -ENOENT, -EPERM (cannot be waited for), -EINVAL, -ELOOP, -ENOMEM. ep is an epoll file. */
+int epoll_add(struct file *ep, struct file *f, int fd, u32 events, u64 data);
+int epoll_change(struct file *ep, struct file *f, int fd, u32 events, u64 data);
+int epoll_remove(struct file *ep, struct file *f, int fd);
+/*
+ * Wait until the deadline (0: not at all) for events and tell them, at most max: how many, or -EINTR, or the error of emit where it was the first. emit may sleep.
+ */
+int epoll_collect(struct file *ep, u32 max, u64 deadline, int (*emit)(void *arg, u32 events, u64 data), void *arg);
+/* The open file is about to be released: it leaves all sets. Called where file->watchers is set. */
 void epoll_file_released(struct file *f);
 
 #endif

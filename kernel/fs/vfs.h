@@ -178,6 +178,7 @@ struct file {
 	u64 pos;	     /* pos_lock */
 	struct cred *cred;   /* who opened it; counted */
 	u32 owner_pid;	     /* F_SETOWN */
+	struct epoll_item *watchers; /* fs/epoll.c: epoll sets that it is in */
 	void *data;	     /* of the file_ops */
 };
 

@@ -29,6 +29,7 @@ static bool rank_may_repeat(u8 rank)
 	switch (rank) {
 	case RANK_INODE_DIR:
 	case RANK_INODE:
+	case RANK_EPOLL:
 	case RANK_TTY:
 	case RANK_SPACE:
 	case RANK_SIGNAL:

@@ -21,6 +21,8 @@ enum lock_rank {
 	RANK_RENAME,	    /* fs: one rename at a time */
 	RANK_INODE_DIR,	    /* fs: a directory's entries; two: parent before child, else by address (under RANK_RENAME) */
 	RANK_INODE,	    /* fs: a file's data and attributes; two (rename): by address */
+	RANK_WATCH,	    /* fs: who watches which file (epoll) */
+	RANK_EPOLL,	    /* fs: an epoll set; several: the watching before the watched */
 	RANK_PIPE,	    /* fs: a pipe's buffer */
 	RANK_TTY,	    /* fs: a terminal's state; two of a pty: master first */
 	RANK_EXEC,	    /* proc: exec against ptrace and /proc readers */
