@@ -192,7 +192,7 @@ struct process {
 	bool stop_event, continue_event; /* S: not yet reported by wait: stopped, continued */
 	bool vfork_child;	  /* T: shares its parent's space */
 	bool cpu_limited;	  /* S: a CPU-time timer or limit is set: the scheduler ticks */
-	struct waitq signal_wait; /* signalfd: woken, with the signal's bit as key, when one becomes pending */
+	struct waitq signal_wait; /* signalfd: woken when a signal becomes pending */
 	struct waitq exit_wait;	  /* pidfd, exec: woken when threads exit and when it becomes a zombie */
 	struct timer real_timer;  /* S: ITIMER_REAL */
 	struct list posix_timers; /* S: struct posix_timer (posix_timer.c) */

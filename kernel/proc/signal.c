@@ -245,7 +245,7 @@ int signal_send_locked(struct process *p, struct thread *t, const struct signal_
 	err = queue_add(p, q, info);
 	if (err)
 		return err;
-	waitq_wake_key(&p->signal_wait, bit);
+	waitq_wake_all(&p->signal_wait);
 	if (target)
 		wake_for_work(target, WORK_SIGNAL);
 	return 0;

@@ -1,0 +1,24 @@
+/*
+ * eventfiles.h - files that stand for events: eventfd, signalfd, timerfd; and for memory: memfd.
+ */
+#ifndef FS_EVENTFILES_H
+#define FS_EVENTFILES_H
+
+#include "fs/vfs.h"
+
+/* flags: O_NONBLOCK. ERR_PTR */
+struct file *eventfd_create(u32 count, bool semaphore, u32 flags);
+
+struct file *signalfd_create(u64 mask, u32 flags);
+/* The set of an existing one: -EINVAL if f is none. */
+int signalfd_change(struct file *f, u64 mask);
+
+struct timerfd_setting { /* ns; next 0: off */
+	u64 interval, next;
+};
+struct file *timerfd_create(bool realtime, u32 flags);
+/* next: from now, or (absolute) on the timer's own clock. *old (may be NULL): what was left. -EINVAL if f is none. */
+int timerfd_set(struct file *f, const struct timerfd_setting *new, bool absolute, struct timerfd_setting *old);
+int timerfd_get(struct file *f, struct timerfd_setting *out);
+
+#endif
