@@ -11,9 +11,11 @@
 #include "lib/string.h"
 #include "proc/proc.h"
 
+#define ADDRESS_BITS 48u /* virtual, with four levels of tables */
+
 enum cpuid_register { EAX, EBX, ECX, EDX };
 
-/* The names of the bits of one register, from bit 0 on, separated by blanks; "-": none. */
+/* The names of the bits of one register, from bit 0 on, separated by blanks; "-": none, or the kernel does not let programs have it. */
 static const struct flag_word {
 	u32 leaf, subleaf;
 	enum cpuid_register reg;
@@ -29,11 +31,11 @@ static const struct flag_word {
 	  "lahf_lm cmp_legacy svm extapic cr8_legacy abm sse4a misalignsse 3dnowprefetch osvw ibs xop skinit wdt - lwp fma4 tce - nodeid_msr - tbm "
 	  "topoext perfctr_core perfctr_nb - bpext ptsc perfctr_llc mwaitx" },
 	{ 7, 0, EBX,
-	  "fsgsbase tsc_adjust sgx bmi1 hle avx2 - smep bmi2 erms invpcid rtm cqm - mpx rdt_a avx512f avx512dq rdseed adx smap avx512ifma - clflushopt "
+	  "fsgsbase tsc_adjust sgx bmi1 hle avx2 - smep bmi2 erms invpcid rtm cqm - - rdt_a avx512f avx512dq rdseed adx smap avx512ifma - clflushopt "
 	  "clwb intel_pt avx512pf avx512er avx512cd sha_ni avx512bw avx512vl" },
 	{ 0xd, 1, EAX, "xsaveopt xsavec xgetbv1 xsaves" },
 	{ 7, 0, ECX,
-	  "- avx512vbmi umip pku ospke waitpkg avx512_vbmi2 - gfni vaes vpclmulqdq avx512_vnni avx512_bitalg tme avx512_vpopcntdq - la57 - - - - - "
+	  "- avx512vbmi umip - - waitpkg avx512_vbmi2 - gfni vaes vpclmulqdq avx512_vnni avx512_bitalg tme avx512_vpopcntdq - - - - - - - "
 	  "rdpid - bus_lock_detect cldemote - movdiri movdir64b enqcmd" },
 	{ 7, 0, EDX, "- - avx512_4vnniw avx512_4fmaps fsrm - - - avx512_vp2intersect - md_clear - - - serialize - tsxldtrk" },
 };
@@ -148,7 +150,7 @@ static void add_cpu(struct text *t, u32 cpu, const struct cpu_model *m, u64 khz)
 	text_printf(t, "fpu\t\t: yes\nfpu_exception\t: yes\ncpuid level\t: %u\nwp\t\t: yes\nflags\t\t:", m->levels);
 	add_flags(t);
 	text_printf(t, "\nbugs\t\t:\nbogomips\t: %lu.%02lu\nclflush size\t: %u\ncache_alignment\t: %u\n", khz * 2 / 1000, khz * 2 % 1000 / 10, line, line);
-	text_printf(t, "address sizes\t: %u bits physical, %u bits virtual\npower management:\n\n", address & 255, address >> 8 & 255);
+	text_printf(t, "address sizes\t: %u bits physical, %u bits virtual\npower management:\n\n", address & 255, min(address >> 8 & 255, ADDRESS_BITS));
 }
 
 int proc_cpuinfo_show(struct text *t, const struct proc_node *n)

@@ -10,68 +10,53 @@
 
 #include "arch/x86_64/cpu.h"
 #include "dev/device.h"
+#include "fs/uts.h"
 #include "lib/string.h"
 #include "mm/object.h"
 #include "mm/slab.h"
 #include "mm/space.h"
 #include "proc/calls.h"
 #include "sys/convert.h"
-#include "sys/release.h"
 #include "sys/syscall.h"
 
 /* --- names --- */
-
-static struct spinlock names_lock = SPINLOCK_INIT(RANK_FS);
-static char host_name[__NEW_UTS_LEN + 1], domain_name[__NEW_UTS_LEN + 1] = "(none)"; /* names_lock */
-static bool host_name_set;							     /* else the launch record's */
-
-static void copy_names(struct new_utsname *u)
-{
-	spin_lock(&names_lock);
-	string_copy(u->nodename, host_name_set ? host_name : launch.hostname ? launch.hostname : "coppice", sizeof(u->nodename));
-	string_copy(u->domainname, domain_name, sizeof(u->domainname));
-	spin_unlock(&names_lock);
-}
 
 SYSCALL1(uname, struct new_utsname __user *, out)
 {
 	struct new_utsname u;
 
 	memset(&u, 0, sizeof(u));
-	string_copy(u.sysname, "Linux", sizeof(u.sysname));
-	string_copy(u.release, RELEASE, sizeof(u.release));
-	string_copy(u.version, VERSION, sizeof(u.version));
-	string_copy(u.machine, "x86_64", sizeof(u.machine));
-	copy_names(&u);
+	string_copy(u.sysname, UTS_SYSNAME, sizeof(u.sysname));
+	string_copy(u.release, UTS_RELEASE, sizeof(u.release));
+	string_copy(u.version, UTS_VERSION, sizeof(u.version));
+	string_copy(u.machine, UTS_MACHINE, sizeof(u.machine));
+	uts_get(UTS_HOSTNAME, u.nodename);
+	uts_get(UTS_DOMAINNAME, u.domainname);
 	return copy_to_user(out, &u, sizeof(u)) ? -EFAULT : 0;
 }
+_Static_assert(UTS_NAME_MAX == __NEW_UTS_LEN, "struct new_utsname");
 
-static int set_name(char *name, bool *set, const char __user *user, int length)
+static int set_name(enum uts_name which, const char __user *user, int length)
 {
-	char buf[__NEW_UTS_LEN + 1] = { 0 };
+	char name[UTS_NAME_MAX];
 
 	if (!cred_capable(cred_current(), CAP_SYS_ADMIN))
 		return -EPERM;
-	if (length < 0 || length > __NEW_UTS_LEN)
+	if (length < 0 || length > UTS_NAME_MAX)
 		return -EINVAL;
-	if (copy_from_user(buf, user, (size_t)length))
+	if (copy_from_user(name, user, (size_t)length))
 		return -EFAULT;
-	spin_lock(&names_lock);
-	memcpy(name, buf, sizeof(buf));
-	if (set)
-		*set = true;
-	spin_unlock(&names_lock);
-	return 0;
+	return uts_set(which, name, (size_t)length);
 }
 
 SYSCALL2(sethostname, const char __user *, name, int, length)
 {
-	return set_name(host_name, &host_name_set, name, length);
+	return set_name(UTS_HOSTNAME, name, length);
 }
 
 SYSCALL2(setdomainname, const char __user *, name, int, length)
 {
-	return set_name(domain_name, NULL, name, length);
+	return set_name(UTS_DOMAINNAME, name, length);
 }
 
 /* --- the machine --- */
