@@ -200,11 +200,14 @@ static int read_fpu(u64 from, char *buf)
 	return 0;
 }
 
-/* Not through the thread's own area: reading may sleep, and a switch saves the registers there. */
+/*
+ * Not straight into the thread's own area: reading may sleep, and a switch saves the registers there. But loaded from there: XSAVEOPT
+ * believes that the area it loaded from last still holds what was loaded.
+ */
 static int restore_fpu(u64 from)
 {
 	struct thread *t = thread_current();
-	char *block, *buf;
+	char *buf;
 	int err;
 
 	if (!from) {
@@ -212,15 +215,28 @@ static int restore_fpu(u64 from)
 		fpu_load(t->fpu);
 		return 0;
 	}
-	block = kmalloc(fpu_state_size() + FPU_ALIGN);
-	if (!block)
+	buf = kmalloc(fpu_state_size());
+	if (!buf)
 		return -ENOMEM;
-	buf = (char *)ROUND_UP((u64)block, FPU_ALIGN);
 	err = read_fpu(from, buf);
-	if (!err)
-		err = fpu_load_checked(buf);
-	kfree(block);
+	if (!err) {
+		memcpy(t->fpu, buf, fpu_state_size());
+		err = fpu_load_checked(t->fpu);
+		if (err) {
+			fpu_init_state(t->fpu);
+			fpu_load(t->fpu);
+		}
+	}
+	kfree(buf);
 	return err;
+}
+
+/* Only 64-bit code and the flat data segment: others would fault on the way to user mode, as on Linux. */
+static bool segments_ok(const struct ucontext *uc)
+{
+	if ((uc->uc_mcontext.cs | 3) != USER_CS)
+		return false;
+	return !(uc->uc_flags & UC_STRICT_RESTORE_SS) || (uc->uc_mcontext.ss | 3) == USER_DS;
 }
 
 static void restore_registers(struct regs *r, const struct sigcontext *c)
@@ -241,7 +257,7 @@ long signal_return(struct regs *regs)
 	struct signal_stack stack;
 
 	if (copy_from_user(&uc, (void __user *)(frame + offsetof(struct frame, uc)), sizeof(uc)) ||
-	    restore_fpu((u64)uc.uc_mcontext.fpstate) || uc.uc_mcontext.rip >= USER_END) {
+	    restore_fpu((u64)uc.uc_mcontext.fpstate) || uc.uc_mcontext.rip >= USER_END || !segments_ok(&uc)) {
 		signal_fault(SIGSEGV, SI_KERNEL, 0);
 		return 0;
 	}

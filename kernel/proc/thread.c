@@ -79,7 +79,8 @@ struct thread *thread_alloc(bool user)
 		}
 	}
 	if (user && !t->fpu_block) {
-		t->fpu_block = kmalloc(fpu_state_size() + FPU_ALIGN);
+		/* XSAVE leaves parts of the header as they are, and XRSTOR wants zeros there. */
+		t->fpu_block = kzalloc(fpu_state_size() + FPU_ALIGN);
 		if (!t->fpu_block) {
 			thread_destroy(t);
 			return NULL;
