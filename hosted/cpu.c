@@ -69,34 +69,45 @@ static bool cpu_can_run(const struct fake_cpu *c)
 	return c->running && (c->thread.state != THREAD_PARKED || c->mail);
 }
 
-/* A CPU by lot, according to the weights; the current one too. NULL: none can run. */
-static struct fake_cpu *choose(void)
+/* Now and then others are the slow ones; one of weight 0 stands still for as long as another can run. */
+static void weights_draw(void)
+{
+	static const u32 weights[] = { 0, 1, 4, 16 };
+
+	for (u32 i = 0; i < HOSTED_CPUS; i++)
+		hosted_cpus[i].weight = weights[hosted_random() % ARRAY_SIZE(weights)];
+}
+
+/* The CPU that a lot between 0 and the sum of the weights falls on. With `even`, all weigh the same. NULL: none can run. */
+static struct fake_cpu *draw_cpu(bool even)
 {
 	u32 sum = 0;
 
 	for (u32 i = 0; i < run.cpus; i++)
 		if (cpu_can_run(&hosted_cpus[i]))
-			sum += hosted_cpus[i].weight;
+			sum += even ? 1 : hosted_cpus[i].weight;
 	if (!sum)
 		return NULL;
 	u32 lot = (u32)(hosted_random() % sum);
-	for (u32 i = 0; i < run.cpus; i++) {
+	for (u32 i = 0;; i++) {
 		struct fake_cpu *c = &hosted_cpus[i];
+		u32 weight = even ? 1 : c->weight;
 
 		if (!cpu_can_run(c))
 			continue;
-		if (lot < c->weight)
+		if (lot < weight)
 			return c;
-		lot -= c->weight;
+		lot -= weight;
 	}
-	return NULL;
 }
 
-/* Now and then another CPU is the slow one. */
-static void weights_draw(void)
+/* Who runs next; perhaps the current one again. NULL: none can run. */
+static struct fake_cpu *choose(void)
 {
-	for (u32 i = 0; i < HOSTED_CPUS; i++)
-		hosted_cpus[i].weight = 1u << (hosted_random() % 3 * 2);
+	if (hosted_random() % 64 == 0)
+		weights_draw();
+	struct fake_cpu *c = draw_cpu(false);
+	return c ? c : draw_cpu(true);
 }
 
 void hosted_point_slow(void)
@@ -106,8 +117,6 @@ void hosted_point_slow(void)
 		mmu_speculate();
 	if (!run.active)
 		return;
-	if (hosted_random() % 64 == 0)
-		weights_draw();
 	struct fake_cpu *next = choose();
 	if (next)
 		switch_to(next);
@@ -116,6 +125,22 @@ void hosted_point_slow(void)
 void hosted_point(void)
 {
 	hosted_step();
+}
+
+/* Nobody can run: what each CPU holds. */
+static void __noreturn deadlock(void)
+{
+	for (u32 i = 0; i < run.cpus; i++) {
+		const struct fake_cpu *c = &hosted_cpus[i];
+		const struct lock_stack *s = &c->thread.locks;
+
+		log_info("CPU %u: %s, %u spinlocks, sleeping locks of rank %u %u %u", i,
+			 !c->running			     ? "done" :
+			 c->thread.state == THREAD_PARKED ? "sleeps" :
+							     "runs",
+			 c->locks.depth, s->depth > 0 ? s->rank[0] : 0, s->depth > 1 ? s->rank[1] : 0, s->depth > 2 ? s->rank[2] : 0);
+	}
+	panic("deadlock: no CPU can run");
 }
 
 void cpu_relax(void)
@@ -127,7 +152,7 @@ void cpu_relax(void)
 		return;
 	struct fake_cpu *next = choose();
 	if (!next)
-		panic("deadlock: no CPU can run");
+		deadlock();
 	switch_to(next);
 }
 
@@ -161,7 +186,7 @@ static void program_start(void)
 		if (--run.left) {
 			struct fake_cpu *next = choose();
 			if (!next)
-				panic("deadlock: every other CPU sleeps");
+				deadlock();
 			switch_to(next);
 		} else {
 			run.active = false;

@@ -338,7 +338,10 @@ void machine_frame_copy(struct page *dst, struct page *src)
 
 /* --- what a user program does --- */
 
-/* In user mode interrupts are on; then the instruction: its translation and its access are one step. Retried after each fault that was resolved. */
+/*
+ * In user mode interrupts are on, but the one of a shootdown arrives some instructions late. The instruction itself, its translation and its access, is one
+ * step. Retried after each fault that was resolved.
+ */
 static int user_access(u64 va, u32 access, u64 **word, struct fault_result *r)
 {
 	u64 frame;
@@ -347,7 +350,8 @@ static int user_access(u64 va, u32 access, u64 **word, struct fault_result *r)
 	recent[recent_next++ % RECENT] = va;
 	for (u32 tries = 0; tries < TRIES_MAX; tries++) {
 		hosted_step();
-		mmu_serve_mailbox(hosted_cpu);
+		if (hosted_random() % 4 == 0)
+			mmu_serve_mailbox(hosted_cpu);
 		if (!hosted_cpu->space)
 			panic("CPU %u runs a program without a space", hosted_cpu->number);
 		if (translate(hosted_cpu, va, access, &frame)) {

@@ -31,10 +31,14 @@ static void waiter_enqueue(struct waitq *q, struct waiter *w)
 		list_push_front(&q->waiters, &w->link);
 }
 
+/*
+ * Announced before queued: a wake-up that finds w takes it off the queue, and must then keep the thread from parking, for the condition may be gone
+ * again when the thread tests it.
+ */
 void waitq_prepare(struct waitq *q, struct waiter *w)
 {
-	waitq_add(q, w);
 	thread_prepare_park();
+	waitq_add(q, w);
 	full_barrier(); /* the caller tests its condition now; against waitq_wake */
 }
 

@@ -1,14 +1,20 @@
 /*
  * test_protocol.c - the races that the persistent tree must survive, each under many orders of the fake CPUs.
  *
- * docs/testing.md names for each test the line of mm without which it fails. A failure prints the seed: FIRST_SEED and SEEDS below repeat it alone.
+ * docs/testing.md names for each test the line of mm without which it fails.
+ *
+ *	test_protocol [PATTERN [SEED [SEEDS]]]     only tests whose name matches, from that seed on, with so many orders
+ *
+ * A failure prints its seed.
  */
+#include <stdlib.h>
+
 #include "mm_test.h"
 
-#include "lib/string.h"
+#define SEEDS 1000
 
-#define FIRST_SEED 1
-#define SEEDS 300
+static u64 first_seed = 1;
+static u32 seeds_wanted; /* 0: as many as the test says */
 
 #define BASE 0x40000000ull /* where the tests map */
 
@@ -19,7 +25,9 @@ static u64 page_va(u32 page)
 
 static void each_seed(void (*test)(void), u32 seeds)
 {
-	for (u64 seed = FIRST_SEED; seed < FIRST_SEED + seeds; seed++) {
+	if (seeds_wanted)
+		seeds = seeds_wanted;
+	for (u64 seed = first_seed; seed < first_seed + seeds; seed++) {
 		hosted_seed(seed);
 		struct hosted_census before = hosted_census();
 		test();
@@ -83,53 +91,57 @@ static void test_threads_that_fault_one_shared_entry_do_not_touch_the_other_spac
 /* --- 2 --- */
 
 struct stale {
-	struct mm *mm, *child;
-	u64 published;
-	bool done;
+	struct mm *mm;
+	u64 published; /* the greatest value that a writer has finished writing */
+	u32 writers;
 };
+
+/* The page is shared again and again; the other owner leaves or writes, so that a writer copies it or takes it back. */
+static void stale_share(struct stale *t)
+{
+	while (t->writers) {
+		struct mm *child = new_fork(t->mm);
+		u64 seen = load_in(child, page_va(0));
+
+		if (seen % 2)
+			store(page_va(0), 0);
+		else
+			must(load(page_va(0)) == seen, "the child's page has changed");
+		space_put(child);
+	}
+}
 
 static void stale_cpu(u32 cpu, void *arg)
 {
 	struct stale *t = arg;
 
-	switch (cpu) {
-	case 0: /* writer */
-		hosted_load_space(t->mm);
-		for (u64 v = 2; v < 40; v++) {
-			store(page_va(0), v);
-			t->published = v;
+	if (cpu == 4) {
+		stale_share(t);
+		return;
+	}
+	hosted_load_space(t->mm);
+	if (cpu < 2) { /* writers: each finds what the other's fault has published */
+		for (u32 i = 0; i < 20; i++) {
+			u64 v = add(page_va(0), 1);
+			t->published = max(t->published, v);
 		}
-		t->done = true;
-		break;
-	case 1: /* reader */
-	case 2:
-		hosted_load_space(t->mm);
-		while (!t->done) {
-			u64 before = t->published, got = load(page_va(0));
-			must(got >= before, "read %lu after %lu was written", got, before);
-		}
-		break;
-	default: /* makes the page shared again and again, and leaves or writes, so that the writer copies or adopts */
-		for (u32 i = 0; i < 4; i++) {
-			struct mm *child = new_fork(t->mm);
-			u64 seen = load_in(child, page_va(0));
-
-			if (i % 2)
-				store(page_va(0), 0);
-			else
-				must(load(page_va(0)) == seen, "the child's page has changed");
-			space_put(child);
-		}
+		t->writers--;
+		return;
+	}
+	while (t->writers) {
+		u64 before = t->published, got = load(page_va(0));
+		must(got >= before, "read %lu after %lu was written", got, before);
 	}
 }
 
 static void stale_run(void)
 {
-	struct stale t = { .mm = new_space(), .published = 1 };
+	struct stale t = { .mm = new_space(), .writers = 2 };
 
 	map_anonymous(t.mm, BASE, 1);
 	store_in(t.mm, page_va(0), 1);
-	hosted_run(4, stale_cpu, &t);
+	hosted_run(5, stale_cpu, &t);
+	must(load_in(t.mm, page_va(0)) == 41, "increments were lost");
 	space_put(t.mm);
 }
 
@@ -209,7 +221,7 @@ static void instant_run(void)
 static void test_fork_loses_no_increment_and_shows_the_child_one_instant(void **state)
 {
 	(void)state;
-	each_seed(instant_run, 150);
+	each_seed(instant_run, 300);
 }
 
 /* --- 4 --- */
@@ -244,7 +256,7 @@ static void invariants_run(void)
 static void test_writable_entries_and_counts_are_right_after_each_copy_adoption_and_drop(void **state)
 {
 	(void)state;
-	each_seed(invariants_run, 100);
+	each_seed(invariants_run, 200);
 }
 
 /* --- 5 --- */
@@ -342,6 +354,9 @@ static void cut_cpu(u32 cpu, void *arg)
 	}
 	hosted_load_space(cpu ? t->child : t->parent);
 	for (u32 i = 0; i < 5; i++) {
+		map_pages(cpu ? t->child : t->parent, page_va(16 + 8 * i), 6, AREA_READ | MAY, &t->file->object, 0);
+		int late = user_load(page_va(16 + 8 * i + 2 + i % 4), &v, &r); /* a first touch */
+		must(late ? r.signal == SIGBUS : v == (2 + i % 4) * PAGE_SIZE, "a first touch: %d, %lu", late, v);
 		store(page_va(8), i); /* un-shares the table that the file's pages are in */
 		for (u32 p = 0; p < 6; p++) {
 			int err = user_load(page_va(p), &v, &r);
@@ -368,11 +383,11 @@ static void cut_run(void)
 	t.child = new_fork(t.parent);
 	hosted_run(3, cut_cpu, &t);
 	must(object_cache_frames() == 2, "%lu pages are left in the cache", object_cache_frames());
-	for (u32 p = 2; p < 6; p++) {
-		hosted_load_space(t.parent);
-		must(user_load(page_va(p), &v, &r) == -EFAULT && r.signal == SIGBUS, "page %u of the parent", p);
-		hosted_load_space(t.child);
-		must(user_load(page_va(p), &v, &r) == -EFAULT && r.signal == SIGBUS, "page %u of the child", p);
+	for (u32 i = 0; i < 12; i++) {
+		hosted_load_space(i % 2 ? t.parent : t.child);
+		for (u32 p = 2; p < 6; p++)
+			must(user_load(page_va(i < 2 ? p : 16 + 8 * (i / 2 - 1) + p), &v, &r) == -EFAULT && r.signal == SIGBUS,
+			     "mapping %u: page %u is still there", i, p);
 	}
 	space_put(t.parent);
 	space_put(t.child);
@@ -576,6 +591,8 @@ static void idle_cpu(u32 cpu, void *arg)
 	hosted_load_space(t->mm);
 	for (u32 i = 0; i < 10; i++) {
 		struct mm *child = new_fork(t->mm);
+		if (i % 2)
+			store(page_va(4 + i), i); /* a hole: the table is copied, no page */
 		add(page_va(0), 1);
 		space_put(child);
 		add(page_va(0), 1);
@@ -592,7 +609,7 @@ static void idle_run(void)
 {
 	struct idle t = { .mm = new_space() };
 
-	map_anonymous(t.mm, BASE, 2);
+	map_anonymous(t.mm, BASE, 16);
 	store_in(t.mm, page_va(0), 1);
 	hosted_run(2, idle_cpu, &t);
 	space_put(t.mm);
@@ -835,10 +852,10 @@ static void crossed_run(void)
 static void test_crossed_and_forced_writes_during_forks_do_not_hang_or_reach_the_cache(void **state)
 {
 	(void)state;
-	each_seed(crossed_run, 150);
+	each_seed(crossed_run, 300);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_threads_that_fault_one_shared_entry_do_not_touch_the_other_space),
@@ -856,5 +873,11 @@ int main(void)
 		cmocka_unit_test(test_crossed_and_forced_writes_during_forks_do_not_hang_or_reach_the_cache),
 	};
 
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	if (argc > 2)
+		first_seed = strtoull(argv[2], NULL, 0);
+	if (argc > 3)
+		seeds_wanted = (u32)strtoul(argv[3], NULL, 0);
 	return cmocka_run_group_tests(tests, machine_start, NULL);
 }
