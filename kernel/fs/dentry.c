@@ -14,9 +14,9 @@
 #define HASH_BUCKETS 16384u
 
 struct spinlock dentry_lock = SPINLOCK_INIT(RANK_DENTRY);
-static struct dentry *hash_table[HASH_BUCKETS];		/* D */
-static struct list unused = LIST_INIT(unused);		/* D: dentry.lru_link, least recently used first */
-static u64 unused_count;				/* D */
+static struct dentry *hash_table[HASH_BUCKETS]; /* D */
+static struct list unused = LIST_INIT(unused);  /* D: dentry.lru_link, least recently used first */
+static u64 unused_count;                        /* D */
 static u64 unused_max;
 static struct slab_cache dentry_cache;
 
@@ -78,6 +78,8 @@ static struct dentry *dentry_alloc(struct super *s, const char *name, size_t len
 	d->refs = 1;
 	d->super = s;
 	list_init(&d->lru_link);
+	list_init(&d->children);
+	list_init(&d->child_link);
 	return d;
 }
 
@@ -124,6 +126,7 @@ static void dentry_hash_locked(struct dentry *d)
 	if (*slot)
 		(*slot)->hash_slot = &d->hash_next;
 	*slot = d;
+	list_push_back(&d->parent->children, &d->child_link);
 	d->hashed = true;
 }
 
@@ -134,6 +137,7 @@ static void dentry_unhash_locked(struct dentry *d)
 	*d->hash_slot = d->hash_next;
 	if (d->hash_next)
 		d->hash_next->hash_slot = d->hash_slot;
+	list_remove(&d->child_link);
 	d->hashed = false;
 }
 
@@ -184,6 +188,25 @@ void dentry_put(struct dentry *d)
 	}
 }
 
+/* Take d, unused and hashed, out of the cache: the caller destroys it. D held. */
+static void dentry_drop_locked(struct dentry *d)
+{
+	list_remove(&d->lru_link);
+	unused_count--;
+	dentry_unhash_locked(d);
+}
+
+/* Free all that are linked by lru_link to `dropped`. */
+static void dentry_destroy_list(struct list *dropped)
+{
+	struct dentry *d;
+
+	while ((d = list_first(dropped, struct dentry, lru_link))) {
+		list_remove(&d->lru_link);
+		dentry_put(dentry_destroy(d));
+	}
+}
+
 u64 dentry_shrink(u64 n)
 {
 	u64 done = 0;
@@ -193,11 +216,8 @@ u64 dentry_shrink(u64 n)
 
 		spin_lock(&dentry_lock);
 		d = list_first(&unused, struct dentry, lru_link);
-		if (d) {
-			list_remove(&d->lru_link);
-			unused_count--;
-			dentry_unhash_locked(d);
-		}
+		if (d)
+			dentry_drop_locked(d);
 		spin_unlock(&dentry_lock);
 		if (!d)
 			break;
@@ -209,29 +229,23 @@ u64 dentry_shrink(u64 n)
 
 void dentry_shrink_super(struct super *s)
 {
-	struct list found = LIST_INIT(found);
+	struct list dropped = LIST_INIT(dropped);
 	struct dentry *d, *next;
+	bool more;
 
 	/* Freeing the names in a directory makes the directory's own unused: until there are none. */
 	do {
 		spin_lock(&dentry_lock);
-		list_for_each_safe(d, next, &unused, lru_link) {
+		list_for_each_safe (d, next, &unused, lru_link) {
 			if (d->super != s)
 				continue;
-			list_remove(&d->lru_link);
-			unused_count--;
-			dentry_unhash_locked(d);
-			list_push_back(&found, &d->lru_link);
+			dentry_drop_locked(d);
+			list_push_back(&dropped, &d->lru_link);
 		}
 		spin_unlock(&dentry_lock);
-		d = list_first(&found, struct dentry, lru_link);
-		while (!list_empty(&found)) {
-			struct dentry *victim = list_first(&found, struct dentry, lru_link);
-
-			list_remove(&victim->lru_link);
-			dentry_put(dentry_destroy(victim));
-		}
-	} while (d);
+		more = !list_empty(&dropped);
+		dentry_destroy_list(&dropped);
+	} while (more);
 }
 
 /* --- finding --- */
@@ -239,7 +253,8 @@ void dentry_shrink_super(struct super *s)
 struct dentry *dentry_find_locked(struct dentry *parent, const char *name, size_t len, u32 hash)
 {
 	for (struct dentry *d = hash_table[hash % HASH_BUCKETS]; d; d = d->hash_next)
-		if (d->hash == hash && d->parent == parent && d->length == len && memcmp(d->name, name, len) == 0)
+		if (d->hash == hash && d->parent == parent && d->length == len &&
+		    memcmp(d->name, name, len) == 0)
 			return d;
 	return NULL;
 }
@@ -262,7 +277,8 @@ static bool dentry_valid(struct dentry *d)
 {
 	struct inode *dir = d->parent->inode;
 
-	if (likely(!dir->ops->revalidate) || dir->ops->revalidate(dir, d->name, d->length, d->inode))
+	if (likely(!dir->ops->revalidate) ||
+	    dir->ops->revalidate(dir, d->name, d->length, d->inode))
 		return true;
 	dentry_forget(d);
 	return false;
@@ -322,10 +338,23 @@ void dentry_forget(struct dentry *d)
 
 void dentry_unlink(struct dentry *d)
 {
+	struct list dropped = LIST_INIT(dropped);
+	struct dentry *child, *next;
+
 	spin_lock(&dentry_lock);
 	dentry_unhash_locked(d);
 	d->unlinked = true;
+	/* What is known not to be in a removed directory is of no use any more. */
+	list_for_each_safe (child, next, &d->children, child_link) {
+		if (list_empty(&child->lru_link)) {
+			dentry_unhash_locked(child);
+		} else {
+			dentry_drop_locked(child);
+			list_push_back(&dropped, &child->lru_link);
+		}
+	}
 	spin_unlock(&dentry_lock);
+	dentry_destroy_list(&dropped);
 }
 
 bool dentry_spare_name(size_t len, char **out)

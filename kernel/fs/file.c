@@ -16,13 +16,16 @@
 #include "mm/slab.h"
 #include "proc/proc.h"
 
-#define TRANSFER_MAX 0x7ffff000ull /* bytes of one read or write: INT_MAX rounded down to pages, as on Linux */
+#define TRANSFER_MAX \
+	0x7ffff000ull /* bytes of one read or write: INT_MAX rounded down to pages, as on Linux */
 
 static struct slab_cache file_cache;
 
 /* Where files live that no path names: a mount that is in no tree. */
 static struct super anonymous_super = { .type_name = "anon_inodefs", .magic = 0x09041934 };
-static struct mount anonymous_mount = { .refs = 1, .super = &anonymous_super, .source = "none", .options = "" };
+static struct mount anonymous_mount = {
+	.refs = 1, .super = &anonymous_super, .source = "none", .options = ""
+};
 static u64 anonymous_ino;
 
 void file_system_init(void)
@@ -71,7 +74,8 @@ static bool counts_as_writer(const struct file *f)
 	return f->can_write && S_ISREG(f->inode->mode);
 }
 
-struct file *file_alloc(const struct path *p, struct inode *i, const struct file_ops *ops, u32 flags)
+struct file *file_alloc(const struct path *p, struct inode *i, const struct file_ops *ops,
+			u32 flags)
 {
 	struct file *f = slab_zalloc(&file_cache);
 	u32 access = flags & O_ACCMODE;
@@ -82,7 +86,8 @@ struct file *file_alloc(const struct path *p, struct inode *i, const struct file
 	ref_init(&f->refs);
 	f->ops = ops;
 	f->inode = i;
-	f->flags = flags & ~(u32)(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC); /* O_NOCTTY is for ops->open */
+	f->flags = flags &
+		   ~(u32)(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC); /* O_NOCTTY is for ops->open */
 	if (!(flags & O_PATH)) {
 		f->can_read = access == O_RDONLY || access == O_RDWR;
 		f->can_write = access == O_WRONLY || access == O_RDWR;
@@ -127,7 +132,8 @@ void file_put(struct file *f)
 	file_free(f);
 }
 
-struct file *file_new_anonymous(const char *class_name, const struct file_ops *ops, void *data, u32 flags, u32 mode)
+struct file *file_new_anonymous(const char *class_name, const struct file_ops *ops, void *data,
+				u32 flags, u32 mode)
 {
 	struct inode *i = inode_alloc(&anonymous_super, atomic_add_return(&anonymous_ino, 1), mode);
 	struct path p = { &anonymous_mount, NULL };
@@ -167,6 +173,14 @@ struct file *file_new_alias(struct file *like, const struct file_ops *ops, void 
 
 typedef ssize (*transfer)(struct file *f, struct iter *it, u64 *pos);
 
+static ssize file_transfer_at(struct file *f, transfer op, struct iter *it, u64 *pos)
+{
+	if ((s64)it->left < 0 || (s64)(*pos + it->left) < 0)
+		return -EINVAL;
+	it->left = min(it->left, TRANSFER_MAX);
+	return op(f, it, pos);
+}
+
 static ssize file_transfer(struct file *f, transfer op, struct iter *it, u64 *pos)
 {
 	u64 none = 0;
@@ -174,11 +188,12 @@ static ssize file_transfer(struct file *f, transfer op, struct iter *it, u64 *po
 
 	if (!op)
 		return S_ISDIR(f->inode->mode) ? -EISDIR : -EINVAL;
-	it->left = min(it->left, TRANSFER_MAX);
-	if (pos || f->stream)
-		return op(f, it, pos ? pos : &none);
+	if (f->stream)
+		return file_transfer_at(f, op, it, &none);
+	if (pos)
+		return file_transfer_at(f, op, it, pos);
 	mutex_lock(&f->pos_lock);
-	result = op(f, it, &f->pos);
+	result = file_transfer_at(f, op, it, &f->pos);
 	mutex_unlock(&f->pos_lock);
 	return result;
 }
@@ -285,7 +300,10 @@ s64 file_seek_object(struct file *f, s64 offset, int whence)
 
 /* --- directories --- */
 
-int file_readdir(struct file *f, int (*emit)(void *arg, const char *name, size_t len, u64 ino, u32 type, u64 next_pos), void *arg)
+int file_readdir(struct file *f,
+		 int (*emit)(void *arg, const char *name, size_t len, u64 ino, u32 type,
+			     u64 next_pos),
+		 void *arg)
 {
 	int err = -ENOENT;
 
@@ -300,7 +318,10 @@ int file_readdir(struct file *f, int (*emit)(void *arg, const char *name, size_t
 	return err;
 }
 
-int file_emit_dots(struct file *f, int (*emit)(void *arg, const char *name, size_t len, u64 ino, u32 type, u64 next_pos), void *arg)
+int file_emit_dots(struct file *f,
+		   int (*emit)(void *arg, const char *name, size_t len, u64 ino, u32 type,
+			       u64 next_pos),
+		   void *arg)
 {
 	if (f->pos == 0) {
 		if (emit(arg, ".", 1, f->inode->ino, DT_DIR, 1))

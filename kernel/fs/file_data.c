@@ -12,7 +12,7 @@
 #include "proc/proc.h"
 
 #define PREEMPT_BYTES 0xffffull /* between preemption points, a mask */
-#define ATIME_MAX_AGE 86400	/* seconds: as Linux's relatime */
+#define ATIME_MAX_AGE 86400     /* seconds: as Linux's relatime */
 
 static bool time_before(struct timespec_ns a, struct timespec_ns b)
 {
@@ -28,7 +28,8 @@ static void file_accessed(struct file *f)
 	if (f->flags & O_NOATIME || path_readonly(&f->path))
 		return;
 	now = time_now();
-	if (time_before(i->mtime, i->atime) && time_before(i->ctime, i->atime) && now.sec - i->atime.sec < ATIME_MAX_AGE)
+	if (time_before(i->mtime, i->atime) && time_before(i->ctime, i->atime) &&
+	    now.sec - i->atime.sec < ATIME_MAX_AGE)
 		return;
 	if (!mutex_trylock(&i->lock))
 		return; /* somebody changes it just now */
@@ -93,7 +94,8 @@ static ssize write_pages(struct object *o, struct iter *it, u64 *pos)
 	while (it->left) {
 		u64 offset = *pos & ~PAGE_MASK, n = min(it->left, PAGE_SIZE - offset);
 		/* A copy from a user may stop in the middle: then the page's other bytes count. */
-		struct page *p = object_page_write(o, *pos >> PAGE_SHIFT, n == PAGE_SIZE && !it->user);
+		struct page *p =
+			object_page_write(o, *pos >> PAGE_SHIFT, n == PAGE_SIZE && !it->user);
 		size_t copied;
 
 		if (IS_ERR(p))

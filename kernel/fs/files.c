@@ -13,15 +13,15 @@
 #include "proc/proc.h"
 
 #define SLOT_CLOEXEC 1ull
-#define FIRST_CAPACITY 64u	 /* slots in the table itself */
+#define FIRST_CAPACITY 64u          /* slots in the table itself */
 #define LARGEST_CAPACITY (1u << 20) /* whatever RLIMIT_NOFILE says, as Linux's fs.nr_open */
 
 struct files {
 	struct refcount refs;
 	struct spinlock lock; /* RANK_FILES: guards F */
-	u32 capacity;	      /* F */
-	u32 lowest;	      /* F: no slot below is free */
-	u64 *slots;	      /* F: file | SLOT_CLOEXEC; 0: free */
+	u32 capacity;         /* F */
+	u32 lowest;           /* F: no slot below is free */
+	u64 *slots;           /* F: file | SLOT_CLOEXEC; 0: free */
 	u64 first[FIRST_CAPACITY];
 };
 
@@ -328,7 +328,8 @@ void files_close_on_exec(struct files *t)
 	}
 }
 
-int files_for_each(struct files *t, int (*fn)(u32 fd, struct file *f, bool cloexec, void *arg), void *arg)
+int files_for_each(struct files *t, int (*fn)(u32 fd, struct file *f, bool cloexec, void *arg),
+		   void *arg)
 {
 	int result = 0;
 

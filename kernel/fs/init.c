@@ -14,7 +14,8 @@
 #define ROOT_TAG "root"
 
 /* There is no machine without these. */
-static void mount_or_panic(const char *path, struct super *s, const char *source, const char *options)
+static void mount_or_panic(const char *path, struct super *s, const char *source,
+			   const char *options)
 {
 	int err = s ? mount_add(path, s, source, options) : -ENOMEM;
 

@@ -79,8 +79,8 @@ void inode_init_owner(struct inode *i, const struct inode *dir, u32 mode, const 
 		i->gid = dir->gid;
 		if (S_ISDIR(mode))
 			mode |= S_ISGID;
-		else if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && cred && !cred_in_group(cred, i->gid) &&
-			 !cred_capable(cred, CAP_FSETID))
+		else if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && cred &&
+			 !cred_in_group(cred, i->gid) && !cred_capable(cred, CAP_FSETID))
 			mode &= ~S_ISGID;
 	}
 	i->mode = mode;
@@ -122,7 +122,8 @@ static u32 inode_granted(const struct inode *i, const struct cred *cred)
 
 int inode_permission(const struct inode *i, u32 may, const struct cred *cred)
 {
-	if (may & MAY_WRITE && i->super->flags & SUPER_READONLY && (S_ISREG(i->mode) || S_ISDIR(i->mode) || S_ISLNK(i->mode)))
+	if (may & MAY_WRITE && i->super->flags & SUPER_READONLY &&
+	    (S_ISREG(i->mode) || S_ISDIR(i->mode) || S_ISLNK(i->mode)))
 		return -EROFS;
 	if (!cred || (may & ~inode_granted(i, cred)) == 0)
 		return 0;
@@ -134,7 +135,8 @@ int inode_permission(const struct inode *i, u32 may, const struct cred *cred)
 	if (may == MAY_READ && cred_capable(cred, CAP_DAC_READ_SEARCH))
 		return 0;
 	/* Even with all rights a file is executable only if somebody may execute it. */
-	if ((!(may & MAY_EXEC) || i->mode & (S_IXUSR | S_IXGRP | S_IXOTH)) && cred_capable(cred, CAP_DAC_OVERRIDE))
+	if ((!(may & MAY_EXEC) || i->mode & (S_IXUSR | S_IXGRP | S_IXOTH)) &&
+	    cred_capable(cred, CAP_DAC_OVERRIDE))
 		return 0;
 	return -EACCES;
 }
@@ -158,14 +160,16 @@ static struct cred *real_cred(const struct cred *cred)
 	return c;
 }
 
-int vfs_access(const struct path *start, const char *name, u32 may, u32 lookup_flags, bool effective)
+int vfs_access(const struct path *start, const char *name, u32 may, u32 lookup_flags,
+	       bool effective)
 {
 	const struct cred *cred = cred_current();
 	struct cred *real = NULL;
 	struct walk w;
 	int err;
 
-	if (!effective && (cred->uid != cred->fsuid || cred->gid != cred->fsgid || (cred->uid && cred->cap_effective))) {
+	if (!effective && (cred->uid != cred->fsuid || cred->gid != cred->fsgid ||
+			   (cred->uid && cred->cap_effective))) {
 		real = real_cred(cred);
 		if (!real)
 			return -ENOMEM;
@@ -194,11 +198,13 @@ bool inode_owned(const struct inode *i)
 }
 
 /* May cred not remove victim from dir, because dir is sticky and neither is its own? */
-bool inode_sticky_forbids(const struct inode *dir, const struct inode *victim, const struct cred *cred)
+bool inode_sticky_forbids(const struct inode *dir, const struct inode *victim,
+			  const struct cred *cred)
 {
 	if (!cred || !(dir->mode & S_ISVTX))
 		return false;
-	return cred->fsuid != victim->uid && cred->fsuid != dir->uid && !cred_capable(cred, CAP_FOWNER);
+	return cred->fsuid != victim->uid && cred->fsuid != dir->uid &&
+	       !cred_capable(cred, CAP_FOWNER);
 }
 
 bool path_readonly(const struct path *p)
@@ -254,7 +260,8 @@ static u32 endangered_bits(const struct inode *i)
 	const struct cred *cred = cred_current();
 	u32 bits = i->mode & S_ISUID;
 
-	if (i->mode & S_ISGID && (i->mode & S_IXGRP || (!cred_in_group(cred, i->gid) && !cred_capable(cred, CAP_FSETID))))
+	if (i->mode & S_ISGID && (i->mode & S_IXGRP || (!cred_in_group(cred, i->gid) &&
+							!cred_capable(cred, CAP_FSETID))))
 		bits |= S_ISGID;
 	return bits;
 }
@@ -268,7 +275,8 @@ static int chown_check(const struct inode *i, struct attribute_change *c)
 	if (!cred_capable(cred, CAP_CHOWN)) {
 		if (c->valid & SET_UID && (!owner || c->uid != i->uid))
 			return -EPERM;
-		if (c->valid & SET_GID && (!owner || (c->gid != i->gid && !cred_in_group(cred, c->gid))))
+		if (c->valid & SET_GID &&
+		    (!owner || (c->gid != i->gid && !cred_in_group(cred, c->gid))))
 			return -EPERM;
 	}
 	if (!S_ISDIR(i->mode) && !(c->valid & SET_MODE) && i->mode & (S_ISUID | S_ISGID)) {
@@ -328,7 +336,8 @@ void inode_drop_privileges(struct inode *i)
 		return;
 	drop = endangered_bits(i);
 	if (drop && !cred_capable(cred_current(), CAP_FSETID))
-		inode_setattr(i, &(struct attribute_change){ .valid = SET_MODE, .mode = i->mode & ~drop });
+		inode_setattr(i, &(struct attribute_change){ .valid = SET_MODE,
+							     .mode = i->mode & ~drop });
 }
 
 int vfs_truncate(struct file *f, const struct path *p, u64 size)
@@ -354,7 +363,8 @@ int vfs_truncate(struct file *f, const struct path *p, u64 size)
 		err = -EFBIG;
 	} else {
 		inode_drop_privileges(i);
-		err = inode_setattr(i, &(struct attribute_change){ .valid = SET_SIZE, .size = size });
+		err = inode_setattr(i,
+				    &(struct attribute_change){ .valid = SET_SIZE, .size = size });
 	}
 	mutex_unlock(&i->lock);
 	return err;

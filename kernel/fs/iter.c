@@ -44,7 +44,8 @@ void iter_init_parts(struct iter *it, const struct iter_part *parts, u32 nparts)
 enum direction { TO_BUFFER, FROM_BUFFER, ZERO_BUFFER };
 
 /* Bytes copied, of n, at one address. */
-static size_t copy_at(const struct iter *it, u64 address, void *kernel, size_t n, enum direction way)
+static size_t copy_at(const struct iter *it, u64 address, void *kernel, size_t n,
+		      enum direction way)
 {
 	if (it->user) {
 		void __user *p = (void __user *)address;

@@ -14,7 +14,7 @@
 
 struct mount *root_mount;
 static struct list mounts = LIST_INIT(mounts); /* D */
-static u32 last_mount_id = 20;		       /* D */
+static u32 last_mount_id = 20;                 /* D */
 
 /* --- places --- */
 
@@ -43,7 +43,8 @@ void mount_put(struct mount *m)
 		dentry_put(m->root);
 		if (m->at)
 			dentry_put(m->at);
-		if (atomic_sub_return(&m->super->mounts, 1) == 0 && m->super->ops && m->super->ops->release)
+		if (atomic_sub_return(&m->super->mounts, 1) == 0 && m->super->ops &&
+		    m->super->ops->release)
 			m->super->ops->release(m->super);
 		kfree(m->source);
 		kfree(m->options);
@@ -73,13 +74,14 @@ struct mount *mount_on_locked(const struct mount *parent, const struct dentry *a
 {
 	struct mount *m;
 
-	list_for_each(m, &mounts, link)
+	list_for_each (m, &mounts, link)
 		if (m->parent == parent && m->at == at)
 			return m;
 	return NULL;
 }
 
-static struct mount *mount_alloc(struct super *s, struct dentry *root, const char *source, const char *options)
+static struct mount *mount_alloc(struct super *s, struct dentry *root, const char *source,
+				 const char *options)
 {
 	struct mount *m = kzalloc(sizeof(*m));
 
@@ -103,7 +105,8 @@ static struct mount *mount_alloc(struct super *s, struct dentry *root, const cha
 }
 
 /* Mount root, a dentry of s, at p. */
-static int mount_at(const struct path *p, struct super *s, struct dentry *root, const char *source, const char *options)
+static int mount_at(const struct path *p, struct super *s, struct dentry *root, const char *source,
+		    const char *options)
 {
 	struct mount *m;
 
@@ -134,7 +137,9 @@ static int walk_make_directory(struct walk *w)
 	mutex_lock(&dir->lock);
 	d = dentry_lookup(w->at.dentry, w->last, w->last_length);
 	if (!IS_ERR(d) && !d->inode) {
-		inode = dir->ops->create ? dir->ops->create(dir, w->last, w->last_length, S_IFDIR | 0755, 0, NULL, NULL) : ERR_PTR(-EROFS);
+		inode = dir->ops->create ? dir->ops->create(dir, w->last, w->last_length,
+							    S_IFDIR | 0755, 0, NULL, NULL)
+					 : ERR_PTR(-EROFS);
 		if (IS_ERR(inode))
 			err = (int)PTR_ERR(inode);
 		else
@@ -238,7 +243,7 @@ int mount_remove(const struct path *p, bool lazy)
 	spin_lock(&dentry_lock);
 	if (p->dentry != m->root || !m->parent)
 		err = m == root_mount && p->dentry == m->root ? -EBUSY : -EINVAL;
-	list_for_each(child, &mounts, link)
+	list_for_each (child, &mounts, link)
 		if (child->parent == m)
 			err = err ? err : -EBUSY;
 	if (!err && !lazy && load_acquire(&m->refs) > 2) /* the list's, and p */
@@ -330,10 +335,13 @@ void mount_describe(struct mount *m, char *buf, size_t size, bool mountinfo)
 	if (!IS_ERR(where)) {
 		escape_text(text + PATH_MAX_BYTES, PATH_MAX_BYTES, where);
 		if (mountinfo)
-			format(buf, size, "%u %u %u:%u / %s %s,relatime - %s %s %s\n", m->id, m->parent ? m->parent->id : 1, (u32)(dev >> 8 & 0xfff),
-			       (u32)(dev & 0xff), text + PATH_MAX_BYTES, access, m->super->type_name, m->source, access);
+			format(buf, size, "%u %u %u:%u / %s %s,relatime - %s %s %s\n", m->id,
+			       m->parent ? m->parent->id : 1, (u32)(dev >> 8 & 0xfff),
+			       (u32)(dev & 0xff), text + PATH_MAX_BYTES, access,
+			       m->super->type_name, m->source, access);
 		else
-			format(buf, size, "%s %s %s %s,relatime 0 0\n", m->source, text + PATH_MAX_BYTES, m->super->type_name, access);
+			format(buf, size, "%s %s %s %s,relatime 0 0\n", m->source,
+			       text + PATH_MAX_BYTES, m->super->type_name, access);
 	}
 	kfree(text);
 }
@@ -415,7 +423,8 @@ char *path_text(const struct path *p, char *buf, size_t size)
 		reached = m == root.mount && d == root.dentry;
 		if (reached || d->parent == d)
 			break;
-		fits = text_prepend(buf, &start, d->name, d->length) && text_prepend(buf, &start, "/", 1);
+		fits = text_prepend(buf, &start, d->name, d->length) &&
+		       text_prepend(buf, &start, "/", 1);
 		d = d->parent;
 	}
 	spin_unlock(&dentry_lock);

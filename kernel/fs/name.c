@@ -24,7 +24,7 @@ void name_init(void)
 /* --- new names --- */
 
 struct creation {
-	struct walk w;	   /* at the parent */
+	struct walk w;     /* at the parent */
 	struct inode *dir; /* locked */
 	struct dentry *d;  /* counted, negative */
 };
@@ -52,7 +52,8 @@ static int creation_check(struct creation *c, bool directory)
 }
 
 /* On success the parent is locked and creation_end must be called. */
-static int creation_begin(struct creation *c, const struct path *start, const char *name, bool directory)
+static int creation_begin(struct creation *c, const struct path *start, const char *name,
+			  bool directory)
 {
 	struct walk *w = &c->w;
 	int err = walk_begin(w, start, name, 0);
@@ -90,7 +91,8 @@ static int creation_permitted(const struct creation *c)
 	return inode_permission(c->dir, MAY_WRITE | MAY_EXEC, c->w.cred);
 }
 
-static int create_file(const struct path *start, const char *name, u32 mode, u64 rdev, const char *target)
+static int create_file(const struct path *start, const char *name, u32 mode, u64 rdev,
+		       const char *target)
 {
 	struct creation c;
 	struct inode *i;
@@ -99,12 +101,14 @@ static int create_file(const struct path *start, const char *name, u32 mode, u64
 	if (err)
 		return err;
 	err = creation_permitted(&c);
-	if (!err && (S_ISCHR(mode) || S_ISBLK(mode)) && c.w.cred && !cred_capable(c.w.cred, CAP_MKNOD))
+	if (!err && (S_ISCHR(mode) || S_ISBLK(mode)) && c.w.cred &&
+	    !cred_capable(c.w.cred, CAP_MKNOD))
 		err = -EPERM;
 	if (!err && !c.dir->ops->create)
 		err = -EPERM;
 	if (!err) {
-		i = c.dir->ops->create(c.dir, c.w.last, c.w.last_length, mode, rdev, target, c.w.cred);
+		i = c.dir->ops->create(c.dir, c.w.last, c.w.last_length, mode, rdev, target,
+				       c.w.cred);
 		if (IS_ERR(i))
 			err = (int)PTR_ERR(i);
 		else
@@ -131,7 +135,8 @@ int vfs_mknod(const struct path *start, const char *name, u32 mode, u64 rdev)
 	default:
 		return -EINVAL;
 	}
-	return create_file(start, name, (mode & S_IFMT) | (mode & 07777 & ~current_umask()), rdev, NULL);
+	return create_file(start, name, (mode & S_IFMT) | (mode & 07777 & ~current_umask()), rdev,
+			   NULL);
 }
 
 int vfs_mkdir(const struct path *start, const char *name, u32 mode)
@@ -149,7 +154,8 @@ static bool link_source_forbidden(struct inode *i)
 {
 	if (inode_owned(i))
 		return false;
-	return !S_ISREG(i->mode) || i->mode & S_ISUID || (i->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) ||
+	return !S_ISREG(i->mode) || i->mode & S_ISUID ||
+	       (i->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) ||
 	       vfs_permission(i, MAY_READ | MAY_WRITE);
 }
 
@@ -181,7 +187,8 @@ static int link_locked(struct creation *c, struct path *old)
 	return err;
 }
 
-int vfs_link(const struct path *oldstart, const char *oldname, const struct path *newstart, const char *newname, u32 lookup_flags)
+int vfs_link(const struct path *oldstart, const char *oldname, const struct path *newstart,
+	     const char *newname, u32 lookup_flags)
 {
 	struct creation c;
 	struct path old;
@@ -221,7 +228,8 @@ static int may_remove(const struct walk *w, const struct dentry *d, bool directo
 static int remove_locked(struct walk *w, struct dentry *d, bool directory)
 {
 	struct inode *dir = w->at.dentry->inode, *victim = d->inode;
-	int (*op)(struct inode *, const char *, size_t, struct inode *) = directory ? dir->ops->rmdir : dir->ops->unlink;
+	int (*op)(struct inode *, const char *, size_t, struct inode *) =
+		directory ? dir->ops->rmdir : dir->ops->unlink;
 	int err;
 
 	if (!victim)
@@ -293,7 +301,7 @@ int vfs_rmdir(const struct path *start, const char *name)
 /* --- rename --- */
 
 struct renaming {
-	struct walk old, new;	     /* at the parents */
+	struct walk old, new;           /* at the parents */
 	struct dentry *source, *target; /* counted; target maybe negative */
 	bool exchange, noreplace;
 };
@@ -323,7 +331,8 @@ static void rename_lock_parents(struct renaming *r)
 
 	if (old != new)
 		mutex_lock(&rename_lock);
-	old_first = dentry_is_below(new, old) || (!dentry_is_below(old, new) && old->inode < new->inode);
+	old_first = dentry_is_below(new, old) ||
+		    (!dentry_is_below(old, new) && old->inode < new->inode);
 	lock_pair(old->inode, new->inode, old_first);
 }
 
@@ -377,7 +386,8 @@ static int rename_permission(struct renaming *r)
 	if (!target)
 		err = inode_permission(r->new.at.dentry->inode, MAY_WRITE | MAY_EXEC, r->new.cred);
 	else
-		err = may_remove(&r->new, r->target, S_ISDIR(r->exchange ? target->mode : source->mode));
+		err = may_remove(&r->new, r->target,
+				 S_ISDIR(r->exchange ? target->mode : source->mode));
 	if (err)
 		return err;
 	/* A directory's ".." changes. */
@@ -410,7 +420,8 @@ static int rename_apply(struct renaming *r)
 	if (!dentry_spare_name(r->new.last_length, &spare))
 		return -ENOMEM;
 	lock_pair(source, target ? target : source, target && lock_before(source, target));
-	err = old_dir->ops->rename(old_dir, r->old.last, r->old.last_length, source, new_dir, r->new.last, r->new.last_length, target, r->exchange);
+	err = old_dir->ops->rename(old_dir, r->old.last, r->old.last_length, source, new_dir,
+				   r->new.last, r->new.last_length, target, r->exchange);
 	unlock_pair(source, target ? target : source);
 	if (err || r->exchange)
 		kfree(spare);
@@ -455,12 +466,14 @@ static int rename_check_names(struct renaming *r)
 	return 0;
 }
 
-int vfs_rename(const struct path *oldstart, const char *oldname, const struct path *newstart, const char *newname, u32 rename_flags)
+int vfs_rename(const struct path *oldstart, const char *oldname, const struct path *newstart,
+	       const char *newname, u32 rename_flags)
 {
 	struct renaming *r;
 	int err;
 
-	if (rename_flags & ~(u32)(RENAME_NOREPLACE | RENAME_EXCHANGE) || rename_flags == (RENAME_NOREPLACE | RENAME_EXCHANGE))
+	if (rename_flags & ~(u32)(RENAME_NOREPLACE | RENAME_EXCHANGE) ||
+	    rename_flags == (RENAME_NOREPLACE | RENAME_EXCHANGE))
 		return -EINVAL;
 	r = kzalloc(sizeof(*r));
 	if (!r)

@@ -18,7 +18,8 @@ static const struct file_ops path_only_ops; /* of O_PATH: nothing but the place 
 /* What the flags ask of the file, as MAY_*. */
 static u32 flags_permission(u32 flags)
 {
-	static const u8 by_access[4] = { MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE, MAY_READ | MAY_WRITE };
+	static const u8 by_access[4] = { MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE,
+					 MAY_READ | MAY_WRITE };
 
 	return by_access[flags & O_ACCMODE] | (flags & O_TRUNC ? MAY_WRITE : 0);
 }
@@ -53,14 +54,16 @@ static int open_truncate(struct inode *i)
 }
 
 /* Open what is at p; created: just now, by this call, so it may be used whatever its mode. */
-static struct file *open_place(const struct path *p, u32 flags, bool created, const struct cred *cred)
+static struct file *open_place(const struct path *p, u32 flags, bool created,
+			       const struct cred *cred)
 {
 	struct inode *i = p->dentry->inode;
 	struct file *f;
 	int err;
 
 	if (flags & O_PATH)
-		return file_alloc(p, i, &path_only_ops, flags & (O_PATH | O_DIRECTORY | O_NOFOLLOW));
+		return file_alloc(p, i, &path_only_ops,
+				  flags & (O_PATH | O_DIRECTORY | O_NOFOLLOW));
 	err = created ? 0 : open_permission(p, flags, cred);
 	if (err)
 		return ERR_PTR(err);
@@ -98,13 +101,15 @@ struct file *file_open_path(const struct path *p, u32 flags)
 static int create_regular(struct walk *w, struct dentry *d, u32 mode)
 {
 	struct inode *dir = w->at.dentry->inode, *inode;
-	int err = path_readonly(&w->at) ? -EROFS : inode_permission(dir, MAY_WRITE | MAY_EXEC, w->cred);
+	int err = path_readonly(&w->at) ? -EROFS
+					: inode_permission(dir, MAY_WRITE | MAY_EXEC, w->cred);
 
 	if (err)
 		return err;
 	if (!dir->ops->create)
 		return dir->super->flags & SUPER_NO_DENTRY_CACHE ? -ENOENT : -EACCES;
-	inode = dir->ops->create(dir, w->last, w->last_length, S_IFREG | (mode & 07777), 0, NULL, w->cred);
+	inode = dir->ops->create(dir, w->last, w->last_length, S_IFREG | (mode & 07777), 0, NULL,
+				 w->cred);
 	if (IS_ERR(inode))
 		return (int)PTR_ERR(inode);
 	dentry_make_positive(d, inode);
@@ -139,13 +144,15 @@ static struct dentry *find_or_create(struct walk *w, u32 mode, bool *created)
 /* O_CREAT means to make a file of one's own: not to open what somebody else has put into a sticky directory that all may write to. */
 static bool is_planted(const struct inode *dir, const struct inode *i, const struct cred *cred)
 {
-	if ((dir->mode & (S_ISVTX | S_IWOTH)) != (S_ISVTX | S_IWOTH) || S_ISREG(i->mode) || S_ISFIFO(i->mode) || !cred)
+	if ((dir->mode & (S_ISVTX | S_IWOTH)) != (S_ISVTX | S_IWOTH) || S_ISREG(i->mode) ||
+	    S_ISFIFO(i->mode) || !cred)
 		return false;
 	return i->uid != dir->uid && i->uid != cred->fsuid;
 }
 
 /* The last component exists as d (takes over its reference): 0: opened into *out; 1: a symlink was followed, walk on. */
-static int open_existing(struct walk *w, struct dentry *d, u32 flags, bool created, struct file **out)
+static int open_existing(struct walk *w, struct dentry *d, u32 flags, bool created,
+			 struct file **out)
 {
 	bool done = true;
 	int err = 0;
@@ -154,7 +161,8 @@ static int open_existing(struct walk *w, struct dentry *d, u32 flags, bool creat
 		err = -EEXIST;
 	else if (S_ISDIR(d->inode->mode))
 		err = -EISDIR;
-	else if ((!S_ISLNK(d->inode->mode) || flags & O_NOFOLLOW) && is_planted(w->at.dentry->inode, d->inode, w->cred))
+	else if ((!S_ISLNK(d->inode->mode) || flags & O_NOFOLLOW) &&
+		 is_planted(w->at.dentry->inode, d->inode, w->cred))
 		err = -EACCES;
 	else if (S_ISLNK(d->inode->mode) && flags & O_NOFOLLOW)
 		err = -ELOOP;
@@ -246,12 +254,14 @@ static int check_flags(u32 flags)
 {
 	if ((flags & (O_CREAT | O_DIRECTORY)) == (O_CREAT | O_DIRECTORY))
 		return -EINVAL;
-	if (flags & __O_TMPFILE && ((flags & O_TMPFILE) != O_TMPFILE || (flags & O_ACCMODE) == O_RDONLY))
+	if (flags & __O_TMPFILE &&
+	    ((flags & O_TMPFILE) != O_TMPFILE || (flags & O_ACCMODE) == O_RDONLY))
 		return -EINVAL;
 	return 0;
 }
 
-struct file *file_open_lookup(const struct path *start, const char *name, u32 flags, u32 mode, u32 lookup_flags)
+struct file *file_open_lookup(const struct path *start, const char *name, u32 flags, u32 mode,
+			      u32 lookup_flags)
 {
 	struct walk w;
 	struct file *f;

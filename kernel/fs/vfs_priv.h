@@ -28,6 +28,7 @@ struct dentry {
 	struct super *super;   /* C */
 	struct dentry *hash_next, **hash_slot; /* D */
 	struct list lru_link;  /* D */
+	struct list children, child_link; /* D: hashed names in this directory */
 	char inline_name[DENTRY_INLINE_NAME];
 };
 

@@ -81,16 +81,18 @@ static enum last_kind component_kind(const char *name, size_t len)
 /* --- cached directories --- */
 
 /* The cached directory that `name` means in d, or NULL if it takes the long way. D held. */
-static struct dentry *cached_directory(const struct walk *w, struct dentry *d, const char *name, size_t len)
+static struct dentry *cached_directory(const struct walk *w, struct dentry *d, const char *name,
+				       size_t len)
 {
 	struct inode *dir = d->inode;
 	struct dentry *child;
 
-	if (len > NAME_MAX_BYTES || component_kind(name, len) != LAST_NAME || !S_ISDIR(dir->mode) || dir->ops->revalidate ||
-	    inode_permission(dir, MAY_EXEC, w->cred))
+	if (len > NAME_MAX_BYTES || component_kind(name, len) != LAST_NAME || !S_ISDIR(dir->mode) ||
+	    dir->ops->revalidate || inode_permission(dir, MAY_EXEC, w->cred))
 		return NULL;
 	child = dentry_find_locked(d, name, len, dentry_hash(d, name, len));
-	if (!child || !child->inode || !S_ISDIR(child->inode->mode) || (child->mounts && w->flags & LOOKUP_NO_XDEV))
+	if (!child || !child->inode || !S_ISDIR(child->inode->mode) ||
+	    (child->mounts && w->flags & LOOKUP_NO_XDEV))
 		return NULL;
 	return child;
 }
@@ -202,7 +204,8 @@ static int walk_dotdot(struct walk *w)
 
 	spin_lock(&dentry_lock);
 	p = w->at;
-	while (p.dentry == p.mount->root && p.mount->parent && !(p.mount == w->root.mount && p.dentry == w->root.dentry))
+	while (p.dentry == p.mount->root && p.mount->parent &&
+	       !(p.mount == w->root.mount && p.dentry == w->root.dentry))
 		p = (struct path){ p.mount->parent, p.mount->at };
 	if (p.mount == w->root.mount && p.dentry == w->root.dentry) {
 		spin_unlock(&dentry_lock);

@@ -4,6 +4,7 @@
 #include <linux/fcntl.h>
 #include <linux/fs.h>
 
+#include "fs/eventfiles.h"
 #include "fs/locks.h"
 #include "fs/pipe.h"
 #include "fs/vfs.h"
@@ -107,7 +108,8 @@ static void lock_undo_if_closed(int fd, struct file *f, struct record_lock *l)
 		file_put(now);
 }
 
-static long lock_change(int fd, struct file *f, const struct flock __user *user, bool ofd, bool wait)
+static long lock_change(int fd, struct file *f, const struct flock __user *user, bool ofd,
+			bool wait)
 {
 	struct record_lock l;
 	struct flock u;
@@ -214,10 +216,12 @@ static long fcntl_file(int fd, struct file *f, u32 command, u64 arg)
 		return lock_query(f, (struct flock __user *)arg, command == F_OFD_GETLK);
 	case F_SETLK:
 	case F_SETLKW:
-		return lock_change(fd, f, (const struct flock __user *)arg, false, command == F_SETLKW);
+		return lock_change(fd, f, (const struct flock __user *)arg, false,
+				   command == F_SETLKW);
 	case F_OFD_SETLK:
 	case F_OFD_SETLKW:
-		return lock_change(fd, f, (const struct flock __user *)arg, true, command == F_OFD_SETLKW);
+		return lock_change(fd, f, (const struct flock __user *)arg, true,
+				   command == F_OFD_SETLKW);
 	case F_GETOWN:
 		return (s32)f->owner_pid;
 	case F_SETOWN:
@@ -227,6 +231,10 @@ static long fcntl_file(int fd, struct file *f, u32 command, u64 arg)
 		return pipe_get_size(f);
 	case F_SETPIPE_SZ:
 		return pipe_set_size(f, arg);
+	case F_ADD_SEALS:
+		return memfd_add_seals(f, (u32)arg);
+	case F_GET_SEALS:
+		return memfd_get_seals(f);
 	default:
 		return -EINVAL;
 	}

@@ -19,9 +19,10 @@
 
 /* --- open --- */
 
-#define OPEN_FLAGS                                                                                                             \
-	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC | O_DSYNC | FASYNC | O_DIRECT | \
-	 O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | O_TMPFILE)
+#define OPEN_FLAGS                                                                            \
+	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC | \
+	 O_DSYNC | FASYNC | O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME |   \
+	 O_CLOEXEC | O_PATH | O_TMPFILE)
 
 static long open_common(int dirfd, const char __user *user, u32 flags, u32 mode, u32 lookup_flags)
 {
@@ -70,8 +71,9 @@ SYSCALL4(openat, int, dirfd, const char __user *, path, u32, flags, u32, mode)
 static const struct {
 	u32 resolve, lookup;
 } resolve_flags[] = {
-	{ RESOLVE_NO_XDEV, LOOKUP_NO_XDEV }, { RESOLVE_NO_MAGICLINKS, LOOKUP_NO_MAGIC }, { RESOLVE_NO_SYMLINKS, LOOKUP_NO_SYMLINKS },
-	{ RESOLVE_BENEATH, LOOKUP_BENEATH }, { RESOLVE_IN_ROOT, LOOKUP_IN_ROOT },	 { RESOLVE_CACHED, LOOKUP_CACHED },
+	{ RESOLVE_NO_XDEV, LOOKUP_NO_XDEV },         { RESOLVE_NO_MAGICLINKS, LOOKUP_NO_MAGIC },
+	{ RESOLVE_NO_SYMLINKS, LOOKUP_NO_SYMLINKS }, { RESOLVE_BENEATH, LOOKUP_BENEATH },
+	{ RESOLVE_IN_ROOT, LOOKUP_IN_ROOT },         { RESOLVE_CACHED, LOOKUP_CACHED },
 };
 
 static int open_how_check(const struct open_how *how, u32 *lookup_flags)
@@ -87,9 +89,11 @@ static int open_how_check(const struct open_how *how, u32 *lookup_flags)
 	}
 	if (resolve || how->flags & ~(u64)OPEN_FLAGS || how->mode & (creates ? ~07777ull : ~0ull))
 		return -EINVAL;
-	if ((how->resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT)) == (RESOLVE_BENEATH | RESOLVE_IN_ROOT))
+	if ((how->resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT)) ==
+	    (RESOLVE_BENEATH | RESOLVE_IN_ROOT))
 		return -EINVAL;
-	if (how->flags & O_PATH && how->flags & ~(u64)(O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC))
+	if (how->flags & O_PATH &&
+	    how->flags & ~(u64)(O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC))
 		return -EINVAL;
 	if (how->resolve & RESOLVE_CACHED && how->flags & (O_TRUNC | O_CREAT | __O_TMPFILE))
 		return -EAGAIN;
@@ -112,7 +116,8 @@ static int tail_is_zero(const u8 __user *p, size_t n)
 	return 0;
 }
 
-SYSCALL4(openat2, int, dirfd, const char __user *, path, const struct open_how __user *, user, size_t, size)
+SYSCALL4(openat2, int, dirfd, const char __user *, path, const struct open_how __user *, user,
+	 size_t, size)
 {
 	struct open_how how = { 0 };
 	u32 lookup_flags;
@@ -124,7 +129,9 @@ SYSCALL4(openat2, int, dirfd, const char __user *, path, const struct open_how _
 		return -E2BIG;
 	if (copy_from_user(&how, user, min(size, sizeof(how))))
 		return -EFAULT;
-	err = size > sizeof(how) ? tail_is_zero((const u8 __user *)user + sizeof(how), size - sizeof(how)) : 0;
+	err = size > sizeof(how)
+		      ? tail_is_zero((const u8 __user *)user + sizeof(how), size - sizeof(how))
+		      : 0;
 	if (!err)
 		err = open_how_check(&how, &lookup_flags);
 	return err ? err : open_common(dirfd, path, (u32)how.flags, (u32)how.mode, lookup_flags);
@@ -145,7 +152,8 @@ SYSCALL3(close_range, u32, first, u32, last, u32, flags)
 		err = files_unshare(process_current());
 	if (err)
 		return err;
-	return flags & CLOSE_RANGE_CLOEXEC ? fd_set_cloexec_range(first, last) : fd_close_range(first, last);
+	return flags & CLOSE_RANGE_CLOEXEC ? fd_set_cloexec_range(first, last)
+					   : fd_close_range(first, last);
 }
 
 /* --- dup --- */
@@ -221,7 +229,7 @@ struct dents {
 
 #define DENTS_BUFFER 32768u
 #define DIRENT64_HEAD 19u /* d_ino, d_off, d_reclen, d_type */
-#define DIRENT_HEAD 18u	  /* d_ino, d_off, d_reclen */
+#define DIRENT_HEAD 18u   /* d_ino, d_off, d_reclen */
 
 static int dents_emit(void *arg, const char *name, size_t len, u64 ino, u32 type, u64 next_pos)
 {
@@ -316,7 +324,8 @@ SYSCALL4(sync_file_range, int, fd, s64, offset, s64, length, u32, flags)
 	else if (!S_ISREG(f->inode->mode) && !S_ISDIR(f->inode->mode) && !S_ISLNK(f->inode->mode))
 		result = -ESPIPE;
 	else if (f->inode->object)
-		result = object_sync(f->inode->object, (u64)offset, length ? (u64)(offset + length) : UINT64_MAX);
+		result = object_sync(f->inode->object, (u64)offset,
+				     length ? (u64)(offset + length) : UINT64_MAX);
 	file_put(f);
 	return result;
 }
@@ -351,7 +360,8 @@ static void read_ahead(struct file *f, u64 offset, u64 length)
 
 	if (!o || !o->ops->read_pages)
 		return;
-	end = length ? min(offset + min(length, READAHEAD_MAX), o->size) : min(offset + READAHEAD_MAX, o->size);
+	end = length ? min(offset + min(length, READAHEAD_MAX), o->size)
+		     : min(offset + READAHEAD_MAX, o->size);
 	last = DIV_ROUND_UP(end, PAGE_SIZE);
 	for (u64 index = offset >> PAGE_SHIFT; index < last; index++) {
 		struct page *p = object_page(o, index, NULL);
@@ -405,10 +415,11 @@ static long allocate_check(struct file *f, int mode, s64 offset, s64 length)
 
 	if (offset < 0 || length <= 0)
 		return -EINVAL;
-	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_ZERO_RANGE | FALLOC_FL_INSERT_RANGE |
-		     FALLOC_FL_UNSHARE_RANGE))
+	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_COLLAPSE_RANGE |
+		     FALLOC_FL_ZERO_RANGE | FALLOC_FL_INSERT_RANGE | FALLOC_FL_UNSHARE_RANGE))
 		return -EOPNOTSUPP;
-	if ((mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) == (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
+	if ((mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) ==
+	    (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
 		return -EOPNOTSUPP;
 	if (mode & FALLOC_FL_PUNCH_HOLE && !(mode & FALLOC_FL_KEEP_SIZE))
 		return -EOPNOTSUPP;

@@ -33,7 +33,8 @@ static char *argument_get(const char __user *user, size_t size)
 	return ERR_PTR(n == -ENAMETOOLONG ? -EINVAL : n);
 }
 
-static int mount_new_tmpfs(const struct path *at, const char *source, const char __user *user_options, bool readonly)
+static int mount_new_tmpfs(const struct path *at, const char *source,
+			   const char __user *user_options, bool readonly)
 {
 	char *options = argument_get(user_options, PAGE_SIZE);
 	struct super *s;
@@ -51,17 +52,20 @@ static int mount_new_tmpfs(const struct path *at, const char *source, const char
 	return err;
 }
 
-static int mount_type(const struct path *at, const char *source, const char __user *user_type, const char __user *options, bool readonly)
+static int mount_type(const struct path *at, const char *source, const char __user *user_type,
+		      const char __user *options, bool readonly)
 {
 	char type[TYPE_MAX];
 	ssize n = user_type ? string_from_user(type, user_type, sizeof(type)) : -EINVAL;
 
 	if (n < 0)
 		return n == -ENAMETOOLONG ? -ENODEV : (int)n;
-	return strcmp(type, "tmpfs") == 0 ? mount_new_tmpfs(at, source, options, readonly) : -ENODEV;
+	return strcmp(type, "tmpfs") == 0 ? mount_new_tmpfs(at, source, options, readonly)
+					  : -ENODEV;
 }
 
-static int mount_at_place(const struct path *at, const char __user *source, const char __user *type, u64 flags, const char __user *options)
+static int mount_at_place(const struct path *at, const char __user *source, const char __user *type,
+			  u64 flags, const char __user *options)
 {
 	bool readonly = flags & MS_RDONLY;
 	struct path from;
@@ -90,7 +94,8 @@ static int mount_at_place(const struct path *at, const char __user *source, cons
 	return err;
 }
 
-SYSCALL5(mount, const char __user *, source, const char __user *, target, const char __user *, type, u64, flags, const char __user *, options)
+SYSCALL5(mount, const char __user *, source, const char __user *, target, const char __user *, type,
+	 u64, flags, const char __user *, options)
 {
 	struct path at;
 	int err;
@@ -120,7 +125,8 @@ SYSCALL2(umount2, const char __user *, target, u32, flags)
 
 	if (flags & ~(u32)(UMOUNT_FORCE | UMOUNT_DETACH | UMOUNT_EXPIRE | UMOUNT_NOFOLLOW))
 		return -EINVAL;
-	err = user_path_lookup(AT_FDCWD, target, 0, flags & UMOUNT_NOFOLLOW ? 0 : LOOKUP_FOLLOW, &at);
+	err = user_path_lookup(AT_FDCWD, target, 0, flags & UMOUNT_NOFOLLOW ? 0 : LOOKUP_FOLLOW,
+			       &at);
 	if (err)
 		return err;
 	if (!cred_capable(cred_current(), CAP_SYS_ADMIN))

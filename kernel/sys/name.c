@@ -114,7 +114,8 @@ SYSCALL3(symlinkat, const char __user *, target, int, dirfd, const char __user *
 	return do_symlink(target, dirfd, name);
 }
 
-static long do_link(int old_dirfd, const char __user *old_name, int new_dirfd, const char __user *new_name, int flags)
+static long do_link(int old_dirfd, const char __user *old_name, int new_dirfd,
+		    const char __user *new_name, int flags)
 {
 	struct user_path old, new;
 	int err;
@@ -130,7 +131,8 @@ static long do_link(int old_dirfd, const char __user *old_name, int new_dirfd, c
 	err = user_path_get(&new, new_dirfd, new_name, 0);
 	if (!err) {
 		err = vfs_link(old.start, old.name, new.start, new.name,
-			       (flags & AT_SYMLINK_FOLLOW ? LOOKUP_FOLLOW : 0) | (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0));
+			       (flags & AT_SYMLINK_FOLLOW ? LOOKUP_FOLLOW : 0) |
+				       (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0));
 		user_path_put(&new);
 	}
 	user_path_put(&old);
@@ -142,12 +144,14 @@ SYSCALL2(link, const char __user *, old_name, const char __user *, new_name)
 	return do_link(AT_FDCWD, old_name, AT_FDCWD, new_name, 0);
 }
 
-SYSCALL5(linkat, int, old_dirfd, const char __user *, old_name, int, new_dirfd, const char __user *, new_name, int, flags)
+SYSCALL5(linkat, int, old_dirfd, const char __user *, old_name, int, new_dirfd, const char __user *,
+	 new_name, int, flags)
 {
 	return do_link(old_dirfd, old_name, new_dirfd, new_name, flags);
 }
 
-static long do_rename(int old_dirfd, const char __user *old_name, int new_dirfd, const char __user *new_name, u32 flags)
+static long do_rename(int old_dirfd, const char __user *old_name, int new_dirfd,
+		      const char __user *new_name, u32 flags)
 {
 	struct user_path old, new;
 	int err = user_path_get(&old, old_dirfd, old_name, 0);
@@ -168,12 +172,14 @@ SYSCALL2(rename, const char __user *, old_name, const char __user *, new_name)
 	return do_rename(AT_FDCWD, old_name, AT_FDCWD, new_name, 0);
 }
 
-SYSCALL4(renameat, int, old_dirfd, const char __user *, old_name, int, new_dirfd, const char __user *, new_name)
+SYSCALL4(renameat, int, old_dirfd, const char __user *, old_name, int, new_dirfd,
+	 const char __user *, new_name)
 {
 	return do_rename(old_dirfd, old_name, new_dirfd, new_name, 0);
 }
 
-SYSCALL5(renameat2, int, old_dirfd, const char __user *, old_name, int, new_dirfd, const char __user *, new_name, u32, flags)
+SYSCALL5(renameat2, int, old_dirfd, const char __user *, old_name, int, new_dirfd,
+	 const char __user *, new_name, u32, flags)
 {
 	return do_rename(old_dirfd, old_name, new_dirfd, new_name, flags);
 }

@@ -60,7 +60,8 @@ void user_path_put(struct user_path *p)
 	name_put(p);
 }
 
-int user_path_lookup(int dirfd, const char __user *user, int at_flags, u32 lookup_flags, struct path *out)
+int user_path_lookup(int dirfd, const char __user *user, int at_flags, u32 lookup_flags,
+		     struct path *out)
 {
 	struct user_path p;
 	int err = user_path_get(&p, dirfd, user, at_flags);

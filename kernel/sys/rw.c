@@ -1,6 +1,7 @@
 /* rw.c - read, write and their family: pread, readv, preadv2... */
 #include "sys/rw.h"
 
+#include <asm/resource.h>
 #include <asm/signal.h>
 #include <linux/fs.h>
 #include <linux/uio.h>
@@ -8,11 +9,14 @@
 #include "mm/slab.h"
 #include "proc/proc.h"
 
-_Static_assert(sizeof(struct iter_part) == sizeof(struct iovec), "an iovec is copied into iter parts as it is");
+_Static_assert(sizeof(struct iter_part) == sizeof(struct iovec),
+	       "an iovec is copied into iter parts as it is");
 
 static void signal_self(int sig)
 {
-	struct signal_source s = { .code = 0 /* SI_USER */, .pid = process_current()->pid, .uid = cred_current()->uid };
+	struct signal_source s = { .code = 0 /* SI_USER */,
+				   .pid = process_current()->pid,
+				   .uid = cred_current()->uid };
 
 	signal_thread(thread_current(), sig, &s);
 }
@@ -21,8 +25,8 @@ ssize write_result(ssize result)
 {
 	if (unlikely(result == -EPIPE))
 		signal_self(SIGPIPE);
-	else if (unlikely(result == -EFBIG))
-		signal_self(SIGXFSZ);
+	else if (unlikely(result == -EFBIG) && rlimit_get(RLIMIT_FSIZE) != RLIM_INFINITY)
+		signal_self(SIGXFSZ); /* else it is the file system's limit */
 	return result;
 }
 
@@ -113,7 +117,8 @@ static int vector_check(const struct user_vector *v, u64 count)
 	for (u64 i = 0; i < count; i++) {
 		u64 length = v->parts[i].length;
 
-		if ((s64)length < 0 || __builtin_add_overflow(total, length, &total) || (s64)total < 0)
+		if ((s64)length < 0 || __builtin_add_overflow(total, length, &total) ||
+		    (s64)total < 0)
 			return -EINVAL;
 		if (!user_range_ok((void __user *)v->parts[i].base, length))
 			return -EFAULT;
@@ -148,7 +153,8 @@ void vector_put(struct user_vector *v)
 		kfree(v->parts);
 }
 
-static ssize vector_transfer(struct file *f, bool write, const void __user *iov, u64 count, u64 *pos)
+static ssize vector_transfer(struct file *f, bool write, const void __user *iov, u64 count,
+			     u64 *pos)
 {
 	struct user_vector v;
 	ssize result;
@@ -186,7 +192,8 @@ SYSCALL3(writev, int, fd, const void __user *, iov, u64, count)
 	return fd_vector_transfer(fd, true, iov, count);
 }
 
-static ssize positioned_vector_transfer(int fd, bool write, const void __user *iov, u64 count, s64 offset)
+static ssize positioned_vector_transfer(int fd, bool write, const void __user *iov, u64 count,
+					s64 offset)
 {
 	struct file *f = positioned_file(fd, offset);
 	u64 pos = (u64)offset;
@@ -211,7 +218,8 @@ SYSCALL4(pwritev, int, fd, const void __user *, iov, u64, count, s64, offset)
 
 #define RWF_GRANTED (RWF_HIPRI | RWF_DSYNC | RWF_SYNC)
 
-static ssize flagged_transfer(int fd, bool write, const void __user *iov, u64 count, s64 offset, u32 flags)
+static ssize flagged_transfer(int fd, bool write, const void __user *iov, u64 count, s64 offset,
+			      u32 flags)
 {
 	u64 pos = (u64)offset;
 	struct file *f;
@@ -237,12 +245,14 @@ static ssize flagged_transfer(int fd, bool write, const void __user *iov, u64 co
 	return result;
 }
 
-SYSCALL6(preadv2, int, fd, const void __user *, iov, u64, count, s64, offset, u64, offset_high, u32, flags)
+SYSCALL6(preadv2, int, fd, const void __user *, iov, u64, count, s64, offset, u64, offset_high, u32,
+	 flags)
 {
 	return flagged_transfer(fd, false, iov, count, offset, flags);
 }
 
-SYSCALL6(pwritev2, int, fd, const void __user *, iov, u64, count, s64, offset, u64, offset_high, u32, flags)
+SYSCALL6(pwritev2, int, fd, const void __user *, iov, u64, count, s64, offset, u64, offset_high,
+	 u32, flags)
 {
 	return flagged_transfer(fd, true, iov, count, offset, flags);
 }

@@ -149,7 +149,8 @@ static long statx_out(const struct path *p, struct statx __user *user)
 	return copy_to_user(user, &s, sizeof(s)) ? -EFAULT : 0;
 }
 
-SYSCALL5(statx, int, dirfd, const char __user *, name, int, flags, u32, mask, struct statx __user *, user)
+SYSCALL5(statx, int, dirfd, const char __user *, name, int, flags, u32, mask, struct statx __user *,
+	 user)
 {
 	struct path p;
 	long result;
@@ -157,8 +158,9 @@ SYSCALL5(statx, int, dirfd, const char __user *, name, int, flags, u32, mask, st
 	if (mask & STATX__RESERVED || (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE ||
 	    flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE))
 		return -EINVAL;
-	result = !name && flags & AT_EMPTY_PATH ? fd_path(dirfd, true, &p) :
-						  user_path_lookup(dirfd, name, flags, at_lookup_flags(flags), &p);
+	result = !name && flags & AT_EMPTY_PATH
+			 ? fd_path(dirfd, true, &p)
+			 : user_path_lookup(dirfd, name, flags, at_lookup_flags(flags), &p);
 	if (result)
 		return result;
 	result = statx_out(&p, user);
@@ -200,7 +202,8 @@ SYSCALL4(faccessat2, int, dirfd, const char __user *, name, u32, may, int, flags
 
 /* --- chmod, chown --- */
 
-static long change_at(int dirfd, const char __user *name, int flags, const struct attribute_change *change)
+static long change_at(int dirfd, const char __user *name, int flags,
+		      const struct attribute_change *change)
 {
 	struct path p;
 	long result;
@@ -310,7 +313,8 @@ SYSCALL5(fchownat, int, dirfd, const char __user *, name, u32, uid, u32, gid, in
 #define NSEC_NOW 0x3fffffff  /* UTIME_NOW */
 #define NSEC_OMIT 0x3ffffffe /* UTIME_OMIT */
 
-static int time_change(const struct __kernel_timespec *t, struct timespec_ns *out, u32 *valid, u32 given, u32 now)
+static int time_change(const struct __kernel_timespec *t, struct timespec_ns *out, u32 *valid,
+		       u32 given, u32 now)
 {
 	if (t->tv_nsec == NSEC_OMIT)
 		return 0;
@@ -326,7 +330,8 @@ static int time_change(const struct __kernel_timespec *t, struct timespec_ns *ou
 }
 
 /* times: two, or NULL for now. */
-static long set_times(int dirfd, const char __user *name, const struct __kernel_timespec *times, int flags)
+static long set_times(int dirfd, const char __user *name, const struct __kernel_timespec *times,
+		      int flags)
 {
 	struct attribute_change c = { .valid = SET_ATIME_NOW | SET_MTIME_NOW };
 	int err = 0;
@@ -346,7 +351,8 @@ static long set_times(int dirfd, const char __user *name, const struct __kernel_
 	return change_at(dirfd, name, flags, &c);
 }
 
-SYSCALL4(utimensat, int, dirfd, const char __user *, name, const struct __kernel_timespec __user *, user, int, flags)
+SYSCALL4(utimensat, int, dirfd, const char __user *, name, const struct __kernel_timespec __user *,
+	 user, int, flags)
 {
 	struct __kernel_timespec times[2];
 
@@ -355,7 +361,8 @@ SYSCALL4(utimensat, int, dirfd, const char __user *, name, const struct __kernel
 	return set_times(dirfd, name, user ? times : NULL, flags);
 }
 
-static long set_timevals(int dirfd, const char __user *name, const struct __kernel_old_timeval __user *user)
+static long set_timevals(int dirfd, const char __user *name,
+			 const struct __kernel_old_timeval __user *user)
 {
 	struct __kernel_old_timeval old[2];
 	struct __kernel_timespec times[2];
@@ -377,7 +384,8 @@ SYSCALL2(utimes, const char __user *, name, const struct __kernel_old_timeval __
 	return set_timevals(AT_FDCWD, name, times);
 }
 
-SYSCALL3(futimesat, int, dirfd, const char __user *, name, const struct __kernel_old_timeval __user *, times)
+SYSCALL3(futimesat, int, dirfd, const char __user *, name,
+	 const struct __kernel_old_timeval __user *, times)
 {
 	return set_timevals(dirfd, name, times);
 }

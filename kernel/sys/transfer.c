@@ -10,7 +10,8 @@
 #define BUFFER_SIZE 32768u
 
 /* One bufferful of at most n bytes; positions advance by what was written. */
-static ssize copy_once(struct file *in, u64 *in_pos, struct file *out, u64 *out_pos, void *buf, size_t n)
+static ssize copy_once(struct file *in, u64 *in_pos, struct file *out, u64 *out_pos, void *buf,
+		       size_t n)
 {
 	u64 pos = *in_pos;
 	struct iter it;
@@ -152,7 +153,9 @@ static int range_check(const struct range_end *in, const struct range_end *out, 
 	if (in->pos + *n < in->pos || out->pos + *n < out->pos)
 		return -EOVERFLOW;
 	if (in->f->inode->object)
-		*n = min(*n, in->f->inode->object->size > in->pos ? in->f->inode->object->size - in->pos : 0);
+		*n = min(*n, in->f->inode->object->size > in->pos
+				     ? in->f->inode->object->size - in->pos
+				     : 0);
 	if (in->f->inode == out->f->inode && in->pos < out->pos + *n && out->pos < in->pos + *n)
 		return -EINVAL;
 	return 0;
@@ -173,9 +176,11 @@ static ssize copy_range(struct range_end *in, struct range_end *out, size_t n)
 	return result;
 }
 
-SYSCALL6(copy_file_range, int, fd_in, s64 __user *, off_in, int, fd_out, s64 __user *, off_out, size_t, n, u32, flags)
+SYSCALL6(copy_file_range, int, fd_in, s64 __user *, off_in, int, fd_out, s64 __user *, off_out,
+	 size_t, n, u32, flags)
 {
-	struct range_end in = { .f = fd_file(fd_in), .user = off_in }, out = { .f = fd_file(fd_out), .user = off_out };
+	struct range_end in = { .f = fd_file(fd_in), .user = off_in },
+			 out = { .f = fd_file(fd_out), .user = off_out };
 	ssize result;
 
 	if (!in.f || !out.f)

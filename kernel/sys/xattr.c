@@ -16,7 +16,8 @@
 /* The place of a call: by name, or (name NULL) by descriptor. */
 static int place_get(int fd, const char __user *name, u32 lookup_flags, struct path *out)
 {
-	return name ? user_path_lookup(AT_FDCWD, name, 0, lookup_flags, out) : fd_path(fd, false, out);
+	return name ? user_path_lookup(AT_FDCWD, name, 0, lookup_flags, out)
+		    : fd_path(fd, false, out);
 }
 
 /* The attribute's name into buf, XATTR_NAME_MAX + 1 bytes. */
@@ -31,7 +32,8 @@ static int attribute_name(char *buf, const char __user *user)
 
 /* --- set --- */
 
-static long set_at(const struct path *p, const char __user *user_name, const void __user *user, size_t size, int flags)
+static long set_at(const struct path *p, const char __user *user_name, const void __user *user,
+		   size_t size, int flags)
 {
 	char name[XATTR_NAME_MAX + 1];
 	void *value;
@@ -55,7 +57,8 @@ static long set_at(const struct path *p, const char __user *user_name, const voi
 	return result;
 }
 
-static long do_set(int fd, const char __user *path, u32 lookup_flags, const char __user *name, const void __user *value, size_t size, int flags)
+static long do_set(int fd, const char __user *path, u32 lookup_flags, const char __user *name,
+		   const void __user *value, size_t size, int flags)
 {
 	struct path p;
 	long result = place_get(fd, path, lookup_flags, &p);
@@ -67,24 +70,28 @@ static long do_set(int fd, const char __user *path, u32 lookup_flags, const char
 	return result;
 }
 
-SYSCALL5(setxattr, const char __user *, path, const char __user *, name, const void __user *, value, size_t, size, int, flags)
+SYSCALL5(setxattr, const char __user *, path, const char __user *, name, const void __user *, value,
+	 size_t, size, int, flags)
 {
 	return path ? do_set(-1, path, LOOKUP_FOLLOW, name, value, size, flags) : -EFAULT;
 }
 
-SYSCALL5(lsetxattr, const char __user *, path, const char __user *, name, const void __user *, value, size_t, size, int, flags)
+SYSCALL5(lsetxattr, const char __user *, path, const char __user *, name, const void __user *,
+	 value, size_t, size, int, flags)
 {
 	return path ? do_set(-1, path, 0, name, value, size, flags) : -EFAULT;
 }
 
-SYSCALL5(fsetxattr, int, fd, const char __user *, name, const void __user *, value, size_t, size, int, flags)
+SYSCALL5(fsetxattr, int, fd, const char __user *, name, const void __user *, value, size_t, size,
+	 int, flags)
 {
 	return do_set(fd, NULL, 0, name, value, size, flags);
 }
 
 /* --- get --- */
 
-static ssize get_at(const struct path *p, const char __user *user_name, void __user *user, size_t size)
+static ssize get_at(const struct path *p, const char __user *user_name, void __user *user,
+		    size_t size)
 {
 	char name[XATTR_NAME_MAX + 1];
 	ssize result = attribute_name(name, user_name);
@@ -103,7 +110,8 @@ static ssize get_at(const struct path *p, const char __user *user_name, void __u
 	return result;
 }
 
-static ssize do_get(int fd, const char __user *path, u32 lookup_flags, const char __user *name, void __user *value, size_t size)
+static ssize do_get(int fd, const char __user *path, u32 lookup_flags, const char __user *name,
+		    void __user *value, size_t size)
 {
 	struct path p;
 	ssize result = place_get(fd, path, lookup_flags, &p);
@@ -115,12 +123,14 @@ static ssize do_get(int fd, const char __user *path, u32 lookup_flags, const cha
 	return result;
 }
 
-SYSCALL4(getxattr, const char __user *, path, const char __user *, name, void __user *, value, size_t, size)
+SYSCALL4(getxattr, const char __user *, path, const char __user *, name, void __user *, value,
+	 size_t, size)
 {
 	return path ? do_get(-1, path, LOOKUP_FOLLOW, name, value, size) : -EFAULT;
 }
 
-SYSCALL4(lgetxattr, const char __user *, path, const char __user *, name, void __user *, value, size_t, size)
+SYSCALL4(lgetxattr, const char __user *, path, const char __user *, name, void __user *, value,
+	 size_t, size)
 {
 	return path ? do_get(-1, path, 0, name, value, size) : -EFAULT;
 }
@@ -148,7 +158,8 @@ static ssize list_at(const struct path *p, char __user *user, size_t size)
 	return result;
 }
 
-static ssize do_list(int fd, const char __user *path, u32 lookup_flags, char __user *list, size_t size)
+static ssize do_list(int fd, const char __user *path, u32 lookup_flags, char __user *list,
+		     size_t size)
 {
 	struct path p;
 	ssize result = place_get(fd, path, lookup_flags, &p);
@@ -177,7 +188,8 @@ SYSCALL3(flistxattr, int, fd, char __user *, list, size_t, size)
 
 /* --- remove --- */
 
-static long do_remove(int fd, const char __user *path, u32 lookup_flags, const char __user *user_name)
+static long do_remove(int fd, const char __user *path, u32 lookup_flags,
+		      const char __user *user_name)
 {
 	char name[XATTR_NAME_MAX + 1];
 	struct path p;
