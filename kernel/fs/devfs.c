@@ -13,6 +13,7 @@
 #include "fs/tty_priv.h"
 #include "lib/print.h"
 #include "lib/string.h"
+#include "mm/area.h"
 #include "mm/shmem.h"
 #include "mm/slab.h"
 #include "proc/proc.h"
@@ -68,11 +69,14 @@ static s64 seek_nowhere(struct file *f, s64 offset, int whence)
 	return 0;
 }
 
-/* Private or shared, it is memory of its own that begins as zeros. */
+/* Memory of its own that begins as zeros: shared, or (no object) private. */
 static struct object *map_zeros(struct file *f, u64 *offset, u32 area_flags)
 {
-	struct object *o = shmem_create(BIT(62));
+	struct object *o;
 
+	if (!(area_flags & AREA_SHARED))
+		return NULL;
+	o = shmem_create(BIT(62));
 	return o ? o : ERR_PTR(-ENOMEM);
 }
 

@@ -21,4 +21,13 @@ struct file *timerfd_create(bool realtime, u32 flags);
 int timerfd_set(struct file *f, const struct timerfd_setting *new, bool absolute, struct timerfd_setting *old);
 int timerfd_get(struct file *f, struct timerfd_setting *out);
 
+/*
+ * memfd: a file in memory with seals (F_SEAL_* of fcntl(2)), each of which forbids something for ever. name: as memfd_create(2) got it. ERR_PTR
+ */
+struct file *memfd_create_file(const char *name, u32 mode, u32 flags, u32 seals);
+/* F_GET_SEALS; -EINVAL where there are none. */
+long memfd_get_seals(struct file *f);
+/* F_ADD_SEALS: 0, -EINVAL, -EPERM, -EBUSY (mapped shared and writable). */
+long memfd_add_seals(struct file *f, u32 seals);
+
 #endif

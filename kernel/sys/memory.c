@@ -2,10 +2,12 @@
  * memory.c - mmap and its family: decoding and the checks that do not need the space's lock. mm/map.c does the work.
  */
 #include <linux/capability.h>
+#include <linux/fcntl.h>
 #include <linux/mman.h>
 #include <linux/resource.h>
 #include <linux/uio.h>
 
+#include "fs/eventfiles.h"
 #include "fs/vfs.h"
 #include "mm/slab.h"
 #include "mm/space.h"
@@ -38,13 +40,19 @@ static u32 area_flags(u32 prot, u32 flags)
 }
 
 /* What the way the file was opened permits (mmap(2), EACCES). */
-static int map_file_check(const struct file *f, u32 flags, struct map_request *r)
+static int map_file_check(struct file *f, u32 flags, struct map_request *r)
 {
+	long seals = memfd_get_seals(f);
+
 	if (!f->can_read)
 		return -EACCES;
 	if ((flags & MAP_TYPE) == MAP_PRIVATE)
 		return 0;
 	r->flags |= AREA_SHARED;
+	if (seals > 0 && seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) {
+		r->flags &= ~(u32)AREA_MAYWRITE;
+		return r->flags & AREA_WRITE ? -EPERM : 0;
+	}
 	if (f->can_write)
 		return 0;
 	if (r->flags & AREA_WRITE)

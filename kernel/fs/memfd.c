@@ -1,0 +1,193 @@
+/*
+ * memfd.c - files of memfd_create(2): memory without a name, and the seals that forbid changing it.
+ *
+ * The file is one of memfs; what a seal may forbid passes through here first. Who changes the contents holds `lock` shared from the look at the seals to
+ * the end of the change, who adds seals holds it exclusively: so nothing that a seal forbids is still under way when adding it returns.
+ */
+#include <asm-generic/fcntl.h>
+#include <linux/falloc.h>
+#include <linux/fcntl.h>
+#include <linux/stat.h>
+
+#include "fs/eventfiles.h"
+#include "fs/iter.h"
+#include "fs/memfs.h"
+#include "fs/memfs_priv.h"
+#include "lib/print.h"
+#include "mm/slab.h"
+#include "mm/space.h"
+
+#define SEALS_WRITE (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)
+#define SEALS_ALL (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | SEALS_WRITE)
+
+struct memfd {
+	struct rwlock lock; /* RANK_INODE_DIR: guards seals; seals also change under the inode's lock only */
+	u32 seals;
+	const struct inode_ops *memfs_ops;
+};
+
+static const struct file_ops memfd_file_ops;
+static struct inode_ops memfd_inode_ops; /* memfs's, with what a seal may forbid replaced */
+
+static struct memfd *memfd_of(const struct inode *i)
+{
+	return i->special;
+}
+
+/* --- changes --- */
+
+/* Cut a write at pos to the pages that lie wholly below the size, if the file must not grow: 0 or -EPERM. */
+static int write_permitted(struct inode *i, u32 seals, struct iter *it, u64 pos)
+{
+	u64 size = i->object->size;
+
+	if (seals & SEALS_WRITE)
+		return -EPERM;
+	if (!(seals & F_SEAL_GROW) || pos + it->left <= size)
+		return 0;
+	size = ROUND_DOWN(size, PAGE_SIZE);
+	if (pos >= size)
+		return -EPERM;
+	it->left = size - pos;
+	return 0;
+}
+
+static ssize memfd_write(struct file *f, struct iter *it, u64 *pos)
+{
+	struct memfd *m = memfd_of(f->inode);
+	u64 at = f->flags & O_APPEND ? f->inode->object->size : *pos;
+	ssize r;
+
+	read_lock(&m->lock);
+	r = write_permitted(f->inode, m->seals, it, at);
+	if (!r)
+		r = file_write_object(f, it, pos);
+	read_unlock(&m->lock);
+	return r;
+}
+
+static int memfd_fallocate(struct file *f, int mode, u64 offset, u64 length)
+{
+	struct memfd *m = memfd_of(f->inode);
+	bool changes = mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE);
+	int err;
+
+	read_lock(&m->lock);
+	if ((m->seals & SEALS_WRITE) && changes)
+		err = -EPERM;
+	else if ((m->seals & F_SEAL_GROW) && !(mode & FALLOC_FL_KEEP_SIZE) &&
+		 offset + length > f->inode->object->size)
+		err = -EPERM;
+	else
+		err = memfs_file_ops.fallocate(f, mode, offset, length);
+	read_unlock(&m->lock);
+	return err;
+}
+
+/* Inode locked. */
+static int memfd_setattr(struct inode *i, const struct attribute_change *c)
+{
+	struct memfd *m = memfd_of(i);
+
+	if (c->valid & SET_SIZE) {
+		u64 size = i->object->size;
+
+		if ((c->size < size && (m->seals & F_SEAL_SHRINK)) ||
+		    (c->size > size && (m->seals & F_SEAL_GROW)))
+			return -EPERM;
+	}
+	return m->memfs_ops->setattr(i, c);
+}
+
+static void memfd_evict(struct inode *i)
+{
+	struct memfd *m = memfd_of(i);
+
+	m->memfs_ops->evict(i);
+	kfree(m);
+}
+
+static int memfd_open(struct file *f)
+{
+	if (f->can_write && (memfd_of(f->inode)->seals & F_SEAL_WRITE))
+		return -EPERM;
+	return memfs_file_ops.open(f);
+}
+
+/* --- seals --- */
+
+static int is_writable_map_of(struct mm *mm, struct area *a, void *object)
+{
+	return a->object == object && (a->flags & AREA_SHARED) && (a->flags & AREA_MAYWRITE);
+}
+
+static int maps_writable(struct mm *mm, void *object)
+{
+	return space_areas(mm, 0, is_writable_map_of, object);
+}
+
+long memfd_get_seals(struct file *f)
+{
+	return f->ops == &memfd_file_ops ? (long)memfd_of(f->inode)->seals : -EINVAL;
+}
+
+long memfd_add_seals(struct file *f, u32 seals)
+{
+	struct inode *i = f->inode;
+	struct memfd *m = memfd_of(i);
+	int err = 0;
+
+	if (f->ops != &memfd_file_ops || (seals & ~(u32)SEALS_ALL))
+		return -EINVAL;
+	if (!f->can_write)
+		return -EPERM;
+	write_lock(&m->lock);
+	mutex_lock(&i->lock);
+	if (m->seals & F_SEAL_SEAL)
+		err = -EPERM;
+	else if ((seals & F_SEAL_WRITE) && !(m->seals & F_SEAL_WRITE) &&
+		 space_for_each(maps_writable, i->object))
+		err = -EBUSY;
+	else
+		m->seals |= seals;
+	mutex_unlock(&i->lock);
+	write_unlock(&m->lock);
+	return err;
+}
+
+/* --- the file --- */
+
+static const struct file_ops memfd_file_ops = {
+	.open = memfd_open,
+	.read = file_read_object,
+	.write = memfd_write,
+	.seek = file_seek_object,
+	.fallocate = memfd_fallocate,
+};
+
+struct file *memfd_create_file(const char *name, u32 mode, u32 flags, u32 seals)
+{
+	struct memfd *m = kzalloc(sizeof(*m));
+	char text[260];
+	struct file *f;
+
+	if (!m)
+		return ERR_PTR(-ENOMEM);
+	format(text, sizeof(text), "/memfd:%s", name);
+	f = memfs_file_unnamed(text, mode, flags);
+	if (!f) {
+		kfree(m);
+		return ERR_PTR(-ENOMEM);
+	}
+	rwlock_init(&m->lock, RANK_INODE_DIR);
+	m->seals = seals;
+	m->memfs_ops = f->inode->ops;
+	memfd_inode_ops = *m->memfs_ops;
+	memfd_inode_ops.setattr = memfd_setattr;
+	memfd_inode_ops.evict = memfd_evict;
+	f->inode->special = m;
+	f->inode->ops = &memfd_inode_ops;
+	f->inode->file_ops = &memfd_file_ops;
+	f->ops = &memfd_file_ops;
+	return f;
+}
