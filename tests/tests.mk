@@ -2,7 +2,7 @@
 
 GUEST_C := $(sort $(wildcard tests/guest/*.c))
 GUEST_OUT := $(BUILD)/tests
-GUEST_CFLAGS := -std=gnu17 -O2 -g -fPIE -fno-strict-aliasing -fno-toplevel-reorder -Wall -Wextra -Werror -Wno-nonnull -Wno-unused-result -Wno-stringop-overflow -Wno-stringop-overread
+GUEST_CFLAGS := -std=gnu17 -O2 -g -fPIE -fno-strict-aliasing -fno-toplevel-reorder -Wall -Wextra -Werror -Wno-missing-field-initializers -Wno-nonnull -Wno-unused-result -Wno-stringop-overflow -Wno-stringop-overread
 
 $(GUEST_OUT)/obj/%.o: tests/guest/%.c
 	$(call say,CC,$@)

@@ -196,7 +196,7 @@ TEST(file, proc_smaps)
 	static char text[262144];
 	uint8_t *p = map_anon(16);
 
-	CHECK(mprotect(p, PAGE, PROT_NONE) == 0); /* an area of its own */
+	CHECK(mprotect(p, PAGE, PROT_NONE) == 0 && mprotect(p + 15 * PAGE, PAGE, PROT_NONE) == 0); /* an area of its own */
 	fill(p + PAGE, 4, 1);
 	CHECK(file_read_text("/proc/self/smaps", text, sizeof(text)) > 1000);
 	char start[32];
