@@ -7,6 +7,7 @@
 #include <asm/signal.h>
 #include <linux/capability.h>
 
+#include "arch/x86_64/panic.h"
 #include "fs/vfs.h"
 #include "lib/print.h"
 #include "lib/string.h"
@@ -362,7 +363,7 @@ void panic_dump_process(void)
 	struct thread *t = thread_current();
 
 	if (!t)
-		log_info("no thread yet");
+		panic_print("no thread yet\n");
 	else
-		log_info("thread %u (%.16s) of process %u", t->tid, t->name, t->process ? t->process->pid : 0);
+		panic_print("thread %u (%.16s) of process %u\n", t->tid, t->name, t->process ? t->process->pid : 0);
 }

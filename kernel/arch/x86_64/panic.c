@@ -2,7 +2,7 @@
  * panic.c - the end after a broken invariant: say what is known, then power off.
  *
  * Central rule: say the most certain thing first, and let nothing that goes wrong on the way keep
- * the machine from ending. The report has parts: message, registers, backtrace, process; each is
+ * the machine from ending. The report has parts: message, registers, backtrace, process, areas; each is
  * sent before the next is made. A panic inside of the panic says only that, and a third one
  * nothing.
  */
@@ -12,8 +12,13 @@
 #include "arch/x86_64/instr.h"
 #include "arch/x86_64/percpu.h"
 #include "arch/x86_64/serial_priv.h"
+#include "arch/x86_64/tlb.h"
 #include "arch/x86_64/traps_priv.h"
 #include "lib/atomic.h"
+#include "mm/space.h"
+
+#define AREAS_MAX 64
+#define SERIAL_PREFIX "kernel panic: " /* the command has its own */
 
 static char report[2048]; /* the part that is being made */
 static size_t report_length;
@@ -66,6 +71,33 @@ static void registers_print(const struct regs *r)
 	panic_print("cr2 %016lx cr3 %016lx\n", read_cr2(), read_cr3());
 }
 
+static int area_print(struct area *a, void *arg)
+{
+	u32 *left = arg;
+
+	panic_print("  %012lx-%012lx %c%c%c%c %s\n", a->start, a->end,
+		    a->flags & AREA_READ ? 'r' : '-', a->flags & AREA_WRITE ? 'w' : '-',
+		    a->flags & AREA_EXEC ? 'x' : '-', a->flags & AREA_SHARED ? 's' : 'p',
+		    a->file     ? "file"
+		    : a->object ? "object"
+				: "");
+	return --*left == 0;
+}
+
+/* The areas of the space that is loaded. No lock is taken: if they are being changed, so be it. */
+static void space_print(void)
+{
+	struct mm *mm = space_loaded();
+	u32 left = AREAS_MAX;
+
+	if (!mm)
+		return;
+	panic_print("space %lu, its areas:\n", mm->id);
+	areas_for_each(mm->areas, 0, USER_END, area_print, &left);
+	if (!left)
+		panic_print("  ...\n");
+}
+
 /* The first panic goes on; others on its way, or on other CPUs meanwhile, end here. */
 static void panic_begin(void)
 {
@@ -85,7 +117,8 @@ static void panic_begin(void)
 static void __noreturn panic_finish(const struct regs *regs, u64 rbp, const char *fmt, va_list args)
 {
 	panic_begin();
-	panic_print("coppice: kernel panic on CPU %u: ", cpu_number());
+	serial_write(SERIAL_PREFIX, sizeof(SERIAL_PREFIX) - 1);
+	panic_print("CPU %u: ", cpu_number());
 	panic_print_va(fmt, args);
 	panic_print("\n");
 	report_send();
@@ -95,6 +128,8 @@ static void __noreturn panic_finish(const struct regs *regs, u64 rbp, const char
 	backtrace_print(rbp);
 	report_send();
 	panic_dump_process();
+	report_send();
+	space_print();
 	report_send();
 	machine_off();
 }

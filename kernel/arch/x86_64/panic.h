@@ -11,8 +11,7 @@
 void panic_print(const char *fmt, ...) __printf(1, 2);
 
 /*
- * Hooks: proc/: the current process and, as far as can be told, its space. dev/host.c: a text to
- * the command, by polling.
+ * Hooks: proc/: the current thread and process. dev/host.c: a text to the command, by polling.
  */
 void panic_dump_process(void);
 void host_panic_text(const char *text, size_t n);
