@@ -10,6 +10,7 @@
 #include "boot/memory.h"
 #include "boot/pvh.h"
 #include "dev/device.h"
+#include "fs/tty.h"
 #include "fs/uts.h"
 #include "fs/vfs.h"
 #include "lib/print.h"
@@ -71,6 +72,7 @@ static void start(void *unused)
 {
 	virtio_init();
 	host_init();
+	console_init();
 	fs_init();
 	proc_start();
 }

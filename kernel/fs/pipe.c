@@ -17,6 +17,7 @@
 #include "arch/x86_64/usercopy.h"
 #include "fs/pipe_priv.h"
 #include "fs/poll.h"
+#include "fs/vfs_priv.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "proc/proc.h"
@@ -543,7 +544,8 @@ static int fifo_open(struct file *f)
 	f->data = p;
 	f->stream = true;
 	waitq_wake_all(&p->open_wait);
-	if (f->can_read && f->can_write)
+	/* A pipe without a name, opened again through /proc/PID/fd, has had its partners: nobody waits. */
+	if ((f->can_read && f->can_write) || f->path.mount == mount_anonymous())
 		return 0;
 	if (f->can_read && !(f->flags & O_NONBLOCK))
 		err = wait_for_partner(p, &p->writer_opens, &p->writers);

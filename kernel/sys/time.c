@@ -7,6 +7,7 @@
 #include "proc/calls.h"
 #include "sys/convert.h"
 #include "sys/futex.h"
+#include "sys/poll.h"
 #include "sys/syscall.h"
 
 #define CLOCK_TICK_NS 10000000ull /* of times(2): 100 a second */
@@ -162,6 +163,8 @@ SYSCALL0(restart_syscall)
 		return sleep_until((s32)t->restart[1], t->restart[2], t->restart[3], true);
 	if (kind == RESTART_FUTEX)
 		return futex_restart();
+	if (kind == RESTART_POLL)
+		return poll_restart(t->restart);
 	return -EINTR;
 }
 
