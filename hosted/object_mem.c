@@ -38,7 +38,7 @@ static int file_read_pages(struct object *o, u64 index, struct page **pages, u32
 	return 0;
 }
 
-static int file_write_page(struct object *o, struct page *p, u64 index, u32 bytes)
+static int file_write_pages(struct object *o, u64 index, struct page **pages, u32 count)
 {
 	struct mem_object *m = mem_object(o);
 
@@ -47,8 +47,12 @@ static int file_write_page(struct object *o, struct page *p, u64 index, u32 byte
 		m->write_failures--;
 		return -EIO;
 	}
-	memcpy(m->disk + (index << PAGE_SHIFT), frame_data(p), bytes);
-	m->writes++;
+	for (u32 i = 0; i < count; i++) {
+		u64 at = (index + i) << PAGE_SHIFT, size = o->size;
+
+		memcpy(m->disk + at, frame_data(pages[i]), at >= size ? 0 : min(size - at, PAGE_SIZE));
+		m->writes++;
+	}
 	return 0;
 }
 
@@ -78,7 +82,7 @@ static void mem_object_free(struct object *o)
 	free(m);
 }
 
-static const struct object_ops file_ops = { .read_pages = file_read_pages, .write_page = file_write_page, .free = mem_object_free };
+static const struct object_ops file_ops = { .read_pages = file_read_pages, .write_pages = file_write_pages, .free = mem_object_free };
 static const struct object_ops memory_ops = { .page_charge = memory_charge, .page_uncharge = memory_uncharge, .free = mem_object_free };
 
 struct mem_object *mem_object_file(u64 size, u64 (*fill)(u64 offset))

@@ -585,29 +585,65 @@ static void page_clean(struct object *o, struct page *p)
 	spin_unlock(&o->lock);
 }
 
+/* The page at index with a temporary reference and its lock, if it is dirty and nobody has the lock; else NULL. */
+static struct page *page_dirty_trylock(struct object *o, u64 index)
+{
+	struct page *p;
+
+	spin_lock(&o->lock);
+	p = radix_find(&o->pages, index);
+	if (p && (p->flags & PAGE_DIRTY) && page_trylock(p))
+		page_get(p);
+	else
+		p = NULL;
+	spin_unlock(&o->lock);
+	return p;
+}
+
+/* Write a run of dirty, locked pages of o out, as far as they lie below the size. */
+static int run_write(struct object *o, u64 index, struct page **pages, u32 count)
+{
+	u64 end = size_pages(o);
+	int err;
+
+	count = index < end ? (u32)min((u64)count, end - index) : 0;
+	if (!count)
+		return 0;
+	for (u32 i = 0; i < count; i++)
+		page_clean(o, pages[i]); /* before the bytes are read: a later write dirties it again */
+	err = o->ops->write_pages(o, index, pages, count);
+	for (u32 i = 0; i < count && err; i++)
+		object_page_dirty(o, pages[i]);
+	return err;
+}
+
 int object_sync(struct object *o, u64 start, u64 end)
 {
 	u64 index = start >> PAGE_SHIFT, last = end == UINT64_MAX ? UINT64_MAX : DIV_ROUND_UP(end, PAGE_SIZE);
+	struct page *pages[READ_WINDOW];
 	int result = 0;
 
-	if (!o->ops->write_page)
+	if (!o->ops->write_pages)
 		return 0;
-	for (;; index++) {
-		struct page *p = page_next_dirty(o, &index, last);
-		if (!p)
+	for (;;) {
+		u32 n = 1;
+		int err = 0;
+
+		pages[0] = page_next_dirty(o, &index, last);
+		if (!pages[0])
 			return result;
-		page_lock(p);
-		u64 size = load_acquire(&o->size), at = index << PAGE_SHIFT;
-		if (p->cache.object == o && at < size) {
-			page_clean(o, p); /* before the bytes are read: a later write dirties it again */
-			int err = o->ops->write_page(o, p, index, (u32)min(size - at, PAGE_SIZE));
-			if (err) {
-				object_page_dirty(o, p);
-				result = result ? result : err;
-			}
+		page_lock(pages[0]);
+		if (pages[0]->cache.object == o) {
+			while (n < READ_WINDOW && index + n < last && (pages[n] = page_dirty_trylock(o, index + n)))
+				n++;
+			err = run_write(o, index, pages, n);
 		}
-		page_unlock(p);
-		page_put(p);
+		for (u32 i = 0; i < n; i++) {
+			page_unlock(pages[i]);
+			page_put(pages[i]);
+		}
+		result = result ? result : err;
+		index += n;
 	}
 }
 

@@ -22,8 +22,11 @@ struct object_ops {
 	 * size is zeroed. May sleep. 0 or negative errno (then none counts as filled). NULL: pages start as zeros (memory).
 	 */
 	int (*read_pages)(struct object *o, u64 index, struct page **pages, u32 count);
-	/* Write one dirty, locked page to where it belongs; `bytes` of it lie below the size. NULL: stays in memory only (never evicted while dirty). May sleep. */
-	int (*write_page)(struct object *o, struct page *p, u64 index, u32 bytes);
+	/*
+	 * Write `count` dirty, locked pages (at most 32, contiguous in the object, from page `index` on) to where they belong, as far as they lie below the
+	 * size. NULL: stays in memory only (never evicted while dirty). May sleep. 0 or negative errno.
+	 */
+	int (*write_pages)(struct object *o, u64 index, struct page **pages, u32 count);
 	/* May the object grow by so many pages of memory? Called before the first page is put at an index (tmpfs limits): 0 or -ENOSPC. NULL: yes. */
 	int (*page_charge)(struct object *o);
 	void (*page_uncharge)(struct object *o, u64 pages);
