@@ -96,6 +96,7 @@ HOST_CFLAGS := -std=gnu17 -O2 -g $(WARNINGS)
 -include cli/cli.mk
 -include hosted/hosted.mk
 -include tests/tests.mk
+-include tests/files/files.mk
 
 # --- targets for people ---
 
