@@ -27,6 +27,8 @@
 #define ENTRY_TEXT (PTE_P | PTE_A | PTE_G)
 
 u64 kernel_root;
+struct kernel_top kernel_top[PTES_PER_TABLE / 2];
+u32 kernel_top_count;
 
 /* Next free byte of the bump region; 0 once the frame allocator has taken over. */
 static u64 bump;
@@ -181,5 +183,10 @@ u64 direct_map_init(const struct memory_range *ram, u32 count, u64 tables)
 
 void cpu_init_memory(void)
 {
+	const u64 *root = phys_to_virt(kernel_root);
+
 	vmap_init();
+	for (u32 i = PTES_PER_TABLE / 2; i < PTES_PER_TABLE; i++)
+		if (root[i])
+			kernel_top[kernel_top_count++] = (struct kernel_top){ i, root[i] };
 }

@@ -7,8 +7,17 @@
 #include "lib/types.h"
 
 #define VMAP_BASE 0xffffc00000000000ull
+
 /* C: the table that maps the kernel half alone; its upper entries are in every root. */
 extern u64 kernel_root; /* physical */
+
+/* C after cpu_init_memory: the entries of kernel_root that are in use, few of 256. */
+struct kernel_top {
+	u32 slot;
+	u64 entry;
+};
+extern struct kernel_top kernel_top[];
+extern u32 kernel_top_count;
 
 /*
  * The entry of va in a table of `level` below the kernel's root; missing tables are made when

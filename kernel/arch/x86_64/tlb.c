@@ -207,12 +207,10 @@ struct mm *space_loaded(void)
 
 void machine_root_init(struct page *root)
 {
-	const u64 *from = phys_to_virt(kernel_root);
 	u64 *to = frame_data(root);
 
-	for (u32 i = PTES_PER_TABLE / 2; i < PTES_PER_TABLE; i++)
-		if (from[i])
-			to[i] = from[i];
+	for (u32 i = 0; i < kernel_top_count; i++)
+		to[kernel_top[i].slot] = kernel_top[i].entry;
 }
 
 void machine_space_init(struct mm *mm, struct page *root)
