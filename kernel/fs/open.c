@@ -80,7 +80,7 @@ static struct file *open_place(const struct path *p, u32 flags, bool created,
 		}
 	}
 	f->flags &= ~(u32)O_NOCTTY;
-	if (flags & O_TRUNC && !created && S_ISREG(i->mode)) {
+	if (flags & O_TRUNC && !created && S_ISREG(i->mode) && !f->stream) {
 		err = open_truncate(i);
 		if (err) {
 			file_put(f);
