@@ -140,6 +140,11 @@ struct files *files_copy(struct files *old)
 	return t;
 }
 
+u32 files_capacity(struct files *t)
+{
+	return load_relaxed(&t->capacity);
+}
+
 struct file *files_file(struct files *t, u32 fd)
 {
 	struct file *f = NULL;

@@ -287,6 +287,7 @@ struct files *files_copy(struct files *old); /* fork. NULL without memory */
 void files_get(struct files *t);
 void files_put(struct files *t); /* the last closes all; may sleep */
 struct file *files_file(struct files *t, u32 fd); /* counted, or NULL */
+u32 files_capacity(struct files *t); /* slots: 64, or the next power of two above the highest that was ever used */
 struct file *fd_file(int fd);	   /* of the current process: counted, or NULL (-EBADF); not those opened with O_PATH */
 struct file *fd_file_any(int fd);  /* also those opened with O_PATH: where only the place counts */
 int fd_install(struct file *f, u32 lowest, bool cloexec); /* takes over the reference on success; lowest free descriptor, or -EMFILE */

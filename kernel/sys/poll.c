@@ -200,7 +200,6 @@ SYSCALL5(ppoll, struct pollfd __user *, fds, u32, n, struct __kernel_timespec __
 
 /* --- select --- */
 
-#define SELECT_MAX 1048576 /* descriptors: as many as a process can have */
 
 enum select_set { SELECT_READ, SELECT_WRITE, SELECT_EXCEPT, SELECT_SETS };
 
@@ -293,7 +292,7 @@ static int do_select(s32 n, void __user *const user[SELECT_SETS], u64 deadline, 
 
 	if (n < 0)
 		return -EINVAL;
-	b.n = min((u32)n, (u32)SELECT_MAX);
+	b.n = min((u32)n, files_capacity(process_current()->files));
 	b.words = (b.n + 63) / 64;
 	bytes = (size_t)b.words * 8;
 	b.in[0] = kzalloc(bytes ? 2 * SELECT_SETS * bytes : 1);
