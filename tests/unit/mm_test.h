@@ -6,6 +6,7 @@
 #define MM_TEST_H
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -110,12 +111,6 @@ static inline void store_in(struct mm *mm, u64 va, u64 value)
 		assert_int_equal(r.signal, expected_signal);             \
 		assert_int_equal(r.code, expected_code);                 \
 	} while (0)
-
-#define SIGBUS 7
-#define SIGSEGV 11
-#define SEGV_MAPERR 1
-#define SEGV_ACCERR 2
-#define BUS_ADRERR 2
 
 /* Nothing was lost since `before`. */
 static inline void census_must_equal(const struct hosted_census *before)
