@@ -1,8 +1,8 @@
 /*
  * procfs.c - inodes and open files of trees made of entries (procfs_priv.h): what /proc and /sys have in common.
  *
- * The rule: nothing about a process is kept but a reference to it. Every lookup, link and read asks anew, and finds nothing once the process is gone; the
- * super keeps no names that nobody uses. A read from the start of a file makes its text, and reads further on see that same text, so that
+ * The rule: nothing about a process is kept but a reference to it. Every lookup, link and read asks anew, and finds nothing once the process is gone; /proc
+ * keeps no names that nobody uses. A read from the start of a file makes its text, and reads further on see that same text, so that
  * what a program reads in pieces fits together. Next: procfs_root.c.
  */
 #include <asm/fcntl.h>
@@ -47,6 +47,13 @@ void proc_owner(const struct proc_node *n, u32 *uid, u32 *gid)
 	cred_put(c);
 }
 
+bool proc_is_gone(const struct inode *i)
+{
+	const struct proc_node *n = proc_node(i);
+
+	return n->process && load_relaxed(&n->process->state) == PROCESS_REAPED;
+}
+
 bool proc_is_current(const struct inode *i)
 {
 	const struct proc_node *n = proc_node(i);
@@ -54,7 +61,7 @@ bool proc_is_current(const struct inode *i)
 
 	if (!n->process)
 		return true;
-	if (load_relaxed(&n->process->state) == PROCESS_REAPED)
+	if (proc_is_gone(i))
 		return false;
 	proc_owner(n, &uid, &gid);
 	return uid == i->uid && gid == i->gid;
@@ -131,8 +138,8 @@ struct inode *proc_lookup_fixed(struct inode *dir, const char *name, size_t len)
 	const struct proc_node *n = proc_node(dir);
 	struct proc_node child;
 
-	if (!proc_is_current(dir))
-		return ERR_PTR(-ENOENT);
+	if (proc_is_gone(dir))
+		return ERR_PTR(-ESRCH);
 	for (u32 i = 0; i < n->entry->nchildren; i++) {
 		const struct proc_entry *e = &n->entry->children[i];
 
@@ -162,7 +169,7 @@ int proc_emit_fixed(struct file *f, proc_emit emit, void *arg)
 
 static int directory_readdir(struct file *f, proc_emit emit, void *arg)
 {
-	if (!proc_is_current(f->inode))
+	if (proc_is_gone(f->inode))
 		return -ENOENT;
 	proc_emit_fixed(f, emit, arg);
 	return 0;
@@ -313,7 +320,7 @@ static int text_open(struct file *f)
 
 	if (n->entry->inspect && !process_may_inspect(n->process))
 		return -EACCES;
-	if (f->can_write && !n->entry->store)
+	if (f->can_write && n->entry->sealed)
 		return -EACCES;
 	tf = kzalloc(sizeof(*tf));
 	if (!tf)
@@ -357,10 +364,10 @@ static ssize text_write(struct file *f, struct iter *it, u64 *pos)
 	char text[STORE_MAX];
 	int err;
 
+	if (!n->entry->store)
+		return -EIO;
 	if (iter_copy_from(it, text, length) != length)
 		return -EFAULT;
-	if (length && text[length - 1] == '\n')
-		length--;
 	text[length] = '\0';
 	err = n->entry->store(text, n);
 	if (err)
@@ -379,7 +386,7 @@ const struct file_ops proc_text_file_ops = {
 
 /* --- the whole --- */
 
-struct super *proc_super_new(const char *type_name, u32 magic, const struct proc_entry *root)
+struct super *proc_super_new(const char *type_name, u32 magic, const struct proc_entry *root, u32 flags)
 {
 	struct proc_node n = { .entry = root, .number = -1 };
 	struct super *s = kzalloc(sizeof(*s));
@@ -387,7 +394,7 @@ struct super *proc_super_new(const char *type_name, u32 magic, const struct proc
 
 	if (!s)
 		return NULL;
-	*s = (struct super){ .dev = super_new_dev(), .magic = magic, .flags = SUPER_NO_DENTRY_CACHE, .type_name = type_name };
+	*s = (struct super){ .dev = super_new_dev(), .magic = magic, .flags = flags, .type_name = type_name };
 	i = proc_inode(s, &n);
 	s->root = IS_ERR(i) ? NULL : dentry_new_root(s, i, "/");
 	if (s->root)

@@ -48,10 +48,11 @@ struct proc_entry {
 	const char *name;
 	u32 mode;    /* with S_IFMT */
 	bool inspect; /* only for those whom process_may_inspect permits */
+	bool sealed;  /* not to be opened for writing, by nobody */
 	bool (*exists)(const struct proc_node *n); /* NULL: always */
 	/* A regular file: its text, or -errno. */
 	int (*show)(struct text *t, const struct proc_node *n);
-	/* A regular file: the text that was written, without a newline at its end, terminated; 0 or -errno. */
+	/* A regular file: the text that was written, terminated; 0 or -errno. */
 	int (*store)(const char *text, const struct proc_node *n);
 	/* A link: where it leads (counted); readlink gives the text of that place. */
 	int (*follow)(const struct proc_node *n, struct path *out);
@@ -85,12 +86,14 @@ static inline const struct proc_node *proc_node(const struct inode *i)
 	return i->data;
 }
 
-/* A super whose root is `root`, a directory. NULL without memory. */
-struct super *proc_super_new(const char *type_name, u32 magic, const struct proc_entry *root);
+/* A super whose root is `root`, a directory; flags: SUPER_*. NULL without memory. */
+struct super *proc_super_new(const char *type_name, u32 magic, const struct proc_entry *root, u32 flags);
 /* An inode for entry and subject, whose process it counts itself. ERR_PTR */
 struct inode *proc_inode(struct super *s, const struct proc_node *n);
 u64 proc_ino(const struct proc_node *n);
-/* Is an inode still what its name means: its process there and of the same owner? */
+/* Has the process that an inode is about been reaped? */
+bool proc_is_gone(const struct inode *i);
+/* Is an inode still what its name means: its process there, and of the same owner? */
 bool proc_is_current(const struct inode *i);
 /* The owner of a process's files. */
 void proc_owner(const struct proc_node *n, u32 *uid, u32 *gid);
@@ -174,6 +177,7 @@ extern const struct proc_entry proc_coppice_children[PROC_COPPICE_CHILDREN];
 /* A file whose text never changes: .arg */
 int proc_constant_show(struct text *t, const struct proc_node *n);
 #define PROC_CONSTANT(name_, text_) { .name = name_, .mode = S_IFREG | 0444, .show = proc_constant_show, .arg = text_ }
-int proc_nothing_show(struct text *t, const struct proc_node *n); /* an empty file */
+/* A parameter of the kernel that nobody can change. */
+#define PROC_PARAMETER(name_, text_) { .name = name_, .mode = S_IFREG | 0444, .sealed = true, .show = proc_constant_show, .arg = text_ }
 
 #endif

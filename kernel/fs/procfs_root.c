@@ -126,5 +126,5 @@ const struct proc_entry proc_root_entry = {
 
 struct super *procfs_new(void)
 {
-	return proc_super_new("proc", PROC_SUPER_MAGIC, &proc_root_entry);
+	return proc_super_new("proc", PROC_SUPER_MAGIC, &proc_root_entry, SUPER_NO_DENTRY_CACHE);
 }

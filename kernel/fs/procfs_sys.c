@@ -31,6 +31,14 @@ static int name_show(struct text *t, enum uts_name which)
 	return 0;
 }
 
+/* A line: what follows a newline is not looked at. */
+static int name_store(const char *text, enum uts_name which)
+{
+	const char *end = strchr(text, '\n');
+
+	return uts_set(which, text, end ? (size_t)(end - text) : strlen(text));
+}
+
 static int hostname_show(struct text *t, const struct proc_node *n)
 {
 	return name_show(t, UTS_HOSTNAME);
@@ -38,7 +46,7 @@ static int hostname_show(struct text *t, const struct proc_node *n)
 
 static int hostname_store(const char *text, const struct proc_node *n)
 {
-	return uts_set(UTS_HOSTNAME, text, strlen(text));
+	return name_store(text, UTS_HOSTNAME);
 }
 
 static int domainname_show(struct text *t, const struct proc_node *n)
@@ -48,7 +56,7 @@ static int domainname_show(struct text *t, const struct proc_node *n)
 
 static int domainname_store(const char *text, const struct proc_node *n)
 {
-	return uts_set(UTS_DOMAINNAME, text, strlen(text));
+	return name_store(text, UTS_DOMAINNAME);
 }
 
 /* --- random numbers --- */
@@ -119,61 +127,61 @@ static int threads_max_show(struct text *t, const struct proc_node *n)
 
 static const struct proc_entry random_children[] = {
 	PROC_FILE("boot_id", 0444, boot_id_show),
-	PROC_CONSTANT("entropy_avail", "256\n"),
-	PROC_CONSTANT("poolsize", "256\n"),
+	PROC_PARAMETER("entropy_avail", "256\n"),
+	PROC_PARAMETER("poolsize", "256\n"),
 	PROC_FILE("uuid", 0444, uuid_show),
 };
 
 static const struct proc_entry kernel_children[] = {
-	PROC_CONSTANT("cap_last_cap", "40\n"),
-	PROC_CONSTANT("core_pattern", "core\n"),
-	PROC_CONSTANT("core_uses_pid", "0\n"),
+	PROC_PARAMETER("cap_last_cap", "40\n"),
+	PROC_PARAMETER("core_pattern", "core\n"),
+	PROC_PARAMETER("core_uses_pid", "0\n"),
 	PROC_WRITABLE("domainname", 0644, domainname_show, domainname_store),
 	PROC_WRITABLE("hostname", 0644, hostname_show, hostname_store),
-	PROC_CONSTANT("msgmax", "8192\n"),
-	PROC_CONSTANT("msgmnb", "16384\n"),
-	PROC_CONSTANT("msgmni", "32000\n"),
-	PROC_CONSTANT("ngroups_max", NUMBER_TEXT(NGROUPS_KEPT) "\n"),
-	PROC_CONSTANT("osrelease", UTS_RELEASE "\n"),
-	PROC_CONSTANT("ostype", UTS_SYSNAME "\n"),
-	PROC_CONSTANT("overflowgid", "65534\n"),
-	PROC_CONSTANT("overflowuid", "65534\n"),
-	PROC_CONSTANT("pid_max", "4194304\n"),
+	PROC_PARAMETER("msgmax", "8192\n"),
+	PROC_PARAMETER("msgmnb", "16384\n"),
+	PROC_PARAMETER("msgmni", "32000\n"),
+	PROC_PARAMETER("ngroups_max", NUMBER_TEXT(NGROUPS_KEPT) "\n"),
+	PROC_PARAMETER("osrelease", UTS_RELEASE "\n"),
+	PROC_PARAMETER("ostype", UTS_SYSNAME "\n"),
+	PROC_PARAMETER("overflowgid", "65534\n"),
+	PROC_PARAMETER("overflowuid", "65534\n"),
+	PROC_PARAMETER("pid_max", "4194304\n"),
 	PROC_DIRECTORY("random", random_children),
-	PROC_CONSTANT("randomize_va_space", "2\n"),
-	PROC_CONSTANT("sem", "32000\t1024000000\t500\t32000\n"),
-	PROC_CONSTANT("shmall", "18446744073692774399\n"),
-	PROC_CONSTANT("shmmax", "18446744073692774399\n"),
-	PROC_CONSTANT("shmmni", "4096\n"),
+	PROC_PARAMETER("randomize_va_space", "2\n"),
+	PROC_PARAMETER("sem", "32000\t1024000000\t500\t32000\n"),
+	PROC_PARAMETER("shmall", "18446744073692774399\n"),
+	PROC_PARAMETER("shmmax", "18446744073692774399\n"),
+	PROC_PARAMETER("shmmni", "4096\n"),
 	PROC_FILE("threads-max", 0444, threads_max_show),
-	PROC_CONSTANT("version", UTS_VERSION "\n"),
+	PROC_PARAMETER("version", UTS_VERSION "\n"),
 };
 _Static_assert(CAP_LAST_CAP == 40, "cap_last_cap");
 
 /* Memory is never promised: a mapping is granted, and what is touched is found when it is touched. */
 static const struct proc_entry vm_children[] = {
-	PROC_CONSTANT("max_map_count", "65530\n"),
-	PROC_CONSTANT("mmap_min_addr", "65536\n"),
-	PROC_CONSTANT("overcommit_memory", "1\n"),
-	PROC_CONSTANT("overcommit_ratio", "50\n"),
-	PROC_CONSTANT("swappiness", "60\n"),
+	PROC_PARAMETER("max_map_count", "65530\n"),
+	PROC_PARAMETER("mmap_min_addr", "65536\n"),
+	PROC_PARAMETER("overcommit_memory", "1\n"),
+	PROC_PARAMETER("overcommit_ratio", "50\n"),
+	PROC_PARAMETER("swappiness", "60\n"),
 };
 
-static const struct proc_entry core_children[] = { PROC_CONSTANT("somaxconn", "4096\n") };
+static const struct proc_entry core_children[] = { PROC_PARAMETER("somaxconn", "4096\n") };
 static const struct proc_entry net_children[] = { PROC_DIRECTORY("core", core_children) };
 
 static const struct proc_entry inotify_children[] = {
-	PROC_CONSTANT("max_queued_events", "16384\n"),
-	PROC_CONSTANT("max_user_instances", "128\n"),
-	PROC_CONSTANT("max_user_watches", "65536\n"),
+	PROC_PARAMETER("max_queued_events", "16384\n"),
+	PROC_PARAMETER("max_user_instances", "128\n"),
+	PROC_PARAMETER("max_user_watches", "65536\n"),
 };
 
 static const struct proc_entry fs_children[] = {
-	PROC_CONSTANT("file-max", "9223372036854775807\n"),
+	PROC_PARAMETER("file-max", "9223372036854775807\n"),
 	PROC_FILE("file-nr", 0444, file_nr_show),
 	PROC_DIRECTORY("inotify", inotify_children),
-	PROC_CONSTANT("nr_open", "1048576\n"),
-	PROC_CONSTANT("pipe-max-size", NUMBER_TEXT(PIPE_MAX_SIZE) "\n"),
+	PROC_PARAMETER("nr_open", "1048576\n"),
+	PROC_PARAMETER("pipe-max-size", NUMBER_TEXT(PIPE_MAX_SIZE) "\n"),
 };
 
 const struct proc_entry proc_sys_children[PROC_SYS_CHILDREN] = {

@@ -259,5 +259,5 @@ static const struct proc_entry root_entry = PROC_DIRECTORY("/", root_children);
 
 struct super *sysfs_new(void)
 {
-	return proc_super_new("sysfs", SYSFS_MAGIC, &root_entry);
+	return proc_super_new("sysfs", SYSFS_MAGIC, &root_entry, 0);
 }
