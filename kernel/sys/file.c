@@ -255,11 +255,17 @@ static int dents_emit(void *arg, const char *name, size_t len, u64 ino, u32 type
 
 static ssize read_entries(struct file *f, struct dents *d, void __user *user)
 {
+	u64 pos = f->pos;
 	int err = file_readdir(f, dents_emit, d);
 
 	if (d->used == 0)
 		return err ? err : d->too_small ? -EINVAL : 0;
-	return copy_to_user(user, d->buf, d->used) ? -EFAULT : (ssize)d->used;
+	if (!copy_to_user(user, d->buf, d->used))
+		return (ssize)d->used;
+	mutex_lock(&f->pos_lock);
+	f->pos = pos; /* what did not arrive is read again */
+	mutex_unlock(&f->pos_lock);
+	return -EFAULT;
 }
 
 static long do_getdents(int fd, void __user *user, u32 size, bool old)

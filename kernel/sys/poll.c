@@ -200,7 +200,6 @@ SYSCALL5(ppoll, struct pollfd __user *, fds, u32, n, struct __kernel_timespec __
 
 /* --- select --- */
 
-
 enum select_set { SELECT_READ, SELECT_WRITE, SELECT_EXCEPT, SELECT_SETS };
 
 static const u32 select_events[SELECT_SETS] = {
