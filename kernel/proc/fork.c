@@ -383,6 +383,8 @@ long process_clone(const struct clone_request *r)
 
 	if (!err)
 		err = r->flags & CLONE_THREAD ? clone_thread(r) : clone_process(r);
+	if (err > 0 && !(r->flags & CLONE_VM))
+		store_relaxed(&mm_counters.fork_ns_last, clock_monotonic() - t0);
 	thread_charge_system(t0);
 	return err;
 }
