@@ -40,7 +40,14 @@ HOSTED_TEST_BINARIES := $(HOSTED_TESTS:tests/unit/%.c=$(HOSTED_OUT)/checked/%)
 MODEL := $(HOSTED_OUT)/checked/model
 MODEL_FAST := $(HOSTED_OUT)/fast/model
 
-UNIT_TESTS += $(HOSTED_TEST_BINARIES)
+# Unit tests, then random streams: 200,000 operations, and shorter ones in which every allocation fails once.
+.PHONY: test-hosted
+test-hosted: $(HOSTED_TEST_BINARIES) $(MODEL)
+	@set -e; for t in $(HOSTED_TEST_BINARIES); do $$t; done
+	@$(MODEL) --ops 20000 --streams 10
+	@$(MODEL) --ops 400 --streams 50 --fail
+
+TESTS += test-hosted
 ALL += $(HOSTED_TEST_BINARIES) $(MODEL) $(MODEL_FAST)
 
 .SECONDARY: $(HOSTED_TESTS:%.c=$(HOSTED_OUT)/checked/%.o)
