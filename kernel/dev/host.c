@@ -450,7 +450,7 @@ void host_exit(u32 status)
 {
 	u8 *buffer;
 
-	host_log_push();
+	log_info("9p: %lu requests", virtio_9p_requests());
 	buffer = console_begin();
 	store_release(&host.ended, true);
 	console_push(frame_make(buffer, HOST_EXIT, 0, &status, sizeof(status)));

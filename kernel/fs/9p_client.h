@@ -43,11 +43,12 @@ int p9_rename(struct p9_client *c, u32 old_dir, const char *old_name, size_t old
 int p9_fsync(struct p9_client *c, u32 fid, bool data_only);
 
 /*
- * Whole pages from or to an open file, at most P9_PAGES_MAX; `bytes` of them count. read: what lies
- * beyond the file's end is zeroed.
+ * Pages from or to an open file, at most P9_PAGES_MAX; `bytes` of them count. read: what lies
+ * beyond those, or beyond the file's end, is zeroed.
  */
 #define P9_PAGES_MAX 32u
-int p9_read_pages(struct p9_client *c, u32 fid, u64 offset, struct page **pages, u32 count);
+int p9_read_pages(struct p9_client *c, u32 fid, u64 offset, struct page **pages, u32 count,
+		  u32 bytes);
 int p9_write_pages(struct p9_client *c, u32 fid, u64 offset, struct page **pages, u32 bytes);
 
 /*

@@ -16,6 +16,7 @@
 struct lower {
 	struct p9_client *client; /* C */
 	u32 fid;                  /* C */
+	u64 size;                 /* C: of a regular file */
 	bool open;                /* A: fid is open for reading; set under lock */
 	struct mutex lock;        /* RANK_DEVICE: opening */
 };
@@ -49,6 +50,7 @@ static int lower_lookup(struct lower *dir, const char *name, size_t len, struct 
 		p9_clunk(dir->client, l->fid);
 		goto fail;
 	}
+	l->size = attr->size;
 	*out = l;
 	return 0;
 fail:
@@ -93,7 +95,10 @@ static int lower_read_pages(struct lower *file, u64 index, struct page **pages, 
 	}
 	while (count) {
 		u32 n = min(count, P9_PAGES_MAX);
-		int err = p9_read_pages(file->client, file->fid, index << PAGE_SHIFT, pages, n);
+		u64 at = index << PAGE_SHIFT, left = file->size > at ? file->size - at : 0;
+		/* Not more than there is: the server looks once more for what did not come. */
+		u32 bytes = (u32)min(left, n * PAGE_SIZE);
+		int err = p9_read_pages(file->client, file->fid, at, pages, n, bytes);
 
 		if (err)
 			return err;

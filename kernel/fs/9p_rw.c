@@ -39,7 +39,7 @@ static struct p9_name *name_take(struct p9_node *n, u64 dir, const char *name, s
 {
 	struct p9_name *m;
 
-	list_for_each(m, &n->names, link) {
+	list_for_each (m, &n->names, link) {
 		if (m->dir != dir || m->length != len || memcmp(m->text, name, len) != 0)
 			continue;
 		list_remove(&m->link);
@@ -76,7 +76,8 @@ void p9_name_remove(struct p9_node *n, u64 dir, const char *name, size_t len)
 	name_free(n, old);
 }
 
-void p9_name_move(struct p9_node *n, u64 old_dir, const char *old_name, size_t old_len, struct p9_name *spare)
+void p9_name_move(struct p9_node *n, u64 old_dir, const char *old_name, size_t old_len,
+		  struct p9_name *spare)
 {
 	struct p9_name *old;
 
@@ -120,10 +121,11 @@ static struct inode *table_find(struct p9fs *fs, const struct attributes *attr)
 {
 	struct p9_node *n;
 
-	list_for_each(n, table_bucket(fs, attr->ino), table_link) {
+	list_for_each (n, table_bucket(fs, attr->ino), table_link) {
 		struct inode *i = n->inode;
 
-		if (i->ino == attr->ino && (i->mode & S_IFMT) == (attr->mode & S_IFMT) && inode_get_live(i))
+		if (i->ino == attr->ino && (i->mode & S_IFMT) == (attr->mode & S_IFMT) &&
+		    inode_get_live(i))
 			return i;
 	}
 	return NULL;
@@ -237,7 +239,8 @@ void p9fs_evict(struct inode *i)
 }
 
 /* The inode in the table, made if it lacks; a directory takes over fid if it is new (*used). */
-static struct inode *inode_find_or_make(struct p9fs *fs, const struct attributes *attr, u32 fid, bool *used)
+static struct inode *inode_find_or_make(struct p9fs *fs, const struct attributes *attr, u32 fid,
+					bool *used)
 {
 	struct inode *i, *other;
 
@@ -266,7 +269,8 @@ static struct inode *inode_find_or_make(struct p9fs *fs, const struct attributes
 	return i;
 }
 
-struct inode *p9fs_inode(struct p9fs *fs, const struct attributes *attr, u32 fid, u64 dir, const char *name, size_t len)
+struct inode *p9fs_inode(struct p9fs *fs, const struct attributes *attr, u32 fid, u64 dir,
+			 const char *name, size_t len)
 {
 	struct p9_name *n = S_ISDIR(attr->mode) ? NULL : p9_name_new(dir, name, len);
 	struct inode *i;
@@ -366,10 +370,11 @@ static struct inode *bucket_next_dirty(struct p9fs *fs, u32 bucket, u64 after)
 	struct inode *found = NULL;
 	struct p9_node *n;
 
-	list_for_each(n, &fs->table[bucket], table_link) {
+	list_for_each (n, &fs->table[bucket], table_link) {
 		struct inode *i = n->inode;
 
-		if (i->object && i->object->dirty_count && i->ino > after && (!found || i->ino < found->ino))
+		if (i->object && i->object->dirty_count && i->ino > after &&
+		    (!found || i->ino < found->ino))
 			found = i;
 	}
 	return found;

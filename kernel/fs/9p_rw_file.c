@@ -85,9 +85,11 @@ static int p9fs_read_pages(struct object *o, u64 index, struct page **pages, u32
 
 		err = start < n->host_limit ? need_read_fid(n) : 0;
 		if (!err && start < n->host_limit)
-			err = p9_read_pages(client_of(n), n->read_fid, start, pages, part);
+			err = p9_read_pages(client_of(n), n->read_fid, start, pages, part,
+					    part * (u32)PAGE_SIZE);
 		for (u32 i = 0; i < part && !err; i++, start += PAGE_SIZE) {
-			u64 keep = start < n->host_limit ? min(n->host_limit - start, PAGE_SIZE) : 0;
+			u64 keep = start < n->host_limit ? min(n->host_limit - start, PAGE_SIZE)
+							 : 0;
 
 			memset((u8 *)frame_data(pages[i]) + keep, 0, PAGE_SIZE - keep);
 		}
@@ -112,7 +114,8 @@ static int p9fs_write_pages(struct object *o, u64 index, struct page **pages, u3
 	else if (start < size)
 		err = need_write_fid(n);
 	if (!err && start < size) {
-		err = p9_write_pages(client_of(n), n->write_fid, start, pages, (u32)min(size - start, count * PAGE_SIZE));
+		err = p9_write_pages(client_of(n), n->write_fid, start, pages,
+				     (u32)min(size - start, count * PAGE_SIZE));
 		n->written = true;
 	}
 	if (err)

@@ -44,7 +44,8 @@ static struct inode *p9fs_lookup(struct inode *dir, const char *name, size_t len
 /* --- making --- */
 
 /* The host made the file for whom it could; give it to its owner here, if the host lets us. */
-static void settle_owner(struct p9fs *fs, u32 fid, u32 mode, u32 uid, u32 gid, struct attributes *attr)
+static void settle_owner(struct p9fs *fs, u32 fid, u32 mode, u32 uid, u32 gid,
+			 struct attributes *attr)
 {
 	struct attribute_change owner = { .valid = SET_UID | SET_GID, .uid = uid, .gid = gid };
 	struct attribute_change permissions = { .valid = SET_MODE, .mode = mode };
@@ -56,12 +57,14 @@ static void settle_owner(struct p9fs *fs, u32 fid, u32 mode, u32 uid, u32 gid, s
 	attr->uid = uid;
 	attr->gid = gid;
 	/* A change of owner ends set-ID bits. */
-	if (mode & (S_ISUID | S_ISGID) && !S_ISLNK(mode) && p9_setattr(fs->client, fid, &permissions))
+	if (mode & (S_ISUID | S_ISGID) && !S_ISLNK(mode) &&
+	    p9_setattr(fs->client, fid, &permissions))
 		attr->mode &= ~(u32)(S_ISUID | S_ISGID);
 }
 
 /* The inode of what was just made under this name. If it cannot be had, the file is removed again. */
-static struct inode *made(struct inode *dir, const char *name, size_t len, u32 mode, u32 uid, u32 gid)
+static struct inode *made(struct inode *dir, const char *name, size_t len, u32 mode, u32 uid,
+			  u32 gid)
 {
 	struct p9fs *fs = p9fs_of(dir);
 	struct attributes attr;
@@ -91,7 +94,8 @@ fail:
 }
 
 /* A regular file is made open, for reading and writing whatever its mode; that fid is kept for whoever opens it next. */
-static struct inode *create_regular(struct inode *dir, const char *name, size_t len, u32 mode, u32 uid, u32 gid)
+static struct inode *create_regular(struct inode *dir, const char *name, size_t len, u32 mode,
+				    u32 uid, u32 gid)
 {
 	struct p9fs *fs = p9fs_of(dir);
 	struct p9_node *n;
@@ -101,7 +105,8 @@ static struct inode *create_regular(struct inode *dir, const char *name, size_t 
 
 	if (err)
 		return ERR_PTR(err);
-	err = p9_create(fs->client, open, name, len, O_CREAT | O_EXCL | O_RDWR, mode & ~(u32)S_IFMT, gid);
+	err = p9_create(fs->client, open, name, len, O_CREAT | O_EXCL | O_RDWR, mode & ~(u32)S_IFMT,
+			gid);
 	i = err ? ERR_PTR(err) : made(dir, name, len, mode, uid, gid);
 	if (IS_ERR(i)) {
 		p9_clunk(fs->client, open);
@@ -114,7 +119,8 @@ static struct inode *create_regular(struct inode *dir, const char *name, size_t 
 	return i;
 }
 
-static struct inode *p9fs_create(struct inode *dir, const char *name, size_t len, u32 mode, u64 rdev, const char *target, const struct cred *cred)
+static struct inode *p9fs_create(struct inode *dir, const char *name, size_t len, u32 mode,
+				 u64 rdev, const char *target, const struct cred *cred)
 {
 	u32 uid = cred ? cred->fsuid : 0, gid = cred ? cred->fsgid : 0;
 	int err;
@@ -127,6 +133,8 @@ static struct inode *p9fs_create(struct inode *dir, const char *name, size_t len
 	if (S_ISREG(mode))
 		return create_regular(dir, name, len, mode, uid, gid);
 	err = p9_make(p9fs_of(dir)->client, fid_of(dir), name, len, mode, rdev, target, gid);
+	if (err == -ENXIO)
+		err = -EPERM; /* QEMU makes no special files: mknod(2) has this error for it */
 	return err ? ERR_PTR(err) : made(dir, name, len, mode, uid, gid);
 }
 
@@ -201,8 +209,9 @@ static int p9fs_rmdir(struct inode *dir, const char *name, size_t len, struct in
 }
 
 /* The server moves its fids with the file: those below a directory too. */
-static int p9fs_rename(struct inode *olddir, const char *oldname, size_t oldlen, struct inode *source, struct inode *newdir,
-		       const char *newname, size_t newlen, struct inode *target, bool exchange)
+static int p9fs_rename(struct inode *olddir, const char *oldname, size_t oldlen,
+		       struct inode *source, struct inode *newdir, const char *newname,
+		       size_t newlen, struct inode *target, bool exchange)
 {
 	struct p9_name *record = NULL;
 	int err;
@@ -214,7 +223,8 @@ static int p9fs_rename(struct inode *olddir, const char *oldname, size_t oldlen,
 		if (!record)
 			return -ENOMEM;
 	}
-	err = p9_rename(p9fs_of(olddir)->client, fid_of(olddir), oldname, oldlen, fid_of(newdir), newname, newlen);
+	err = p9_rename(p9fs_of(olddir)->client, fid_of(olddir), oldname, oldlen, fid_of(newdir),
+			newname, newlen);
 	if (err) {
 		kfree(record);
 		return err;
@@ -327,7 +337,10 @@ static void dir_list_seek(struct dir_list *l, u64 position)
 		l->next = l->next->next;
 }
 
-static int p9fs_readdir(struct file *f, int (*emit)(void *arg, const char *name, size_t len, u64 ino, u32 type, u64 next_pos), void *arg)
+static int p9fs_readdir(struct file *f,
+			int (*emit)(void *arg, const char *name, size_t len, u64 ino, u32 type,
+				    u64 next_pos),
+			void *arg)
 {
 	struct dir_list *l;
 	int err;

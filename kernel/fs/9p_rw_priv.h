@@ -11,7 +11,8 @@ struct p9fs {
 	struct super super;
 	struct p9_client *client;
 	struct spinlock lock; /* RANK_FS: T */
-	struct list table[P9FS_BUCKETS]; /* T: nodes whose file has a name on the host, by inode number */
+	struct list table
+		[P9FS_BUCKETS]; /* T: nodes whose file has a name on the host, by inode number */
 };
 
 /* One name of a file that is not a directory, with a fid that was reached through it: when the name goes, that fid is of no use any more. */
@@ -28,20 +29,20 @@ struct p9_name {
  * (directories) or `lock` held, so that nobody gives up a fid that is in use.
  */
 struct p9_node {
-	struct object object; /* regular files */
-	struct inode *inode;  /* C */
-	struct list table_link; /* T */
-	struct mutex lock;    /* RANK_DEVICE */
-	u32 dir_fid;	      /* C: directories */
-	struct list names;    /* N: struct p9_name: those that were met */
+	struct object object;    /* regular files */
+	struct inode *inode;     /* C */
+	struct list table_link;  /* T */
+	struct mutex lock;       /* RANK_DEVICE */
+	u32 dir_fid;             /* C: directories */
+	struct list names;       /* N: struct p9_name: those that were met */
 	u32 read_fid, write_fid; /* N: open for reading, writing; may be the same; or P9_NO_FID */
-	u32 opens;	      /* N: open files */
-	bool unlinked;	      /* N: the last name is gone from the host */
-	u64 host_limit;	      /* N: bytes of the host's file that count, where it could not be truncated (it has no name) */
-	bool written;	      /* N: the host's file has times of its own */
-	int error;	      /* N: of the last write-out that failed, not yet told */
-	u64 size, blocks;     /* I: blocks: as the host said; size: of what has no object */
-	bool resized;	      /* I: blocks is out of date */
+	u32 opens;               /* N: open files */
+	bool unlinked;           /* N: the last name is gone from the host */
+	u64 host_limit; /* N: bytes of the host's file that count, where it could not be truncated (it has no name) */
+	bool written;     /* N: the host's file has times of its own */
+	int error;        /* N: of the last write-out that failed, not yet told */
+	u64 size, blocks; /* I: blocks: as the host said; size: of what has no object */
+	bool resized;     /* I: blocks is out of date */
 };
 
 static inline struct p9fs *p9fs_of(const struct inode *i)
@@ -58,13 +59,17 @@ static inline struct p9_node *p9_node_of(const struct inode *i)
 /*
  * The inode of the file with these attributes, which fid was found to be by its name in dir; takes over fid in any case. Counted, or ERR_PTR(-ENOMEM).
  */
-struct inode *p9fs_inode(struct p9fs *fs, const struct attributes *attr, u32 fid, u64 dir, const char *name, size_t len);
+struct inode *p9fs_inode(struct p9fs *fs, const struct attributes *attr, u32 fid, u64 dir,
+			 const char *name, size_t len);
 /* A record of a name, without a fid yet; NULL without memory. */
 struct p9_name *p9_name_new(u64 dir, const char *name, size_t len);
-void p9_name_add(struct p9_node *n, struct p9_name *name); /* takes it over; what was known of the same name is given up */
+void p9_name_add(
+	struct p9_node *n,
+	struct p9_name *name); /* takes it over; what was known of the same name is given up */
 void p9_name_remove(struct p9_node *n, u64 dir, const char *name, size_t len);
 /* The file is called otherwise now; its fid followed. spare: the new record, taken over. */
-void p9_name_move(struct p9_node *n, u64 old_dir, const char *old_name, size_t old_len, struct p9_name *spare);
+void p9_name_move(struct p9_node *n, u64 old_dir, const char *old_name, size_t old_len,
+		  struct p9_name *spare);
 /* N held: a fid that names the file, or P9_NO_FID. */
 u32 p9_node_fid(const struct p9_node *n);
 /* Inode locked: it has lost a name; what follows from having lost the last one. */

@@ -40,14 +40,15 @@ static void zero_from(struct page **pages, u32 count, u32 from)
 	}
 }
 
-int p9_read_pages(struct p9_client *c, u32 fid, u64 offset, struct page **pages, u32 count)
+int p9_read_pages(struct p9_client *c, u32 fid, u64 offset, struct page **pages, u32 count,
+		  u32 bytes)
 {
 	struct virtio_part parts[P9_PAGES_MAX];
-	u32 bytes = count * (u32)PAGE_SIZE, got = 0, n;
+	u32 got = 0, n;
 	struct p9_call k;
 	int err;
 
-	assert(count <= P9_PAGES_MAX);
+	assert(count <= P9_PAGES_MAX && bytes <= count * PAGE_SIZE);
 	/* The answer's header is as long as an error, so that the bytes begin with the parts. */
 	err = p9_call_begin(&k, c, P9_READ, P9_WRITE_HEADER, P9_READ_HEADER);
 	if (err)
