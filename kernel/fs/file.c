@@ -198,14 +198,31 @@ static ssize file_transfer(struct file *f, transfer op, struct iter *it, u64 *po
 	return result;
 }
 
+/* For /proc/PID/io. */
+static ssize account(u64 *calls, u64 *bytes, ssize result)
+{
+	store_relaxed(calls, load_relaxed(calls) + 1);
+	if (result > 0)
+		store_relaxed(bytes, load_relaxed(bytes) + (u64)result);
+	return result;
+}
+
 ssize file_read(struct file *f, struct iter *it, u64 *pos)
 {
-	return f->can_read ? file_transfer(f, f->ops->read, it, pos) : -EBADF;
+	struct process *p = process_current();
+
+	if (!f->can_read)
+		return -EBADF;
+	return account(&p->reads, &p->bytes_read, file_transfer(f, f->ops->read, it, pos));
 }
 
 ssize file_write(struct file *f, struct iter *it, u64 *pos)
 {
-	return f->can_write ? file_transfer(f, f->ops->write, it, pos) : -EBADF;
+	struct process *p = process_current();
+
+	if (!f->can_write)
+		return -EBADF;
+	return account(&p->writes, &p->bytes_written, file_transfer(f, f->ops->write, it, pos));
 }
 
 ssize file_read_kernel(struct file *f, void *buf, size_t n, u64 offset)

@@ -30,7 +30,8 @@ u64 proc_ino(const struct proc_node *n)
 	h ^= ((u64)n->tid << 32 | (u32)n->number) * 0xc2b2ae3d27d4eb4full;
 	h ^= h >> 29;
 	h *= 0xbf58476d1ce4e5b9ull;
-	return h >> 24; /* 40 bits: unique for all that exists at a time, and short enough for columns */
+	return h >>
+	       24; /* 40 bits: unique for all that exists at a time, and short enough for columns */
 }
 
 void proc_owner(const struct proc_node *n, u32 *uid, u32 *gid)
@@ -126,7 +127,8 @@ static ssize link_readlink_text(struct inode *i, char *buf, size_t size)
 /* --- directories of fixed entries --- */
 
 /* The entry of dir seen for the same subject: false if it has no such file. */
-static bool child_node(const struct proc_node *dir, const struct proc_entry *entry, struct proc_node *out)
+static bool child_node(const struct proc_node *dir, const struct proc_entry *entry,
+		       struct proc_node *out)
 {
 	*out = *dir;
 	out->entry = entry;
@@ -143,7 +145,8 @@ struct inode *proc_lookup_fixed(struct inode *dir, const char *name, size_t len)
 	for (u32 i = 0; i < n->entry->nchildren; i++) {
 		const struct proc_entry *e = &n->entry->children[i];
 
-		if (strlen(e->name) == len && memcmp(e->name, name, len) == 0 && child_node(n, e, &child))
+		if (strlen(e->name) == len && memcmp(e->name, name, len) == 0 &&
+		    child_node(n, e, &child))
 			return proc_inode(dir->super, &child);
 	}
 	return ERR_PTR(-ENOENT);
@@ -159,7 +162,9 @@ int proc_emit_fixed(struct file *f, proc_emit emit, void *arg)
 		const struct proc_entry *e = &n->entry->children[f->pos - 2];
 		struct proc_node child;
 
-		if (child_node(n, e, &child) && emit(arg, e->name, strlen(e->name), proc_ino(&child), DT_OF_MODE(e->mode), f->pos + 1))
+		if (child_node(n, e, &child) &&
+		    emit(arg, e->name, strlen(e->name), proc_ino(&child), DT_OF_MODE(e->mode),
+			 f->pos + 1))
 			return 1;
 		f->pos++;
 	}
@@ -180,8 +185,11 @@ bool proc_revalidate(struct inode *dir, const char *name, size_t len, struct ino
 	return cached && proc_is_current(cached);
 }
 
-static const struct file_ops directory_file_ops = { .readdir = directory_readdir, .seek = file_seek_plain };
-static const struct inode_ops fixed_ops = { .lookup = proc_lookup_fixed, .setattr = proc_setattr, .evict = proc_evict };
+static const struct file_ops directory_file_ops = { .readdir = directory_readdir,
+						    .seek = file_seek_plain };
+static const struct inode_ops fixed_ops = { .lookup = proc_lookup_fixed,
+					    .setattr = proc_setattr,
+					    .evict = proc_evict };
 static const struct inode_ops process_ops = {
 	.lookup = proc_lookup_fixed,
 	.revalidate = proc_revalidate,
@@ -194,7 +202,9 @@ static const struct inode_ops place_ops = {
 	.setattr = proc_setattr,
 	.evict = proc_evict,
 };
-static const struct inode_ops link_ops = { .readlink = link_readlink_text, .setattr = proc_setattr, .evict = proc_evict };
+static const struct inode_ops link_ops = { .readlink = link_readlink_text,
+					   .setattr = proc_setattr,
+					   .evict = proc_evict };
 static const struct inode_ops file_inode_ops = { .setattr = proc_setattr, .evict = proc_evict };
 
 static const struct inode_ops *node_ops(const struct proc_node *n)
@@ -386,7 +396,8 @@ const struct file_ops proc_text_file_ops = {
 
 /* --- the whole --- */
 
-struct super *proc_super_new(const char *type_name, u32 magic, const struct proc_entry *root, u32 flags)
+struct super *proc_super_new(const char *type_name, u32 magic, const struct proc_entry *root,
+			     u32 flags)
 {
 	struct proc_node n = { .entry = root, .number = -1 };
 	struct super *s = kzalloc(sizeof(*s));
@@ -394,7 +405,9 @@ struct super *proc_super_new(const char *type_name, u32 magic, const struct proc
 
 	if (!s)
 		return NULL;
-	*s = (struct super){ .dev = super_new_dev(), .magic = magic, .flags = flags, .type_name = type_name };
+	*s = (struct super){
+		.dev = super_new_dev(), .magic = magic, .flags = flags, .type_name = type_name
+	};
 	i = proc_inode(s, &n);
 	s->root = IS_ERR(i) ? NULL : dentry_new_root(s, i, "/");
 	if (s->root)

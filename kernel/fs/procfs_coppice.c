@@ -31,7 +31,8 @@ static void add_slab_objects(const struct slab_cache *c, void *arg)
 
 static void memory_lines(struct text *t)
 {
-	u64 tables = load_relaxed(&mm_counters.tables), anon = load_relaxed(&mm_counters.anon_pages);
+	u64 tables = load_relaxed(&mm_counters.tables),
+	    anon = load_relaxed(&mm_counters.anon_pages);
 	u64 free = frame_free_count(), objects = 0, cache_objects = 0;
 
 	slab_for_each(add_slab_objects, &objects);

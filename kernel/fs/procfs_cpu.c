@@ -22,22 +22,31 @@ static const struct flag_word {
 	const char *names;
 } flag_words[] = {
 	{ 1, 0, EDX,
-	  "fpu vme de pse tsc msr pae mce cx8 apic - sep mtrr pge mca cmov pat pse36 pn clflush - dts acpi mmx fxsr sse sse2 ss ht tm ia64 pbe" },
-	{ 0x80000001, 0, EDX, "- - - - - - - - - - - syscall - - - - - - - mp nx - mmxext - - fxsr_opt pdpe1gb rdtscp - lm 3dnowext 3dnow" },
+	  "fpu vme de pse tsc msr pae mce cx8 apic - sep mtrr pge mca cmov pat pse36 pn clflush - "
+	  "dts acpi mmx fxsr sse sse2 ss ht tm ia64 pbe" },
+	{ 0x80000001, 0, EDX,
+	  "- - - - - - - - - - - syscall - - - - - - - mp nx - mmxext - - fxsr_opt pdpe1gb rdtscp "
+	  "- lm 3dnowext 3dnow" },
 	{ 1, 0, ECX,
-	  "pni pclmulqdq dtes64 monitor ds_cpl vmx smx est tm2 ssse3 cid sdbg fma cx16 xtpr pdcm - pcid dca sse4_1 sse4_2 x2apic movbe popcnt "
+	  "pni pclmulqdq dtes64 monitor ds_cpl vmx smx est tm2 ssse3 cid sdbg fma cx16 xtpr pdcm - "
+	  "pcid dca sse4_1 sse4_2 x2apic movbe popcnt "
 	  "tsc_deadline_timer aes xsave - avx f16c rdrand hypervisor" },
 	{ 0x80000001, 0, ECX,
-	  "lahf_lm cmp_legacy svm extapic cr8_legacy abm sse4a misalignsse 3dnowprefetch osvw ibs xop skinit wdt - lwp fma4 tce - nodeid_msr - tbm "
+	  "lahf_lm cmp_legacy svm extapic cr8_legacy abm sse4a misalignsse 3dnowprefetch osvw ibs "
+	  "xop skinit wdt - lwp fma4 tce - nodeid_msr - tbm "
 	  "topoext perfctr_core perfctr_nb - bpext ptsc perfctr_llc mwaitx" },
 	{ 7, 0, EBX,
-	  "fsgsbase tsc_adjust sgx bmi1 hle avx2 - smep bmi2 erms invpcid rtm cqm - - rdt_a avx512f avx512dq rdseed adx smap avx512ifma - clflushopt "
+	  "fsgsbase tsc_adjust sgx bmi1 hle avx2 - smep bmi2 erms invpcid rtm cqm - - rdt_a "
+	  "avx512f avx512dq rdseed adx smap avx512ifma - clflushopt "
 	  "clwb intel_pt avx512pf avx512er avx512cd sha_ni avx512bw avx512vl" },
 	{ 0xd, 1, EAX, "xsaveopt xsavec xgetbv1 xsaves" },
 	{ 7, 0, ECX,
-	  "- avx512vbmi umip - - waitpkg avx512_vbmi2 - gfni vaes vpclmulqdq avx512_vnni avx512_bitalg tme avx512_vpopcntdq - - - - - - - "
+	  "- avx512vbmi umip - - waitpkg avx512_vbmi2 - gfni vaes vpclmulqdq avx512_vnni "
+	  "avx512_bitalg tme avx512_vpopcntdq - - - - - - - "
 	  "rdpid - bus_lock_detect cldemote - movdiri movdir64b enqcmd" },
-	{ 7, 0, EDX, "- - avx512_4vnniw avx512_4fmaps fsrm - - - avx512_vp2intersect - md_clear - - - serialize - tsxldtrk" },
+	{ 7, 0, EDX,
+	  "- - avx512_4vnniw avx512_4fmaps fsrm - - - avx512_vp2intersect - md_clear - - - "
+	  "serialize - tsxldtrk" },
 };
 
 void text_cpu_mask(struct text *t, u64 mask)
@@ -45,7 +54,8 @@ void text_cpu_mask(struct text *t, u64 mask)
 	u32 cpus = scheduler_cpu_count();
 
 	if (cpus > 32)
-		text_printf(t, "%0*lx,%08lx", (int)(cpus - 32 + 3) / 4, mask >> 32, mask & UINT32_MAX);
+		text_printf(t, "%0*lx,%08lx", (int)(cpus - 32 + 3) / 4, mask >> 32,
+			    mask & UINT32_MAX);
 	else
 		text_printf(t, "%0*lx", (int)(cpus + 3) / 4, mask);
 }
@@ -140,17 +150,27 @@ static void add_cpu(struct text *t, u32 cpu, const struct cpu_model *m, u64 khz)
 
 	while (*name == ' ')
 		name++;
-	text_printf(t, "processor\t: %u\nvendor_id\t: %s\ncpu family\t: %u\nmodel\t\t: %u\nmodel name\t: %s\nstepping\t: %u\n", cpu, m->vendor, m->family,
-		    m->model, *name ? name : "unknown", m->stepping);
+	text_printf(t,
+		    "processor\t: %u\nvendor_id\t: %s\ncpu family\t: %u\nmodel\t\t: %u\nmodel "
+		    "name\t: %s\nstepping\t: %u\n",
+		    cpu, m->vendor, m->family, m->model, *name ? name : "unknown", m->stepping);
 	text_printf(t, "cpu MHz\t\t: %lu.%03lu\n", khz / 1000, khz % 1000);
 	if (cache)
 		text_printf(t, "cache size\t: %u KB\n", cache);
-	text_printf(t, "physical id\t: 0\nsiblings\t: %u\ncore id\t\t: %u\ncpu cores\t: %u\napicid\t\t: %u\ninitial apicid\t: %u\n", cpus, cpu, cpus, apic_id,
-		    apic_id);
-	text_printf(t, "fpu\t\t: yes\nfpu_exception\t: yes\ncpuid level\t: %u\nwp\t\t: yes\nflags\t\t:", m->levels);
+	text_printf(t,
+		    "physical id\t: 0\nsiblings\t: %u\ncore id\t\t: %u\ncpu cores\t: "
+		    "%u\napicid\t\t: %u\ninitial apicid\t: %u\n",
+		    cpus, cpu, cpus, apic_id, apic_id);
+	text_printf(
+		t, "fpu\t\t: yes\nfpu_exception\t: yes\ncpuid level\t: %u\nwp\t\t: yes\nflags\t\t:",
+		m->levels);
 	add_flags(t);
-	text_printf(t, "\nbugs\t\t:\nbogomips\t: %lu.%02lu\nclflush size\t: %u\ncache_alignment\t: %u\n", khz * 2 / 1000, khz * 2 % 1000 / 10, line, line);
-	text_printf(t, "address sizes\t: %u bits physical, %u bits virtual\npower management:\n\n", address & 255, min(address >> 8 & 255, ADDRESS_BITS));
+	text_printf(
+		t,
+		"\nbugs\t\t:\nbogomips\t: %lu.%02lu\nclflush size\t: %u\ncache_alignment\t: %u\n",
+		khz * 2 / 1000, khz * 2 % 1000 / 10, line, line);
+	text_printf(t, "address sizes\t: %u bits physical, %u bits virtual\npower management:\n\n",
+		    address & 255, min(address >> 8 & 255, ADDRESS_BITS));
 }
 
 int proc_cpuinfo_show(struct text *t, const struct proc_node *n)

@@ -83,7 +83,9 @@ static u32 fd_permissions(const struct file *f)
 	return (f->can_read ? 0500u : 0) | (f->can_write ? 0300u : 0);
 }
 
-static const struct proc_entry fd_link_entry = { .name = "fd", .mode = S_IFLNK, .inspect = true, .follow = fd_follow };
+static const struct proc_entry fd_link_entry = {
+	.name = "fd", .mode = S_IFLNK, .inspect = true, .follow = fd_follow
+};
 
 struct flags_search {
 	u32 fd, flags;
@@ -112,7 +114,8 @@ static int fdinfo_show(struct text *t, const struct proc_node *n)
 		err = -ENOMEM;
 	else {
 		files_for_each(files, find_cloexec, &search);
-		text_printf(t, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%u\nino:\t%lu\n", (s64)load_relaxed(&f->pos), load_relaxed(&f->flags) | search.flags,
+		text_printf(t, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%u\nino:\t%lu\n",
+			    (s64)load_relaxed(&f->pos), load_relaxed(&f->flags) | search.flags,
 			    f->path.mount->id, f->inode->ino);
 		if (f->ops->fdinfo)
 			f->ops->fdinfo(f, extra, FDINFO_EXTRA);
@@ -130,7 +133,8 @@ static const struct proc_entry fdinfo_entry = PROC_INSPECT("fdinfo", 0444, fdinf
 
 /* --- the directories --- */
 
-static struct inode *descriptor_lookup(struct inode *dir, const char *name, size_t len, const struct proc_entry *entry)
+static struct inode *descriptor_lookup(struct inode *dir, const char *name, size_t len,
+				       const struct proc_entry *entry)
 {
 	struct proc_node n = *proc_node(dir);
 	struct inode *i;
@@ -198,9 +202,14 @@ static int list_descriptor(u32 fd, struct file *f, bool cloexec, void *arg)
 	return 0;
 }
 
-static int descriptor_readdir(struct file *f, const struct proc_entry *entry, proc_emit emit, void *arg)
+static int descriptor_readdir(struct file *f, const struct proc_entry *entry, proc_emit emit,
+			      void *arg)
 {
-	struct listing l = { .dir = f, .node = *proc_node(f->inode), .type = DT_OF_MODE(entry->mode), .emit = emit, .arg = arg };
+	struct listing l = { .dir = f,
+			     .node = *proc_node(f->inode),
+			     .type = DT_OF_MODE(entry->mode),
+			     .emit = emit,
+			     .arg = arg };
 	struct files *files;
 
 	if (!process_may_inspect(l.node.process))

@@ -57,8 +57,9 @@ static void area_line(struct maps_walk *w, const struct mm *mm, const struct are
 			ino = (u64)a->object >> 5 & UINT32_MAX; /* tells one object from another */
 		}
 	}
-	text_printf(t, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu ", a->start, a->end, a->flags & AREA_READ ? 'r' : '-',
-		    a->flags & AREA_WRITE ? 'w' : '-', a->flags & AREA_EXEC ? 'x' : '-', a->flags & AREA_SHARED ? 's' : 'p',
+	text_printf(t, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu ", a->start, a->end,
+		    a->flags & AREA_READ ? 'r' : '-', a->flags & AREA_WRITE ? 'w' : '-',
+		    a->flags & AREA_EXEC ? 'x' : '-', a->flags & AREA_SHARED ? 's' : 'p',
 		    a->object ? a->offset : 0, DEVICE_MAJOR(dev), DEVICE_MINOR(dev), ino);
 	if (name && name[0]) {
 		u64 length = t->length - begin;
@@ -75,21 +76,31 @@ static void area_line(struct maps_walk *w, const struct mm *mm, const struct are
 /* The share of dirty pages in the PSS: private ones whole, shared ones as they share in the rest. */
 static u64 pss_dirty(const struct area_usage *u)
 {
-	u64 private = u->private_clean + u->private_dirty, shared = u->shared_clean + u->shared_dirty;
+	u64 private = u->private_clean + u->private_dirty,
+	    shared = u->shared_clean + u->shared_dirty;
 
 	if (!shared || u->pss < private)
 		return min(u->private_dirty, u->pss);
-	return u->private_dirty + (u->pss - private) * (u->shared_dirty / PAGE_SIZE) / (shared / PAGE_SIZE);
+	return u->private_dirty +
+	       (u->pss - private) * (u->shared_dirty / PAGE_SIZE) / (shared / PAGE_SIZE);
 }
 
 static void usage_lines(struct text *t, const struct area_usage *u)
 {
-	text_printf(t, "Shared_Clean:   %8lu kB\nShared_Dirty:   %8lu kB\nPrivate_Clean:  %8lu kB\nPrivate_Dirty:  %8lu kB\n", kib(u->shared_clean),
-		    kib(u->shared_dirty), kib(u->private_clean), kib(u->private_dirty));
-	text_printf(t, "Referenced:     %8lu kB\nAnonymous:      %8lu kB\n", kib(u->referenced), kib(u->anonymous));
-	text_string(t, "KSM:                   0 kB\nLazyFree:              0 kB\nAnonHugePages:         0 kB\nShmemPmdMapped:        0 kB\n"
-		       "FilePmdMapped:         0 kB\nShared_Hugetlb:        0 kB\nPrivate_Hugetlb:       0 kB\n");
-	text_printf(t, "Swap:           %8lu kB\nSwapPss:        %8lu kB\nLocked:         %8lu kB\n", kib(u->swap), kib(u->swap), kib(u->locked));
+	text_printf(t,
+		    "Shared_Clean:   %8lu kB\nShared_Dirty:   %8lu kB\nPrivate_Clean:  %8lu "
+		    "kB\nPrivate_Dirty:  %8lu kB\n",
+		    kib(u->shared_clean), kib(u->shared_dirty), kib(u->private_clean),
+		    kib(u->private_dirty));
+	text_printf(t, "Referenced:     %8lu kB\nAnonymous:      %8lu kB\n", kib(u->referenced),
+		    kib(u->anonymous));
+	text_string(t, "KSM:                   0 kB\nLazyFree:              0 kB\nAnonHugePages:   "
+		       "      0 kB\nShmemPmdMapped:        0 kB\n"
+		       "FilePmdMapped:         0 kB\nShared_Hugetlb:        0 kB\nPrivate_Hugetlb: "
+		       "      0 kB\n");
+	text_printf(t,
+		    "Swap:           %8lu kB\nSwapPss:        %8lu kB\nLocked:         %8lu kB\n",
+		    kib(u->swap), kib(u->swap), kib(u->locked));
 }
 
 static void area_flags(struct text *t, u32 flags)
@@ -98,10 +109,13 @@ static void area_flags(struct text *t, u32 flags)
 		u32 flag;
 		char name[4];
 	} names[] = {
-		{ AREA_READ, "rd" },	  { AREA_WRITE, "wr" },	   { AREA_EXEC, "ex" },	     { AREA_SHARED, "sh" },	{ AREA_MAYREAD, "mr" },
-		{ AREA_MAYWRITE, "mw" },  { AREA_MAYEXEC, "me" },  { AREA_SHARED, "ms" },    { AREA_GROWSDOWN, "gd" },	{ AREA_LOCKED, "lo" },
-		{ AREA_SEQ_READ, "sr" },  { AREA_RAND_READ, "rr" }, { AREA_DONTFORK, "dc" }, { AREA_SPECIAL, "de" },	{ AREA_ACCOUNT, "ac" },
-		{ AREA_NORESERVE, "nr" }, { AREA_WIPEONFORK, "wf" }, { AREA_DONTDUMP, "dd" }, { AREA_HUGEPAGE, "hg" }, { AREA_NOHUGEPAGE, "nh" },
+		{ AREA_READ, "rd" },      { AREA_WRITE, "wr" },      { AREA_EXEC, "ex" },
+		{ AREA_SHARED, "sh" },    { AREA_MAYREAD, "mr" },    { AREA_MAYWRITE, "mw" },
+		{ AREA_MAYEXEC, "me" },   { AREA_SHARED, "ms" },     { AREA_GROWSDOWN, "gd" },
+		{ AREA_LOCKED, "lo" },    { AREA_SEQ_READ, "sr" },   { AREA_RAND_READ, "rr" },
+		{ AREA_DONTFORK, "dc" },  { AREA_SPECIAL, "de" },    { AREA_ACCOUNT, "ac" },
+		{ AREA_NORESERVE, "nr" }, { AREA_WIPEONFORK, "wf" }, { AREA_DONTDUMP, "dd" },
+		{ AREA_HUGEPAGE, "hg" },  { AREA_NOHUGEPAGE, "nh" },
 	};
 
 	text_string(t, "VmFlags: ");
@@ -119,8 +133,13 @@ static void area_usage_lines(struct text *t, struct mm *mm, const struct area *a
 	space_usage(mm, a->start, a->end, &u);
 	if (a->flags & AREA_LOCKED)
 		u.locked = u.pss;
-	text_printf(t, "Size:           %8lu kB\nKernelPageSize:        4 kB\nMMUPageSize:           4 kB\n", kib(a->end - a->start));
-	text_printf(t, "Rss:            %8lu kB\nPss:            %8lu kB\nPss_Dirty:      %8lu kB\n", kib(u.rss), kib(u.pss), kib(pss_dirty(&u)));
+	text_printf(t,
+		    "Size:           %8lu kB\nKernelPageSize:        4 kB\nMMUPageSize:           "
+		    "4 kB\n",
+		    kib(a->end - a->start));
+	text_printf(t,
+		    "Rss:            %8lu kB\nPss:            %8lu kB\nPss_Dirty:      %8lu kB\n",
+		    kib(u.rss), kib(u.pss), kib(pss_dirty(&u)));
 	usage_lines(t, &u);
 	text_string(t, "THPeligible:           0\n");
 	area_flags(t, a->flags);
@@ -203,10 +222,13 @@ int proc_smaps_rollup_show(struct text *t, const struct proc_node *n)
 	space_put(mm);
 	text_printf(t, "%08lx-%08lx ---p 00000000 00:00 0 ", w.first, w.last);
 	text_fill(t, ' ', NAME_COLUMN - min(t->length - begin, (u64)NAME_COLUMN));
-	text_printf(t, "[rollup]\nRss:            %8lu kB\nPss:            %8lu kB\nPss_Dirty:      %8lu kB\n", kib(w.sum.rss), kib(w.sum.pss),
-		    kib(w.pss_dirty));
-	text_printf(t, "Pss_Anon:       %8lu kB\nPss_File:       %8lu kB\nPss_Shmem:      %8lu kB\n", kib(w.pss_anon), kib(w.pss_file),
-		    kib(w.pss_shmem));
+	text_printf(t,
+		    "[rollup]\nRss:            %8lu kB\nPss:            %8lu kB\nPss_Dirty:      "
+		    "%8lu kB\n",
+		    kib(w.sum.rss), kib(w.sum.pss), kib(w.pss_dirty));
+	text_printf(t,
+		    "Pss_Anon:       %8lu kB\nPss_File:       %8lu kB\nPss_Shmem:      %8lu kB\n",
+		    kib(w.pss_anon), kib(w.pss_file), kib(w.pss_shmem));
 	usage_lines(t, &w.sum);
 	return 0;
 }

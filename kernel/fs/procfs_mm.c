@@ -32,7 +32,8 @@ static int add_area(struct mm *mm, struct area *a, void *arg)
 
 void proc_sizes(struct mm *mm, struct proc_sizes *out)
 {
-	*out = (struct proc_sizes){ .code = ROUND_UP(mm->end_code, PAGE_SIZE) - ROUND_DOWN(mm->start_code, PAGE_SIZE) };
+	*out = (struct proc_sizes){ .code = ROUND_UP(mm->end_code, PAGE_SIZE) -
+					    ROUND_DOWN(mm->start_code, PAGE_SIZE) };
 	space_areas(mm, 0, add_area, out);
 	out->code = min(out->code, out->libraries);
 	out->libraries -= out->code;
@@ -55,8 +56,9 @@ int proc_statm_show(struct text *t, const struct proc_node *n)
 	}
 	proc_sizes(mm, &sizes);
 	rss = space_rss(mm);
-	text_printf(t, "%lu %lu %lu %lu 0 %lu 0\n", pages(space_vm_bytes(mm)), rss.anon + rss.file + rss.shmem, rss.file + rss.shmem,
-		    pages(sizes.code), pages(sizes.data + sizes.stack));
+	text_printf(t, "%lu %lu %lu %lu 0 %lu 0\n", pages(space_vm_bytes(mm)),
+		    rss.anon + rss.file + rss.shmem, rss.file + rss.shmem, pages(sizes.code),
+		    pages(sizes.data + sizes.stack));
 	space_put(mm);
 	return 0;
 }
@@ -188,7 +190,8 @@ static ssize mem_transfer(struct file *f, struct iter *it, u64 *pos, bool write)
 			done = done ? done : -EFAULT;
 			break;
 		}
-		got = write ? space_write(mm, *pos, page, n, SPACE_FORCE) : space_read(mm, *pos, page, n);
+		got = write ? space_write(mm, *pos, page, n, SPACE_FORCE)
+			    : space_read(mm, *pos, page, n);
 		if (got <= 0) {
 			done = done ? done : -EIO;
 			break;
@@ -219,7 +222,9 @@ static ssize mem_write(struct file *f, struct iter *it, u64 *pos)
 	return mem_transfer(f, it, pos, true);
 }
 
-const struct file_ops proc_mem_file_ops = { .open = memory_open, .read = mem_read, .write = mem_write, .seek = file_seek_plain };
+const struct file_ops proc_mem_file_ops = {
+	.open = memory_open, .read = mem_read, .write = mem_write, .seek = file_seek_plain
+};
 
 /* --- pagemap: 8 bytes for each page --- */
 
@@ -238,7 +243,8 @@ static ssize pagemap_read(struct file *f, struct iter *it, u64 *pos)
 		return 0;
 	while (it->left && *pos / sizeof(u64) < USER_END / PAGE_SIZE) {
 		u64 first = *pos / sizeof(u64);
-		u32 n = (u32)min(min(it->left / sizeof(u64), (u64)PAGEMAP_ENTRIES), USER_END / PAGE_SIZE - first);
+		u32 n = (u32)min(min(it->left / sizeof(u64), (u64)PAGEMAP_ENTRIES),
+				 USER_END / PAGE_SIZE - first);
 
 		for (u32 i = 0; i < n; i++)
 			entries[i] = space_page_info(mm, (first + i) * PAGE_SIZE);
@@ -254,4 +260,6 @@ static ssize pagemap_read(struct file *f, struct iter *it, u64 *pos)
 	return done;
 }
 
-const struct file_ops proc_pagemap_file_ops = { .open = memory_open, .read = pagemap_read, .seek = file_seek_plain };
+const struct file_ops proc_pagemap_file_ops = { .open = memory_open,
+						.read = pagemap_read,
+						.seek = file_seek_plain };

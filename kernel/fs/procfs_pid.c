@@ -18,12 +18,14 @@
 static const struct {
 	const char *name, *unit;
 } limits[RLIMIT_COUNT] = {
-	{ "Max cpu time", "seconds" },	   { "Max file size", "bytes" },	 { "Max data size", "bytes" },
-	{ "Max stack size", "bytes" },	   { "Max core file size", "bytes" },	 { "Max resident set", "bytes" },
-	{ "Max processes", "processes" },  { "Max open files", "files" },	 { "Max locked memory", "bytes" },
-	{ "Max address space", "bytes" },  { "Max file locks", "locks" },	 { "Max pending signals", "signals" },
-	{ "Max msgqueue size", "bytes" },  { "Max nice priority", NULL },	 { "Max realtime priority", NULL },
-	{ "Max realtime timeout", "us" },
+	{ "Max cpu time", "seconds" },     { "Max file size", "bytes" },
+	{ "Max data size", "bytes" },      { "Max stack size", "bytes" },
+	{ "Max core file size", "bytes" }, { "Max resident set", "bytes" },
+	{ "Max processes", "processes" },  { "Max open files", "files" },
+	{ "Max locked memory", "bytes" },  { "Max address space", "bytes" },
+	{ "Max file locks", "locks" },     { "Max pending signals", "signals" },
+	{ "Max msgqueue size", "bytes" },  { "Max nice priority", NULL },
+	{ "Max realtime priority", NULL }, { "Max realtime timeout", "us" },
 };
 
 static void limit_add(struct text *t, u64 value)
@@ -77,7 +79,9 @@ static int oom_score_show(struct text *t, const struct proc_node *n)
 		space_put(mm);
 	}
 	points += score_adj(n->process) * total / 1000;
-	points = score_adj(n->process) == OOM_SCORE_ADJ_MIN ? 0 : (1000 + points * 1000 / total) * 2 / 3;
+	points = score_adj(n->process) == OOM_SCORE_ADJ_MIN
+			 ? 0
+			 : (1000 + points * 1000 / total) * 2 / 3;
 	text_printf(t, "%ld\n", max(points, (s64)0));
 	return 0;
 }
@@ -92,7 +96,9 @@ static int oom_adj_show(struct text *t, const struct proc_node *n)
 {
 	s32 adj = score_adj(n->process);
 
-	text_printf(t, "%d\n", adj == OOM_SCORE_ADJ_MAX ? OOM_ADJUST_MAX : adj * -OOM_DISABLE / OOM_SCORE_ADJ_MAX);
+	text_printf(t, "%d\n",
+		    adj == OOM_SCORE_ADJ_MAX ? OOM_ADJUST_MAX
+					     : adj * -OOM_DISABLE / OOM_SCORE_ADJ_MAX);
 	return 0;
 }
 
@@ -145,10 +151,24 @@ static int oom_adj_store(const char *text, const struct proc_node *n)
 		return err;
 	if (adj < OOM_DISABLE || adj > OOM_ADJUST_MAX)
 		return -EINVAL;
-	return set_score_adj(n->process, adj == OOM_ADJUST_MAX ? OOM_SCORE_ADJ_MAX : adj * OOM_SCORE_ADJ_MAX / -OOM_DISABLE);
+	return set_score_adj(n->process, adj == OOM_ADJUST_MAX
+						 ? OOM_SCORE_ADJ_MAX
+						 : adj * OOM_SCORE_ADJ_MAX / -OOM_DISABLE);
 }
 
 /* --- others --- */
+
+/* The machine has no storage of its own: what a program reads and writes comes from memory or goes through the host. */
+static int io_show(struct text *t, const struct proc_node *n)
+{
+	const struct process *p = n->process;
+
+	text_printf(t, "rchar: %lu\nwchar: %lu\nsyscr: %lu\nsyscw: %lu\n",
+		    load_relaxed(&p->bytes_read), load_relaxed(&p->bytes_written),
+		    load_relaxed(&p->reads), load_relaxed(&p->writes));
+	text_string(t, "read_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n");
+	return 0;
+}
 
 static int personality_show(struct text *t, const struct proc_node *n)
 {
@@ -165,42 +185,57 @@ int proc_constant_show(struct text *t, const struct proc_node *n)
 /* One user namespace, in which all ids mean what they are. */
 #define ID_MAP "         0          0 4294967295\n"
 
-#define LINK(name_, follow_) { .name = name_, .mode = S_IFLNK | 0777, .inspect = true, .follow = follow_ }
-#define MEMORY_FILE(name_, mode_, ops_) { .name = name_, .mode = S_IFREG | (mode_), .inspect = true, .file_ops = &(ops_) }
+#define LINK(name_, follow_)                                                              \
+	{                                                                                 \
+		.name = name_, .mode = S_IFLNK | 0777, .inspect = true, .follow = follow_ \
+	}
+#define MEMORY_FILE(name_, mode_, ops_)                                                        \
+	{                                                                                      \
+		.name = name_, .mode = S_IFREG | (mode_), .inspect = true, .file_ops = &(ops_) \
+	}
 
+#define DYNAMIC(name_, mode_, ops_, file_ops_)                                  \
+	{                                                                       \
+		.name = name_, .mode = S_IFDIR | (mode_), .inode_ops = &(ops_), \
+		.file_ops = &(file_ops_)                                        \
+	}
+
+/* clang-format off */
 /* What a process and each of its threads have. */
-#define COMMON_ENTRIES                                                                                               \
-	{ .name = "fd", .mode = S_IFDIR | 0500, .inode_ops = &proc_fd_ops, .file_ops = &proc_fd_file_ops },          \
-	{ .name = "fdinfo", .mode = S_IFDIR | 0555, .inode_ops = &proc_fdinfo_ops, .file_ops = &proc_fdinfo_file_ops }, \
-	PROC_INSPECT("environ", 0400, proc_environ_show),                                                            \
-	PROC_INSPECT("auxv", 0400, proc_auxv_show),                                                                  \
-	PROC_FILE("status", 0444, proc_status_show),                                                                 \
-	PROC_INSPECT("personality", 0400, personality_show),                                                         \
-	PROC_FILE("limits", 0444, limits_show),                                                                      \
-	PROC_WRITABLE("comm", 0644, proc_comm_show, proc_comm_store),                                                \
-	PROC_FILE("cmdline", 0444, proc_cmdline_show),                                                               \
-	PROC_FILE("stat", 0444, proc_stat_show),                                                                     \
-	PROC_FILE("statm", 0444, proc_statm_show),                                                                   \
-	PROC_INSPECT("maps", 0444, proc_maps_show),                                                                  \
-	MEMORY_FILE("mem", 0600, proc_mem_file_ops),                                                                 \
-	LINK("cwd", proc_cwd_follow),                                                                                \
-	LINK("root", proc_root_follow),                                                                              \
-	LINK("exe", proc_exe_follow),                                                                                \
-	PROC_FILE("mounts", 0444, proc_mounts_show),                                                                 \
-	PROC_FILE("mountinfo", 0444, proc_mountinfo_show),                                                           \
-	PROC_INSPECT("smaps", 0444, proc_smaps_show),                                                                \
-	PROC_INSPECT("smaps_rollup", 0444, proc_smaps_rollup_show),                                                  \
-	MEMORY_FILE("pagemap", 0400, proc_pagemap_file_ops),                                                         \
-	PROC_CONSTANT("wchan", "0"),                                                                                 \
-	PROC_CONSTANT("cgroup", "0::/\n"),                                                                           \
-	PROC_FILE("oom_score", 0444, oom_score_show),                                                                \
-	PROC_WRITABLE("oom_adj", 0644, oom_adj_show, oom_adj_store),                                                 \
-	PROC_WRITABLE("oom_score_adj", 0644, oom_score_adj_show, oom_score_adj_store),                               \
-	PROC_CONSTANT("uid_map", ID_MAP),                                                                            \
+#define COMMON_ENTRIES                                                                  \
+	DYNAMIC("fd", 0500, proc_fd_ops, proc_fd_file_ops),                             \
+	DYNAMIC("fdinfo", 0555, proc_fdinfo_ops, proc_fdinfo_file_ops),                 \
+	PROC_INSPECT("environ", 0400, proc_environ_show),                               \
+	PROC_INSPECT("auxv", 0400, proc_auxv_show),                                     \
+	PROC_FILE("status", 0444, proc_status_show),                                    \
+	PROC_INSPECT("personality", 0400, personality_show),                            \
+	PROC_FILE("limits", 0444, limits_show),                                         \
+	PROC_WRITABLE("comm", 0644, proc_comm_show, proc_comm_store),                   \
+	PROC_FILE("cmdline", 0444, proc_cmdline_show),                                  \
+	PROC_FILE("stat", 0444, proc_stat_show),                                        \
+	PROC_FILE("statm", 0444, proc_statm_show),                                      \
+	PROC_INSPECT("maps", 0444, proc_maps_show),                                     \
+	MEMORY_FILE("mem", 0600, proc_mem_file_ops),                                    \
+	LINK("cwd", proc_cwd_follow),                                                   \
+	LINK("root", proc_root_follow),                                                 \
+	LINK("exe", proc_exe_follow),                                                   \
+	PROC_FILE("mounts", 0444, proc_mounts_show),                                    \
+	PROC_FILE("mountinfo", 0444, proc_mountinfo_show),                              \
+	PROC_INSPECT("smaps", 0444, proc_smaps_show),                                   \
+	PROC_INSPECT("smaps_rollup", 0444, proc_smaps_rollup_show),                     \
+	MEMORY_FILE("pagemap", 0400, proc_pagemap_file_ops),                            \
+	PROC_CONSTANT("wchan", "0"),                                                    \
+	PROC_CONSTANT("cgroup", "0::/\n"),                                              \
+	PROC_INSPECT("io", 0400, io_show),                                              \
+	PROC_FILE("oom_score", 0444, oom_score_show),                                   \
+	PROC_WRITABLE("oom_adj", 0644, oom_adj_show, oom_adj_store),                    \
+	PROC_WRITABLE("oom_score_adj", 0644, oom_score_adj_show, oom_score_adj_store),  \
+	PROC_CONSTANT("uid_map", ID_MAP),                                               \
 	PROC_CONSTANT("gid_map", ID_MAP)
+/* clang-format on */
 
 static const struct proc_entry process_children[] = {
-	{ .name = "task", .mode = S_IFDIR | 0555, .inode_ops = &proc_task_ops, .file_ops = &proc_task_file_ops },
+	DYNAMIC("task", 0555, proc_task_ops, proc_task_file_ops),
 	COMMON_ENTRIES,
 	PROC_CONSTANT("setgroups", "allow\n"),
 };

@@ -46,7 +46,7 @@ static inline u64 kib(u64 bytes)
 struct proc_node;
 struct proc_entry {
 	const char *name;
-	u32 mode;    /* with S_IFMT */
+	u32 mode;     /* with S_IFMT */
 	bool inspect; /* only for those whom process_may_inspect permits */
 	bool sealed;  /* not to be opened for writing, by nobody */
 	bool (*exists)(const struct proc_node *n); /* NULL: always */
@@ -71,15 +71,27 @@ struct proc_entry {
 struct proc_node {
 	const struct proc_entry *entry;
 	struct process *process; /* counted; NULL: the system */
-	u32 tid;		 /* one thread of it; 0: the process as a whole */
-	s32 number;		 /* one descriptor of it, or a CPU; -1: none */
+	u32 tid;                 /* one thread of it; 0: the process as a whole */
+	s32 number;              /* one descriptor of it, or a CPU; -1: none */
 };
 
-#define PROC_FILE(name_, mode_, show_) { .name = name_, .mode = S_IFREG | (mode_), .show = show_ }
-#define PROC_WRITABLE(name_, mode_, show_, store_) { .name = name_, .mode = S_IFREG | (mode_), .show = show_, .store = store_ }
-#define PROC_INSPECT(name_, mode_, show_) { .name = name_, .mode = S_IFREG | (mode_), .inspect = true, .show = show_ }
-#define PROC_DIRECTORY(name_, children_) \
-	{ .name = name_, .mode = S_IFDIR | 0555, .children = children_, .nchildren = ARRAY_SIZE(children_) }
+#define PROC_FILE(name_, mode_, show_)                                  \
+	{                                                               \
+		.name = name_, .mode = S_IFREG | (mode_), .show = show_ \
+	}
+#define PROC_WRITABLE(name_, mode_, show_, store_)                                       \
+	{                                                                                \
+		.name = name_, .mode = S_IFREG | (mode_), .show = show_, .store = store_ \
+	}
+#define PROC_INSPECT(name_, mode_, show_)                                                \
+	{                                                                                \
+		.name = name_, .mode = S_IFREG | (mode_), .inspect = true, .show = show_ \
+	}
+#define PROC_DIRECTORY(name_, children_)                                      \
+	{                                                                     \
+		.name = name_, .mode = S_IFDIR | 0555, .children = children_, \
+		.nchildren = ARRAY_SIZE(children_)                            \
+	}
 
 static inline const struct proc_node *proc_node(const struct inode *i)
 {
@@ -87,7 +99,8 @@ static inline const struct proc_node *proc_node(const struct inode *i)
 }
 
 /* A super whose root is `root`, a directory; flags: SUPER_*. NULL without memory. */
-struct super *proc_super_new(const char *type_name, u32 magic, const struct proc_entry *root, u32 flags);
+struct super *proc_super_new(const char *type_name, u32 magic, const struct proc_entry *root,
+			     u32 flags);
 /* An inode for entry and subject, whose process it counts itself. ERR_PTR */
 struct inode *proc_inode(struct super *s, const struct proc_node *n);
 u64 proc_ino(const struct proc_node *n);
@@ -113,7 +126,7 @@ bool proc_number(const char *name, size_t len, u32 *out);
 extern const struct file_ops proc_text_file_ops;
 
 /* --- the parts: entries, or what they are made of --- */
-extern const struct proc_entry proc_root_entry;	   /* procfs_root.c */
+extern const struct proc_entry proc_root_entry;    /* procfs_root.c */
 extern const struct proc_entry proc_process_entry; /* procfs_pid.c: /proc/PID */
 
 /* procfs_task.c: /proc/PID/task */
@@ -176,8 +189,15 @@ extern const struct proc_entry proc_coppice_children[PROC_COPPICE_CHILDREN];
 
 /* A file whose text never changes: .arg */
 int proc_constant_show(struct text *t, const struct proc_node *n);
-#define PROC_CONSTANT(name_, text_) { .name = name_, .mode = S_IFREG | 0444, .show = proc_constant_show, .arg = text_ }
+#define PROC_CONSTANT(name_, text_)                                                             \
+	{                                                                                       \
+		.name = name_, .mode = S_IFREG | 0444, .show = proc_constant_show, .arg = text_ \
+	}
 /* A parameter of the kernel that nobody can change. */
-#define PROC_PARAMETER(name_, text_) { .name = name_, .mode = S_IFREG | 0444, .sealed = true, .show = proc_constant_show, .arg = text_ }
+#define PROC_PARAMETER(name_, text_)                                                               \
+	{                                                                                          \
+		.name = name_, .mode = S_IFREG | 0444, .sealed = true, .show = proc_constant_show, \
+		.arg = text_                                                                       \
+	}
 
 #endif

@@ -23,7 +23,8 @@ static ssize self_readlink(const struct proc_node *n, char *buf, size_t size)
 static ssize thread_self_readlink(const struct proc_node *n, char *buf, size_t size)
 {
 	char text[32];
-	size_t length = (size_t)format(text, sizeof(text), "%u/task/%u", process_current()->pid, thread_current()->tid);
+	size_t length = (size_t)format(text, sizeof(text), "%u/task/%u", process_current()->pid,
+				       thread_current()->tid);
 
 	memcpy(buf, text, min(length, size));
 	return (ssize)min(length, size);
@@ -44,8 +45,10 @@ static const struct proc_entry root_children[] = {
 	PROC_FILE("cmdline", 0444, proc_cmdline_of_kernel_show),
 	PROC_DIRECTORY("coppice", proc_coppice_children),
 	PROC_FILE("cpuinfo", 0444, proc_cpuinfo_show),
-	PROC_CONSTANT("devices", "Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/console\n  5 /dev/ptmx\n136 pts\n\nBlock devices:\n"),
-	PROC_CONSTANT("filesystems", "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevpts\nnodev\tpipefs\nnodev\tsockfs\nnodev\t9p\n"),
+	PROC_CONSTANT("devices", "Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/console\n  5 "
+				 "/dev/ptmx\n136 pts\n\nBlock devices:\n"),
+	PROC_CONSTANT("filesystems", "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevpts\nnodev"
+				     "\tpipefs\nnodev\tsockfs\nnodev\t9p\n"),
 	PROC_FILE("loadavg", 0444, proc_loadavg_show),
 	PROC_FILE("locks", 0444, proc_locks_show),
 	PROC_FILE("meminfo", 0444, proc_meminfo_show),

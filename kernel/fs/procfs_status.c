@@ -16,9 +16,9 @@
 #include "mm/space.h"
 #include "proc/proc.h"
 
-#define TICK_NS 10000000ull /* sysconf(_SC_CLK_TCK) is 100 */
-#define FLAG_FORKNOEXEC 0x40u	    /* PF_* of stat's flags: has not called execve since fork */
-#define FLAG_RANDOMIZE 0x00400000u  /* random addresses */
+#define TICK_NS 10000000ull        /* sysconf(_SC_CLK_TCK) is 100 */
+#define FLAG_FORKNOEXEC 0x40u      /* PF_* of stat's flags: has not called execve since fork */
+#define FLAG_RANDOMIZE 0x00400000u /* random addresses */
 #define FD_TABLE_MIN 64u
 
 struct proc_view {
@@ -68,7 +68,9 @@ static int view_get(const struct proc_node *n, struct proc_view *v)
 	struct process *p = n->process;
 	struct thread_search s = { .tid = n->tid, .view = v };
 
-	*v = (struct proc_view){ .id = n->tid ? n->tid : p->pid, .start_ns = p->start_ns, .affinity = UINT64_MAX };
+	*v = (struct proc_view){ .id = n->tid ? n->tid : p->pid,
+				 .start_ns = p->start_ns,
+				 .affinity = UINT64_MAX };
 	v->state = process_state_letter(p);
 	if (load_relaxed(&p->state) == PROCESS_REAPED)
 		return -ESRCH;
@@ -105,8 +107,8 @@ static void stat_memory(struct mm *mm, bool permitted, u64 out[5])
 static void stat_ends(struct text *t, struct mm *mm, const struct process *p, bool permitted)
 {
 	if (mm && permitted)
-		text_printf(t, " %lu %lu %lu %lu %lu %lu %lu", mm->start_data, mm->end_data, mm->brk_start, mm->arg_start, mm->arg_end, mm->env_start,
-			    mm->env_end);
+		text_printf(t, " %lu %lu %lu %lu %lu %lu %lu", mm->start_data, mm->end_data,
+			    mm->brk_start, mm->arg_start, mm->arg_end, mm->env_start, mm->env_end);
 	else
 		text_string(t, " 0 0 0 0 0 0 0");
 	text_printf(t, " %u\n", permitted ? load_relaxed(&p->exit_status) : 0);
@@ -125,14 +127,21 @@ int proc_stat_show(struct text *t, const struct proc_node *n)
 	if (err)
 		goto out;
 	stat_memory(mm, permitted, m);
-	text_printf(t, "%u (%.16s) %c %u %u %u %d %d %u", v.id, v.name, v.state, process_parent_pid(p), process_group_id(p), process_session_id(p),
-		    tty ? (s32)tty_device(tty) : 0, tty ? (s32)tty_foreground(tty) : -1, FLAG_RANDOMIZE | (p->execed ? 0 : FLAG_FORKNOEXEC));
-	text_printf(t, " %lu %lu %lu %lu %lu %lu %ld %ld %d %d %u 0 %lu", v.times.min_flt, v.times.child_min_flt, v.times.maj_flt,
-		    v.times.child_maj_flt, ticks(v.times.user_ns), ticks(v.times.system_ns), ticks(v.times.child_user_ns),
-		    ticks(v.times.child_system_ns), 20 + v.times.nice, v.times.nice, v.times.nthreads, ticks(v.start_ns));
-	text_printf(t, " %lu %lu %lu %lu %lu %lu 0 0", m[3], m[4], load_relaxed(&p->rlimit_soft[RLIMIT_RSS]), m[0], m[1], m[2]);
-	text_printf(t, " %lu %lu %lu %lu 0 0 0 %d %u 0 0 0 0 0", v.signals.pending & INT32_MAX, v.signals.blocked & INT32_MAX,
-		    v.signals.ignored & INT32_MAX, v.signals.caught & INT32_MAX, n->tid && n->tid != p->pid ? -1 : (s32)p->exit_signal, v.cpu);
+	text_printf(t, "%u (%.16s) %c %u %u %u %d %d %u", v.id, v.name, v.state,
+		    process_parent_pid(p), process_group_id(p), process_session_id(p),
+		    tty ? (s32)tty_device(tty) : 0, tty ? (s32)tty_foreground(tty) : -1,
+		    FLAG_RANDOMIZE | (p->execed ? 0 : FLAG_FORKNOEXEC));
+	text_printf(t, " %lu %lu %lu %lu %lu %lu %ld %ld %d %d %u 0 %lu", v.times.min_flt,
+		    v.times.child_min_flt, v.times.maj_flt, v.times.child_maj_flt,
+		    ticks(v.times.user_ns), ticks(v.times.system_ns), ticks(v.times.child_user_ns),
+		    ticks(v.times.child_system_ns), 20 + v.times.nice, v.times.nice,
+		    v.times.nthreads, ticks(v.start_ns));
+	text_printf(t, " %lu %lu %lu %lu %lu %lu 0 0", m[3], m[4],
+		    load_relaxed(&p->rlimit_soft[RLIMIT_RSS]), m[0], m[1], m[2]);
+	text_printf(t, " %lu %lu %lu %lu 0 0 0 %d %u 0 0 0 0 0", v.signals.pending & INT32_MAX,
+		    v.signals.blocked & INT32_MAX, v.signals.ignored & INT32_MAX,
+		    v.signals.caught & INT32_MAX,
+		    n->tid && n->tid != p->pid ? -1 : (s32)p->exit_signal, v.cpu);
 	stat_ends(t, mm, p, permitted);
 out:
 	if (mm)
@@ -144,7 +153,8 @@ out:
 
 static const char *state_text(char state)
 {
-	static const char *const texts[] = { "R (running)", "S (sleeping)", "D (disk sleep)", "T (stopped)", "t (tracing stop)", "X (dead)",
+	static const char *const texts[] = { "R (running)", "S (sleeping)",     "D (disk sleep)",
+					     "T (stopped)", "t (tracing stop)", "X (dead)",
 					     "Z (zombie)" };
 
 	for (u32 i = 0; i < ARRAY_SIZE(texts); i++) {
@@ -189,13 +199,14 @@ static void status_identity(struct text *t, const struct proc_node *n, const str
 		text_printf(t, "\nUmask:\t0%03o", fs->umask);
 		fs_context_put(fs);
 	}
-	text_printf(t, "\nState:\t%s\nTgid:\t%u\nNgid:\t0\nPid:\t%u\nPPid:\t%u\nTracerPid:\t0\n", state_text(v->state), p->pid, v->id,
-		    process_parent_pid(p));
-	text_printf(t, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\nFDSize:\t%u\nGroups:\t", c->uid, c->euid, c->suid, c->fsuid, c->gid, c->egid,
-		    c->sgid, c->fsgid, table_size(p));
+	text_printf(t, "\nState:\t%s\nTgid:\t%u\nNgid:\t0\nPid:\t%u\nPPid:\t%u\nTracerPid:\t0\n",
+		    state_text(v->state), p->pid, v->id, process_parent_pid(p));
+	text_printf(t, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\nFDSize:\t%u\nGroups:\t", c->uid,
+		    c->euid, c->suid, c->fsuid, c->gid, c->egid, c->sgid, c->fsgid, table_size(p));
 	for (u32 i = 0; i < c->ngroups; i++)
 		text_printf(t, i ? " %u" : "%u", c->groups[i]);
-	text_printf(t, " \nNStgid:\t%u\nNSpid:\t%u\nNSpgid:\t%u\nNSsid:\t%u\nKthread:\t0\n", p->pid, v->id, group, session);
+	text_printf(t, " \nNStgid:\t%u\nNSpid:\t%u\nNSpgid:\t%u\nNSsid:\t%u\nKthread:\t0\n", p->pid,
+		    v->id, group, session);
 	cred_put(c);
 }
 
@@ -206,34 +217,50 @@ static void status_memory(struct text *t, struct mm *mm)
 	struct proc_sizes sizes;
 
 	proc_sizes(mm, &sizes);
-	text_printf(t, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmLck:\t%8lu kB\nVmPin:\t       0 kB\nVmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\n",
-		    kib(max(now, load_relaxed(&mm->peak_vm_bytes))), kib(now), kib(load_relaxed(&mm->locked_bytes)),
-		    kib(max(resident, load_relaxed(&mm->peak_rss_pages)) * PAGE_SIZE), kib(resident * PAGE_SIZE));
-	text_printf(t, "RssAnon:\t%8lu kB\nRssFile:\t%8lu kB\nRssShmem:\t%8lu kB\n", kib(rss.anon * PAGE_SIZE), kib(rss.file * PAGE_SIZE),
+	text_printf(t,
+		    "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmLck:\t%8lu kB\nVmPin:\t       0 "
+		    "kB\nVmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\n",
+		    kib(max(now, load_relaxed(&mm->peak_vm_bytes))), kib(now),
+		    kib(load_relaxed(&mm->locked_bytes)),
+		    kib(max(resident, load_relaxed(&mm->peak_rss_pages)) * PAGE_SIZE),
+		    kib(resident * PAGE_SIZE));
+	text_printf(t, "RssAnon:\t%8lu kB\nRssFile:\t%8lu kB\nRssShmem:\t%8lu kB\n",
+		    kib(rss.anon * PAGE_SIZE), kib(rss.file * PAGE_SIZE),
 		    kib(rss.shmem * PAGE_SIZE));
-	text_printf(t, "VmData:\t%8lu kB\nVmStk:\t%8lu kB\nVmExe:\t%8lu kB\nVmLib:\t%8lu kB\nVmPTE:\t%8lu kB\nVmSwap:\t       0 kB\n",
-		    kib(sizes.data), kib(sizes.stack), kib(sizes.code), kib(sizes.libraries), kib(space_table_bytes(mm)));
-	text_string(t, "HugetlbPages:\t       0 kB\nCoreDumping:\t0\nTHP_enabled:\t0\nuntag_mask:\t0xffffffffffffffff\n");
+	text_printf(t,
+		    "VmData:\t%8lu kB\nVmStk:\t%8lu kB\nVmExe:\t%8lu kB\nVmLib:\t%8lu "
+		    "kB\nVmPTE:\t%8lu kB\nVmSwap:\t       0 kB\n",
+		    kib(sizes.data), kib(sizes.stack), kib(sizes.code), kib(sizes.libraries),
+		    kib(space_table_bytes(mm)));
+	text_string(t, "HugetlbPages:\t       0 "
+		       "kB\nCoreDumping:\t0\nTHP_enabled:\t0\nuntag_mask:\t0xffffffffffffffff\n");
 }
 
 static void status_signals(struct text *t, const struct process *p, const struct proc_view *v)
 {
 	const struct process_signals *s = &v->signals;
 
-	text_printf(t, "Threads:\t%u\nSigQ:\t%u/%lu\nSigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\nSigIgn:\t%016lx\nSigCgt:\t%016lx\n",
-		    v->times.nthreads, s->queued, load_relaxed(&p->rlimit_soft[RLIMIT_SIGPENDING]), s->pending, s->shared_pending, s->blocked,
-		    s->ignored, s->caught);
+	text_printf(t,
+		    "Threads:\t%u\nSigQ:\t%u/"
+		    "%lu\nSigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\nSigIgn:\t%"
+		    "016lx\nSigCgt:\t%016lx\n",
+		    v->times.nthreads, s->queued, load_relaxed(&p->rlimit_soft[RLIMIT_SIGPENDING]),
+		    s->pending, s->shared_pending, s->blocked, s->ignored, s->caught);
 }
 
 static void status_rights(struct text *t, struct process *p)
 {
 	struct cred *c = process_cred_get(p);
 
-	text_printf(t, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016lx\n", c->cap_inheritable, c->cap_permitted,
-		    c->cap_effective, c->cap_bounding, c->cap_ambient);
+	text_printf(t,
+		    "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%"
+		    "016lx\n",
+		    c->cap_inheritable, c->cap_permitted, c->cap_effective, c->cap_bounding,
+		    c->cap_ambient);
 	cred_put(c);
 	text_printf(t,
-		    "NoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\nSpeculation_Store_Bypass:\tvulnerable\n"
+		    "NoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\nSpeculation_Store_Bypass:"
+		    "\tvulnerable\n"
 		    "SpeculationIndirectBranch:\talways enabled\n",
 		    p->no_new_privs);
 }
@@ -258,7 +285,9 @@ int proc_status_show(struct text *t, const struct proc_node *n)
 	text_cpu_mask(t, v.affinity);
 	text_string(t, "\nCpus_allowed_list:\t");
 	text_bit_list(t, v.affinity);
-	text_printf(t, "\nMems_allowed:\t1\nMems_allowed_list:\t0\nvoluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n",
+	text_printf(t,
+		    "\nMems_allowed:\t1\nMems_allowed_list:\t0\nvoluntary_ctxt_switches:\t%"
+		    "lu\nnonvoluntary_ctxt_switches:\t%lu\n",
 		    v.times.voluntary_switches, v.times.involuntary_switches);
 	return 0;
 }

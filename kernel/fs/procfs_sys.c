@@ -160,10 +160,8 @@ _Static_assert(CAP_LAST_CAP == 40, "cap_last_cap");
 
 /* Memory is never promised: a mapping is granted, and what is touched is found when it is touched. */
 static const struct proc_entry vm_children[] = {
-	PROC_PARAMETER("max_map_count", "65530\n"),
-	PROC_PARAMETER("mmap_min_addr", "65536\n"),
-	PROC_PARAMETER("overcommit_memory", "1\n"),
-	PROC_PARAMETER("overcommit_ratio", "50\n"),
+	PROC_PARAMETER("max_map_count", "65530\n"), PROC_PARAMETER("mmap_min_addr", "65536\n"),
+	PROC_PARAMETER("overcommit_memory", "1\n"), PROC_PARAMETER("overcommit_ratio", "50\n"),
 	PROC_PARAMETER("swappiness", "60\n"),
 };
 

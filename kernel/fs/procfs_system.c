@@ -39,10 +39,16 @@ static int add_mapped(struct mm *mm, void *arg)
 /* Nothing sorts pages into active and inactive ones: all that could be reclaimed counts as active. */
 static void meminfo_lists(struct text *t, u64 anon, u64 file)
 {
-	text_printf(t, "SwapCached:            0 kB\nActive:         %8lu kB\nInactive:              0 kB\n", frames_kib(anon + file));
-	text_printf(t, "Active(anon):   %8lu kB\nInactive(anon):        0 kB\nActive(file):   %8lu kB\nInactive(file):        0 kB\n", frames_kib(anon),
-		    frames_kib(file));
-	text_string(t, "Unevictable:           0 kB\nMlocked:               0 kB\nSwapTotal:             0 kB\nSwapFree:              0 kB\n");
+	text_printf(t,
+		    "SwapCached:            0 kB\nActive:         %8lu kB\nInactive:              "
+		    "0 kB\n",
+		    frames_kib(anon + file));
+	text_printf(t,
+		    "Active(anon):   %8lu kB\nInactive(anon):        0 kB\nActive(file):   %8lu "
+		    "kB\nInactive(file):        0 kB\n",
+		    frames_kib(anon), frames_kib(file));
+	text_string(t, "Unevictable:           0 kB\nMlocked:               0 kB\nSwapTotal:       "
+		       "      0 kB\nSwapFree:              0 kB\n");
 }
 
 int proc_meminfo_show(struct text *t, const struct proc_node *n)
@@ -52,19 +58,32 @@ int proc_meminfo_show(struct text *t, const struct proc_node *n)
 
 	slab_for_each(add_slab_frames, &slab);
 	space_for_each(add_mapped, &mapped);
-	text_printf(t, "MemTotal:       %8lu kB\nMemFree:        %8lu kB\nMemAvailable:   %8lu kB\nBuffers:               0 kB\nCached:         %8lu kB\n",
-		    frames_kib(frame_managed), frames_kib(free), frames_kib(free + cache - min(shmem, cache)), frames_kib(cache));
+	text_printf(t,
+		    "MemTotal:       %8lu kB\nMemFree:        %8lu kB\nMemAvailable:   %8lu "
+		    "kB\nBuffers:               0 kB\nCached:         %8lu kB\n",
+		    frames_kib(frame_managed), frames_kib(free),
+		    frames_kib(free + cache - min(shmem, cache)), frames_kib(cache));
 	meminfo_lists(t, anon + shmem, cache - min(shmem, cache));
-	text_printf(t, "Dirty:          %8lu kB\nWriteback:             0 kB\nAnonPages:      %8lu kB\nMapped:         %8lu kB\nShmem:          %8lu kB\n",
-		    frames_kib(object_dirty_frames()), frames_kib(anon), frames_kib(min(mapped, cache)), frames_kib(shmem));
-	text_printf(t, "KReclaimable:          0 kB\nSlab:           %8lu kB\nSReclaimable:          0 kB\nSUnreclaim:     %8lu kB\n", frames_kib(slab),
-		    frames_kib(slab));
-	text_printf(t, "KernelStack:    %8lu kB\nPageTables:     %8lu kB\n", kib(thread_live_count() * KERNEL_STACK_SIZE),
+	text_printf(t,
+		    "Dirty:          %8lu kB\nWriteback:             0 kB\nAnonPages:      %8lu "
+		    "kB\nMapped:         %8lu kB\nShmem:          %8lu kB\n",
+		    frames_kib(object_dirty_frames()), frames_kib(anon),
+		    frames_kib(min(mapped, cache)), frames_kib(shmem));
+	text_printf(t,
+		    "KReclaimable:          0 kB\nSlab:           %8lu kB\nSReclaimable:          "
+		    "0 kB\nSUnreclaim:     %8lu kB\n",
+		    frames_kib(slab), frames_kib(slab));
+	text_printf(t, "KernelStack:    %8lu kB\nPageTables:     %8lu kB\n",
+		    kib(thread_live_count() * KERNEL_STACK_SIZE),
 		    frames_kib(load_relaxed(&mm_counters.tables)));
-	text_printf(t, "CommitLimit:    %8lu kB\nCommitted_AS:   %8lu kB\n", frames_kib(frame_managed), frames_kib(anon + shmem));
-	text_string(t, "VmallocTotal:   34359738367 kB\nVmallocUsed:           0 kB\nVmallocChunk:          0 kB\n"
-		       "AnonHugePages:         0 kB\nShmemHugePages:        0 kB\nShmemPmdMapped:        0 kB\n"
-		       "HugePages_Total:       0\nHugePages_Free:        0\nHugePages_Rsvd:        0\nHugePages_Surp:        0\n"
+	text_printf(t, "CommitLimit:    %8lu kB\nCommitted_AS:   %8lu kB\n",
+		    frames_kib(frame_managed), frames_kib(anon + shmem));
+	text_string(t, "VmallocTotal:   34359738367 kB\nVmallocUsed:           0 kB\nVmallocChunk: "
+		       "         0 kB\n"
+		       "AnonHugePages:         0 kB\nShmemHugePages:        0 kB\nShmemPmdMapped:  "
+		       "      0 kB\n"
+		       "HugePages_Total:       0\nHugePages_Free:        0\nHugePages_Rsvd:        "
+		       "0\nHugePages_Surp:        0\n"
 		       "Hugepagesize:       2048 kB\nHugetlb:               0 kB\n");
 	return 0;
 }
@@ -73,11 +92,18 @@ int proc_vmstat_show(struct text *t, const struct proc_node *n)
 {
 	u64 cache = object_cache_frames(), shmem = object_shmem_frames();
 
-	text_printf(t, "nr_free_pages %lu\nnr_anon_pages %lu\nnr_file_pages %lu\nnr_shmem %lu\nnr_dirty %lu\nnr_writeback 0\n", frame_free_count(),
-		    load_relaxed(&mm_counters.anon_pages), cache, shmem, object_dirty_frames());
-	text_printf(t, "nr_page_table_pages %lu\nnr_kernel_stack %lu\npswpin 0\npswpout 0\npgfault %lu\npgmajfault %lu\n",
+	text_printf(t,
+		    "nr_free_pages %lu\nnr_anon_pages %lu\nnr_file_pages %lu\nnr_shmem "
+		    "%lu\nnr_dirty %lu\nnr_writeback 0\n",
+		    frame_free_count(), load_relaxed(&mm_counters.anon_pages), cache, shmem,
+		    object_dirty_frames());
+	text_printf(t,
+		    "nr_page_table_pages %lu\nnr_kernel_stack %lu\npswpin 0\npswpout 0\npgfault "
+		    "%lu\npgmajfault %lu\n",
 		    load_relaxed(&mm_counters.tables), kib(thread_live_count() * KERNEL_STACK_SIZE),
-		    load_relaxed(&mm_counters.faults_minor) + load_relaxed(&mm_counters.faults_major), load_relaxed(&mm_counters.faults_major));
+		    load_relaxed(&mm_counters.faults_minor) +
+			    load_relaxed(&mm_counters.faults_major),
+		    load_relaxed(&mm_counters.faults_major));
 	return 0;
 }
 
@@ -85,15 +111,20 @@ static void slab_line(const struct slab_cache *c, void *arg)
 {
 	u32 per_slab = (u32)PAGE_SIZE / c->size;
 
-	text_printf(arg, "%-17s %6lu %6lu %6u %4u %4u : tunables %4u %4u %4u : slabdata %6lu %6lu %6u\n", c->name, c->objects, c->slabs * per_slab,
-		    c->size, per_slab, 1, 0, 0, 0, c->slabs, c->slabs, 0);
+	text_printf(arg,
+		    "%-17s %6lu %6lu %6u %4u %4u : tunables %4u %4u %4u : slabdata %6lu %6lu %6u\n",
+		    c->name, c->objects, c->slabs * per_slab, c->size, per_slab, 1, 0, 0, 0,
+		    c->slabs, c->slabs, 0);
 }
 
 int proc_slabinfo_show(struct text *t, const struct proc_node *n)
 {
-	text_string(t, "slabinfo - version: 2.1\n"
-		       "# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab>"
-		       " : tunables <limit> <batchcount> <sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>\n");
+	text_string(
+		t,
+		"slabinfo - version: 2.1\n"
+		"# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab>"
+		" : tunables <limit> <batchcount> <sharedfactor> : slabdata <active_slabs> "
+		"<num_slabs> <sharedavail>\n");
 	slab_for_each(slab_line, t);
 	return 0;
 }
@@ -102,7 +133,8 @@ int proc_slabinfo_show(struct text *t, const struct proc_node *n)
 
 static void add_time(struct text *t, u64 ns, const char *after)
 {
-	text_printf(t, "%lu.%02lu%s", (u64)(ns / NS_PER_SEC), (u64)(ns % NS_PER_SEC / TICK_NS), after);
+	text_printf(t, "%lu.%02lu%s", (u64)(ns / NS_PER_SEC), (u64)(ns % NS_PER_SEC / TICK_NS),
+		    after);
 }
 
 int proc_uptime_show(struct text *t, const struct proc_node *n)
@@ -122,7 +154,8 @@ int proc_loadavg_show(struct text *t, const struct proc_node *n)
 
 		text_printf(t, "%u.%02u ", rounded / LOAD_ONE, rounded % LOAD_ONE * 100 / LOAD_ONE);
 	}
-	text_printf(t, "%u/%lu %u\n", scheduler_runnable_count(), thread_live_count(), process_last_pid());
+	text_printf(t, "%u/%lu %u\n", scheduler_runnable_count(), thread_live_count(),
+		    process_last_pid());
 	return 0;
 }
 
@@ -143,7 +176,8 @@ static int add_process_time(struct process *p, void *arg)
 
 static void cpu_line(struct text *t, const char *name, u64 user, u64 system, u64 idle)
 {
-	text_printf(t, "%s %lu 0 %lu %lu 0 0 0 0 0 0\n", name, (u64)(user / TICK_NS), (u64)(system / TICK_NS), (u64)(idle / TICK_NS));
+	text_printf(t, "%s %lu 0 %lu %lu 0 0 0 0 0 0\n", name, (u64)(user / TICK_NS),
+		    (u64)(system / TICK_NS), (u64)(idle / TICK_NS));
 }
 
 /*
@@ -169,8 +203,12 @@ int proc_system_stat_show(struct text *t, const struct proc_node *n)
 		format(name, sizeof(name), "cpu%u", cpu);
 		cpu_line(t, name, own_user, up - own_idle - min(own_user, up - own_idle), own_idle);
 	}
-	text_printf(t, "intr 0\nctxt %lu\nbtime %lu\nprocesses %lu\nprocs_running %u\nprocs_blocked 0\n", scheduler_switch_count(),
-		    (u64)((clock_realtime() - clock_monotonic()) / NS_PER_SEC), process_fork_count(), scheduler_runnable_count());
+	text_printf(
+		t,
+		"intr 0\nctxt %lu\nbtime %lu\nprocesses %lu\nprocs_running %u\nprocs_blocked 0\n",
+		scheduler_switch_count(),
+		(u64)((clock_realtime() - clock_monotonic()) / NS_PER_SEC), process_fork_count(),
+		scheduler_runnable_count());
 	return 0;
 }
 
@@ -227,7 +265,8 @@ int proc_locks_show(struct text *t, const struct proc_node *n)
 
 int proc_version_show(struct text *t, const struct proc_node *n)
 {
-	text_printf(t, "%s version %s (coppice@coppice) (gcc %s) %s\n", UTS_SYSNAME, UTS_RELEASE, __VERSION__, UTS_VERSION);
+	text_printf(t, "%s version %s (coppice@coppice) (gcc %s) %s\n", UTS_SYSNAME, UTS_RELEASE,
+		    __VERSION__, UTS_VERSION);
 	return 0;
 }
 

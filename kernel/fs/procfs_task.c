@@ -18,7 +18,8 @@ static struct inode *task_lookup(struct inode *dir, const char *name, size_t len
 	struct proc_node n = *proc_node(dir);
 
 	n.entry = &proc_thread_entry;
-	if (!proc_number(name, len, &n.tid) || !process_for_each_thread(n.process, thread_has_number, &n.tid))
+	if (!proc_number(name, len, &n.tid) ||
+	    !process_for_each_thread(n.process, thread_has_number, &n.tid))
 		return ERR_PTR(-ENOENT);
 	return proc_inode(dir->super, &n);
 }

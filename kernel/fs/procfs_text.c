@@ -9,7 +9,7 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 
-#define FIRST_CHUNK 2032u  /* with its header one kernel object */
+#define FIRST_CHUNK 2032u /* with its header one kernel object */
 #define LATER_CHUNK 16384u
 
 struct text_chunk {

@@ -138,27 +138,35 @@ static int cache_size_show(struct text *t, const struct proc_node *n)
 	return 0;
 }
 
-#define CACHE_FILE(name_, show_, index_) { .name = name_, .mode = S_IFREG | 0444, .show = show_, .arg = (const void *)(index_) }
-#define CACHE_CHILDREN(index_)                                                  \
-	{                                                                       \
-		CACHE_FILE("coherency_line_size", cache_line_show, index_),     \
-		CACHE_FILE("level", cache_level_show, index_),                  \
-		CACHE_FILE("number_of_sets", cache_sets_show, index_),          \
-		CACHE_FILE("shared_cpu_list", own_list_show, index_),           \
-		CACHE_FILE("shared_cpu_map", own_mask_show, index_),            \
-		CACHE_FILE("size", cache_size_show, index_),                    \
-		CACHE_FILE("type", cache_type_show, index_),                    \
-		CACHE_FILE("ways_of_associativity", cache_ways_show, index_),   \
+#define CACHE_FILE(name_, show_, index_)                              \
+	{                                                             \
+		.name = name_, .mode = S_IFREG | 0444, .show = show_, \
+		.arg = (const void *)(index_)                         \
+	}
+#define CACHE_CHILDREN(index_)                                                        \
+	{                                                                             \
+		CACHE_FILE("coherency_line_size", cache_line_show, index_),           \
+			CACHE_FILE("level", cache_level_show, index_),                \
+			CACHE_FILE("number_of_sets", cache_sets_show, index_),        \
+			CACHE_FILE("shared_cpu_list", own_list_show, index_),         \
+			CACHE_FILE("shared_cpu_map", own_mask_show, index_),          \
+			CACHE_FILE("size", cache_size_show, index_),                  \
+			CACHE_FILE("type", cache_type_show, index_),                  \
+			CACHE_FILE("ways_of_associativity", cache_ways_show, index_), \
 	}
 #define CACHE_FILES 8
 #define CACHE_INDEXES 4u
 
-static const struct proc_entry cache_files[CACHE_INDEXES][CACHE_FILES] = { CACHE_CHILDREN(0ull), CACHE_CHILDREN(1ull), CACHE_CHILDREN(2ull),
-									    CACHE_CHILDREN(3ull) };
+static const struct proc_entry cache_files[CACHE_INDEXES][CACHE_FILES] = {
+	CACHE_CHILDREN(0ull), CACHE_CHILDREN(1ull), CACHE_CHILDREN(2ull), CACHE_CHILDREN(3ull)
+};
 
-#define CACHE_DIRECTORY(name_, index_)                                                                                           \
-	{ .name = name_, .mode = S_IFDIR | 0555, .exists = cache_exists, .arg = (const void *)(index_),                          \
-	  .children = cache_files[index_], .nchildren = CACHE_FILES }
+#define CACHE_DIRECTORY(name_, index_)                                          \
+	{                                                                       \
+		.name = name_, .mode = S_IFDIR | 0555, .exists = cache_exists,  \
+		.arg = (const void *)(index_), .children = cache_files[index_], \
+		.nchildren = CACHE_FILES                                        \
+	}
 
 static const struct proc_entry cache_children[] = {
 	CACHE_DIRECTORY("index0", 0ull),
@@ -176,10 +184,8 @@ static const struct proc_entry one_cpu_entry = PROC_DIRECTORY("cpuN", one_cpu_ch
 /* --- all CPUs: a directory for each beside the files --- */
 
 static const struct proc_entry cpu_children[] = {
-	PROC_CONSTANT("kernel_max", "63\n"),
-	PROC_CONSTANT("offline", "\n"),
-	PROC_FILE("online", 0444, cpus_list_show),
-	PROC_FILE("possible", 0444, cpus_list_show),
+	PROC_CONSTANT("kernel_max", "63\n"),        PROC_CONSTANT("offline", "\n"),
+	PROC_FILE("online", 0444, cpus_list_show),  PROC_FILE("possible", 0444, cpus_list_show),
 	PROC_FILE("present", 0444, cpus_list_show),
 };
 _Static_assert(CPUS_MAX == 64, "kernel_max");
@@ -217,7 +223,9 @@ static int cpu_readdir(struct file *f, proc_emit emit, void *arg)
 	return 0;
 }
 
-static const struct inode_ops cpu_ops = { .lookup = cpu_lookup, .setattr = proc_setattr, .evict = proc_evict };
+static const struct inode_ops cpu_ops = { .lookup = cpu_lookup,
+					  .setattr = proc_setattr,
+					  .evict = proc_evict };
 static const struct file_ops cpu_file_ops = { .readdir = cpu_readdir, .seek = file_seek_plain };
 
 /* --- the tree --- */
@@ -226,11 +234,16 @@ static const struct proc_entry clocksource0_children[] = {
 	PROC_CONSTANT("available_clocksource", "tsc\n"),
 	PROC_CONSTANT("current_clocksource", "tsc\n"),
 };
-static const struct proc_entry clocksource_children[] = { PROC_DIRECTORY("clocksource0", clocksource0_children) };
+static const struct proc_entry clocksource_children[] = { PROC_DIRECTORY("clocksource0",
+									 clocksource0_children) };
 
 static const struct proc_entry system_children[] = {
 	PROC_DIRECTORY("clocksource", clocksource_children),
-	{ .name = "cpu", .mode = S_IFDIR | 0555, .children = cpu_children, .nchildren = ARRAY_SIZE(cpu_children), .inode_ops = &cpu_ops,
+	{ .name = "cpu",
+	  .mode = S_IFDIR | 0555,
+	  .children = cpu_children,
+	  .nchildren = ARRAY_SIZE(cpu_children),
+	  .inode_ops = &cpu_ops,
 	  .file_ops = &cpu_file_ops },
 };
 static const struct proc_entry devices_children[] = { PROC_DIRECTORY("system", system_children) };
@@ -241,19 +254,20 @@ static const struct proc_entry transparent_hugepage_children[] = {
 	PROC_CONSTANT("hpage_pmd_size", "2097152\n"),
 	PROC_CONSTANT("shmem_enabled", "always within_size advise [never] deny force\n"),
 };
-static const struct proc_entry mm_children[] = { PROC_DIRECTORY("transparent_hugepage", transparent_hugepage_children) };
+static const struct proc_entry mm_children[] = { PROC_DIRECTORY("transparent_hugepage",
+								transparent_hugepage_children) };
 static const struct proc_entry kernel_children[] = { PROC_DIRECTORY("mm", mm_children) };
 
-#define EMPTY_DIRECTORY(name_) { .name = name_, .mode = S_IFDIR | 0555 }
+#define EMPTY_DIRECTORY(name_)                        \
+	{                                             \
+		.name = name_, .mode = S_IFDIR | 0555 \
+	}
 static const struct proc_entry fs_children[] = { EMPTY_DIRECTORY("cgroup") };
 
 static const struct proc_entry root_children[] = {
-	EMPTY_DIRECTORY("block"),
-	EMPTY_DIRECTORY("bus"),
-	EMPTY_DIRECTORY("class"),
-	PROC_DIRECTORY("devices", devices_children),
-	PROC_DIRECTORY("fs", fs_children),
-	PROC_DIRECTORY("kernel", kernel_children),
+	EMPTY_DIRECTORY("block"),          EMPTY_DIRECTORY("bus"),
+	EMPTY_DIRECTORY("class"),          PROC_DIRECTORY("devices", devices_children),
+	PROC_DIRECTORY("fs", fs_children), PROC_DIRECTORY("kernel", kernel_children),
 };
 static const struct proc_entry root_entry = PROC_DIRECTORY("/", root_children);
 

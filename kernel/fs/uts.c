@@ -11,7 +11,9 @@
 #include "proc/proc.h"
 
 static struct spinlock uts_lock = SPINLOCK_INIT(RANK_FS);
-static char names[2][UTS_NAME_MAX + 1] = { [UTS_HOSTNAME] = "coppice", [UTS_DOMAINNAME] = "(none)" }; /* uts_lock */
+static char names[2][UTS_NAME_MAX + 1] = {
+	[UTS_HOSTNAME] = "coppice", [UTS_DOMAINNAME] = "(none)"
+}; /* uts_lock */
 
 const char *uts_command_line = "";
 

@@ -6,7 +6,7 @@
 
 #include "lib/types.h"
 
-#define UTS_SYSNAME "Linux" /* whose system calls these are */
+#define UTS_SYSNAME "Linux"         /* whose system calls these are */
 #define UTS_RELEASE "6.1.0-coppice" /* C libraries refuse to start on too old a one */
 #define UTS_VERSION "#1 SMP PREEMPT_DYNAMIC Coppice"
 #define UTS_MACHINE "x86_64"

@@ -198,6 +198,7 @@ struct process {
 	struct list posix_timers; /* S: struct posix_timer (posix_timer.c) */
 	u32 next_timer_id;	  /* S */
 	u32 personality;	  /* P */
+	u64 reads, writes, bytes_read, bytes_written; /* of read(2) and write(2) and their like; no lock: of two threads at the same time one may not count */
 	u64 dead_user_ns, dead_system_ns; /* S: of threads that have exited */
 	u64 child_max_rss, max_rss; /* T: KiB; max_rss: of images that exec replaced */
 	u64 voluntary_switches, involuntary_switches, child_voluntary, child_involuntary; /* S, T */
