@@ -11,7 +11,6 @@
 #include <asm-generic/fcntl.h>
 #include <asm-generic/ioctls.h>
 #include <linux/capability.h>
-#include <linux/limits.h>
 #include <linux/stat.h>
 
 #include "arch/x86_64/usercopy.h"
@@ -274,7 +273,15 @@ static ssize pipe_do_read(struct pipe *p, struct iter *it, bool nonblock)
 
 /* --- writing --- */
 
-/* Append from it to the last buffer what fits there: bytes, or -EFAULT. */
+/* The part of a write of n bytes that would not fill a page of its own, if the last buffer has room for all of it; else 0. */
+static u32 tail_part(struct pipe *p, u64 n)
+{
+	u32 part = (u32)(n % PAGE_SIZE);
+
+	return part <= tail_room(p) ? part : 0;
+}
+
+/* Append n bytes to the last buffer: bytes, or -EFAULT if none. */
 static ssize fill_tail(struct pipe *p, struct iter *it, size_t n)
 {
 	struct pipe_buffer *b = buffer_last(p);
@@ -282,21 +289,14 @@ static ssize fill_tail(struct pipe *p, struct iter *it, size_t n)
 
 	b->length += got;
 	p->bytes += got;
-	return got == n ? (ssize)got : got ? (ssize)got : -EFAULT;
+	return got ? (ssize)got : -EFAULT;
 }
 
-/* Put what fits: bytes (0: no room), or -EFAULT, -ENOMEM if nothing was put. Pipe locked. */
-static ssize write_fitting(struct pipe *p, struct iter *it, bool packet)
+/* Put n bytes into new buffers as far as the limit: bytes (0: no room), or -EFAULT, -ENOMEM if none. Pipe locked. */
+static ssize fill_buffers(struct pipe *p, struct iter *it, bool packet)
 {
 	ssize done = 0;
 
-	if (!packet && tail_room(p)) {
-		size_t n = min((u64)tail_room(p), it->left);
-
-		done = fill_tail(p, it, n);
-		if (done < (ssize)n)
-			return done;
-	}
 	while (it->left && p->count < p->limit) {
 		struct pipe_buffer *b = buffer_obtain(p);
 		size_t n = min((u64)PAGE_SIZE, it->left);
@@ -319,9 +319,22 @@ static ssize write_fitting(struct pipe *p, struct iter *it, bool packet)
 	return done;
 }
 
-static bool must_wait_whole(struct pipe *p, u64 n)
+/*
+ * Put what fits of a write; first: nothing of it has been put yet. One that must not be torn is not begun before there is room for all
+ * of it, which is a buffer of its own or the end of the last. Pipe locked.
+ */
+static ssize write_fitting(struct pipe *p, struct iter *it, bool packet, bool first)
 {
-	return n <= PIPE_BUF && p->count >= p->limit && n > tail_room(p);
+	u32 tail = first && !packet ? tail_part(p, it->left) : 0;
+	ssize done = 0, more;
+
+	if (tail) {
+		done = fill_tail(p, it, tail);
+		if (done < (ssize)tail)
+			return done;
+	}
+	more = fill_buffers(p, it, packet);
+	return more < 0 && done ? done : done + more;
 }
 
 static ssize pipe_do_write(struct pipe *p, struct iter *it, bool nonblock, bool packet)
@@ -334,15 +347,13 @@ static ssize pipe_do_write(struct pipe *p, struct iter *it, bool nonblock, bool 
 	mutex_lock(&p->lock);
 	for (;;) {
 		bool was_empty = p->count == 0;
-		ssize done = 0;
+		ssize done;
 
 		if (!p->readers) {
 			err = -EPIPE;
 			break;
 		}
-		/* Only a whole write is atomic; what remains of a long one goes as it fits. */
-		if (total || !must_wait_whole(p, it->left))
-			done = write_fitting(p, it, packet);
+		done = write_fitting(p, it, packet, !total);
 		if (done < 0) {
 			err = (int)done;
 			break;
