@@ -25,8 +25,7 @@ def touch(heap, pages):
 
 def child(heap, pipe):
     touch(heap, WRITES)
-    own = counters("/proc/coppice/self")
-    os.write(pipe, b"%d %d %d" % (own["tables_copied"], own["pages_copied"], own["shared_pages_parent"]))
+    os.write(pipe, b"%d" % counters("/proc/coppice/self")["shared_pages_parent"])
     os._exit(0)
 
 
@@ -35,22 +34,24 @@ def measure(mib):
     for at in range(0, len(heap), PAGE):
         heap[at] = 0xA5
     reader, writer = os.pipe()
+    before = counters("/proc/coppice/counters")
     pid = os.fork()
     if pid == 0:
         child(heap, writer)
-    fork_ns = counters("/proc/coppice/counters")["fork_ns_last"]
     touch(heap, WRITES)
-    tables, pages, shared = os.read(reader, 100).split()
+    shared = int(os.read(reader, 100))
     os.waitpid(pid, 0)
+    after = counters("/proc/coppice/counters")
     os.close(reader)
     os.close(writer)
     heap.close()
-    return fork_ns / 1000, int(tables), int(pages), int(shared)
+    tables, pages = (after[name] - before[name] for name in ("tables_copied", "pages_copied"))
+    return after["fork_ns_last"] / 1000, tables, pages, shared
 
 
 def main():
     sizes = [int(arg) for arg in sys.argv[1:]] or [1, 64, 512]
-    print(f"python3 {sys.version.split()[0]} forks; the child writes to {WRITES} pages of its heap, and to what the interpreter needs\n")
+    print(f"python3 {sys.version.split()[0]} forks; then child and parent each write to {WRITES} pages of the heap, and to what the interpreter itself needs\n")
     print("  heap         fork     tables copied   pages copied   pages still shared")
     for mib in sizes:
         micros, tables, pages, shared = measure(mib)

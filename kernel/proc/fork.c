@@ -247,7 +247,10 @@ static int process_copy_space(struct process *p, struct process *from, u64 flags
 		space_get(from->mm);
 		p->mm = from->mm;
 	} else {
+		u64 start = clock_monotonic();
+
 		p->mm = space_fork(from->mm);
+		store_relaxed(&mm_counters.fork_ns_last, clock_monotonic() - start);
 	}
 	return p->mm ? 0 : -ENOMEM;
 }
