@@ -137,10 +137,9 @@ void *kmalloc(size_t size)
 {
 	if (likely(size <= 2032))
 		return slab_alloc(&classes[class_of_size[(size + 15) / 16]]);
-	u32 order = block_order(size);
-	if (order > FRAME_ORDER_MAX)
+	if (size > PAGE_SIZE << FRAME_ORDER_MAX)
 		return NULL;
-	struct page *p = frame_alloc_order(order, PAGE_KERNEL);
+	struct page *p = frame_alloc_order(block_order(size), PAGE_KERNEL);
 	return p ? frame_data(p) : NULL;
 }
 

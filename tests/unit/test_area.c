@@ -313,7 +313,7 @@ static void test_a_thousand_areas_stay_shallow(void **state)
 	assert_int_equal(area_node_live_count(), 0);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random_edits_agree_with_an_array),
@@ -323,5 +323,7 @@ int main(void)
 		cmocka_unit_test(test_a_thousand_areas_stay_shallow),
 	};
 
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests(tests, machine_start, NULL);
 }

@@ -1,0 +1,307 @@
+/*
+ * test_memory.c - frames, kernel objects, and the radix index: what they give is distinct, aligned and theirs; what is given back can be had again.
+ */
+#include "mm_test.h"
+
+#include <stdlib.h>
+
+#include "mm/radix.h"
+#include "mm/slab.h"
+
+/* --- frames --- */
+
+static void test_blocks_are_aligned_distinct_and_counted_once(void **state)
+{
+	static struct {
+		struct page *p;
+		u32 order;
+	} held[300];
+	u64 free = frame_free_count();
+	u32 n = 0;
+
+	(void)state;
+	hosted_seed(1);
+	srandom(1);
+	for (u32 i = 0; i < 20000; i++) {
+		if (n < 300 && random() % 2) {
+			u32 order = random() % 4 ? (u32)random() % 3 : (u32)random() % 8;
+			struct page *p = frame_alloc_order(order, PAGE_KERNEL);
+			if (!p)
+				continue;
+			assert_true(IS_ALIGNED(page_number(p), 1ull << order));
+			for (u64 k = 0; k < 1ull << order; k++) {
+				assert_int_equal(p[k].kind, PAGE_KERNEL);
+				assert_int_equal(page_count(p + k), 1);
+				*(u64 *)frame_data(p + k) = page_number(p);
+			}
+			held[n].p = p;
+			held[n++].order = order;
+		} else if (n) {
+			u32 k = (u32)random() % n;
+			for (u64 f = 0; f < 1ull << held[k].order; f++)
+				assert_int_equal(*(u64 *)frame_data(held[k].p + f), page_number(held[k].p));
+			frame_free_order(held[k].p, held[k].order);
+			held[k] = held[--n];
+		}
+		hosted_become(i % 3); /* each CPU has its own cache */
+	}
+	while (n--)
+		frame_free_order(held[n].p, held[n].order);
+	assert_int_equal(frame_free_count(), free);
+}
+
+/* How many blocks of the largest order there are. */
+static u32 large_blocks(void)
+{
+	struct page *blocks[64];
+	u32 n = 0;
+
+	while (n < 64 && (blocks[n] = frame_alloc_order(FRAME_ORDER_MAX, PAGE_KERNEL)))
+		n++;
+	for (u32 i = 0; i < n; i++)
+		frame_free_order(blocks[i], FRAME_ORDER_MAX);
+	return n;
+}
+
+static void test_free_blocks_join_again(void **state)
+{
+	static struct page *singles[20000];
+	struct page *p;
+	u32 n = 0;
+
+	(void)state;
+	hosted_seed(2);
+	for (u32 cpu = 0; cpu < 3; cpu++) { /* each has its own cache of frames */
+		hosted_become(cpu);
+		while ((p = frame_alloc(PAGE_KERNEL)))
+			singles[n++] = p;
+	}
+	assert_int_equal(frame_free_count(), 0);
+	hosted_become(0);
+	for (u32 i = 0; i < n; i += 2)
+		frame_free(singles[i]);
+	assert_int_equal(large_blocks(), 0);
+	for (u32 i = 1; i < n; i += 2)
+		frame_free(singles[i]);
+	/* What is in the CPU's cache, the last that were freed, holds a few blocks apart. */
+	assert_true(large_blocks() > 8);
+}
+
+static void test_reserved_memory_and_holes_are_never_given_out(void **state)
+{
+	struct page *first = NULL, *p;
+
+	(void)state;
+	hosted_seed(3);
+	while ((p = frame_alloc(PAGE_KERNEL))) {
+		u64 at = page_number(p) << PAGE_SHIFT;
+
+		assert_true(at >= 0x1000 && at != (32u << 20) && (at < 0x100000 || at >= 0x180000));
+		*(struct page **)frame_data(p) = first;
+		first = p;
+	}
+	while (first) {
+		p = *(struct page **)frame_data(first);
+		frame_free(first);
+		first = p;
+	}
+	u64 managed = frame_managed;
+	frame_release_range(0x100000, 0x104000);
+	assert_int_equal(frame_managed, managed + 4);
+	hosted_check();
+}
+
+static void test_a_page_is_freed_with_its_last_count(void **state)
+{
+	u64 free = frame_free_count();
+	struct page *p = frame_alloc(PAGE_CACHE);
+
+	(void)state;
+	p->flags = 0;
+	page_get(p);
+	page_put(p);
+	assert_int_equal(frame_free_count(), free - 1);
+	page_put(p);
+	assert_int_equal(frame_free_count(), free);
+	page_get(zero_page);
+	assert_int_equal(page_count(zero_page), 1);
+	page_put(zero_page);
+	page_put(zero_page);
+	assert_int_equal(zero_page->kind, PAGE_IMMORTAL);
+}
+
+static void test_a_freed_frame_is_poisoned(void **state)
+{
+	struct page *p = frame_alloc(PAGE_KERNEL);
+
+	(void)state;
+	memset(frame_data(p), 0, PAGE_SIZE);
+	frame_free(p);
+	assert_int_not_equal(*(u64 *)frame_data(p), 0);
+}
+
+static void test_the_allocation_that_is_told_to_fails(void **state)
+{
+	struct page *a, *b;
+
+	(void)state;
+	alloc_fail_after(1);
+	a = frame_alloc(PAGE_KERNEL);
+	b = frame_alloc(PAGE_KERNEL);
+	assert_non_null(a);
+	assert_null(b);
+	assert_null(kmalloc(10));
+	alloc_fail_after(UINT64_MAX);
+	b = frame_alloc(PAGE_KERNEL);
+	assert_non_null(b);
+	frame_free(a);
+	frame_free(b);
+}
+
+/* --- kernel objects --- */
+
+static void test_objects_of_all_sizes_do_not_overlap(void **state)
+{
+	static struct {
+		u8 *p;
+		u32 size;
+		u8 mark;
+	} held[400];
+	u32 n = 0;
+
+	(void)state;
+	hosted_seed(4);
+	srandom(4);
+	struct hosted_census before = hosted_census();
+	for (u32 i = 0; i < 40000; i++) {
+		u32 k = (u32)random() % 400, size = random() % 3 ? (u32)random() % 300 : (u32)random() % 20000;
+
+		if (k < n) {
+			for (u32 b = 0; b < held[k].size; b += 1 + held[k].size / 40)
+				assert_int_equal(held[k].p[b], held[k].mark);
+			if (random() % 4 == 0 && size) {
+				u8 *p = krealloc(held[k].p, size);
+				for (u32 b = 0; b < min(size, held[k].size); b += 1 + held[k].size / 40)
+					assert_int_equal(p[b], held[k].mark);
+				memset(p, held[k].mark, size);
+				held[k].p = p;
+				held[k].size = size;
+				continue;
+			}
+			kfree(held[k].p);
+			held[k] = held[--n];
+			continue;
+		}
+		u8 *p = random() % 2 ? kmalloc(size) : kzalloc(size);
+		assert_non_null(p);
+		assert_true(IS_ALIGNED((u64)p, 16) && (size < PAGE_SIZE || IS_ALIGNED((u64)p, PAGE_SIZE)));
+		held[n].p = p;
+		held[n].size = size;
+		held[n].mark = (u8)random();
+		memset(p, held[n].mark, size);
+		n++;
+	}
+	while (n--)
+		kfree(held[n].p);
+	kfree(NULL);
+	census_must_equal(&before);
+}
+
+static void test_kmalloc_has_limits(void **state)
+{
+	(void)state;
+	void *p = kmalloc(4u << 20);
+	assert_non_null(p);
+	kfree(p);
+	assert_null(kmalloc((4u << 20) + 1));
+	assert_null(kmalloc(SIZE_MAX));
+	u8 *z = kzalloc(100);
+	for (u32 i = 0; i < 100; i++)
+		assert_int_equal(z[i], 0);
+	kfree(z);
+	char *s = kstrdup("text");
+	assert_string_equal(s, "text");
+	kfree(s);
+}
+
+/* --- radix --- */
+
+#define ITEMS 600
+
+static void test_the_radix_index_agrees_with_an_array(void **state)
+{
+	static u64 keys[ITEMS];
+	struct hosted_census before = hosted_census();
+	struct radix r = { 0 };
+	u32 n = 0;
+
+	(void)state;
+	srandom(7);
+	for (u32 i = 0; i < 30000; i++) {
+		u64 key = random() % 3 ? (u64)random() % 200 : (u64)random() << (random() % 34);
+		u32 at = 0;
+
+		while (at < n && keys[at] != key)
+			at++;
+		if (at == n && n < ITEMS && random() % 2) {
+			alloc_fail_after((u64)random() % 6);
+			int err = radix_insert(&r, key, (void *)(key + 1));
+			alloc_fail_after(UINT64_MAX);
+			if (!err)
+				keys[n++] = key;
+			assert_ptr_equal(radix_find(&r, key), err ? NULL : (void *)(key + 1));
+		} else {
+			assert_ptr_equal(radix_remove(&r, key), at < n ? (void *)(key + 1) : NULL);
+			if (at < n)
+				keys[at] = keys[--n];
+		}
+		u64 from = random() % 2 ? key : (u64)random() % 300, best = UINT64_MAX, index = from;
+		for (u32 k = 0; k < n; k++)
+			if (keys[k] >= from)
+				best = min(best, keys[k]);
+		void *next = radix_next(&r, &index);
+		assert_ptr_equal(next, best == UINT64_MAX ? NULL : (void *)(best + 1));
+		assert_true(!next || index == best);
+	}
+	while (n--)
+		assert_non_null(radix_remove(&r, keys[n]));
+	assert_null(r.root);
+	census_must_equal(&before);
+}
+
+static void test_the_radix_index_takes_the_largest_keys(void **state)
+{
+	struct radix r = { 0 };
+	u64 index = 1;
+
+	(void)state;
+	assert_int_equal(radix_insert(&r, UINT64_MAX, &r), 0);
+	assert_int_equal(radix_insert(&r, 0, &index), 0);
+	assert_ptr_equal(radix_find(&r, UINT64_MAX), &r);
+	assert_ptr_equal(radix_next(&r, &index), &r);
+	assert_true(index == UINT64_MAX);
+	assert_ptr_equal(radix_remove(&r, UINT64_MAX), &r);
+	assert_ptr_equal(radix_find(&r, 0), &index);
+	assert_ptr_equal(radix_remove(&r, 0), &index);
+	assert_null(r.root);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_blocks_are_aligned_distinct_and_counted_once),
+		cmocka_unit_test(test_free_blocks_join_again),
+		cmocka_unit_test(test_reserved_memory_and_holes_are_never_given_out),
+		cmocka_unit_test(test_a_page_is_freed_with_its_last_count),
+		cmocka_unit_test(test_a_freed_frame_is_poisoned),
+		cmocka_unit_test(test_the_allocation_that_is_told_to_fails),
+		cmocka_unit_test(test_objects_of_all_sizes_do_not_overlap),
+		cmocka_unit_test(test_kmalloc_has_limits),
+		cmocka_unit_test(test_the_radix_index_agrees_with_an_array),
+		cmocka_unit_test(test_the_radix_index_takes_the_largest_keys),
+	};
+
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	return cmocka_run_group_tests(tests, machine_start, NULL);
+}
