@@ -152,6 +152,7 @@ static int maps_area(struct mm *mm, struct area *a, void *arg)
 	area_line(w, mm, a);
 	if (w->usage)
 		area_usage_lines(w->text, mm, a);
+	cpu_preempt_point();
 	return w->text->failed;
 }
 
