@@ -29,10 +29,23 @@ def child(heap, pipe):
     os._exit(0)
 
 
+def fork_time():
+    """The shortest of a few forks, in nanoseconds: what else the machine does only adds."""
+    times = []
+    for _ in range(5):
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0)
+        os.waitpid(pid, 0)
+        times.append(counters("/proc/coppice/counters")["fork_ns_last"])
+    return min(times)
+
+
 def measure(mib):
     heap = mmap.mmap(-1, mib << 20, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     for at in range(0, len(heap), PAGE):
         heap[at] = 0xA5
+    fork_ns = fork_time()
     reader, writer = os.pipe()
     before = counters("/proc/coppice/counters")
     pid = os.fork()
@@ -46,7 +59,7 @@ def measure(mib):
     os.close(writer)
     heap.close()
     tables, pages = (after[name] - before[name] for name in ("tables_copied", "pages_copied"))
-    return after["fork_ns_last"] / 1000, tables, pages, shared
+    return fork_ns / 1000, tables, pages, shared
 
 
 def main():
