@@ -2,7 +2,7 @@
  * procfs_coppice.c - /proc/coppice: our own counters, for tests, for benchmarks, and for who wants to know why memory is not shared any more.
  *
  * Lines of a name and a number. counters is the whole machine, self the reading process's space, also beside its parent's; check walks all
- * of memory and says whether the invariants hold. docs/ explains the names.
+ * of memory and says whether the invariants hold. docs/counters.md explains the names.
  */
 #include <linux/stat.h>
 
@@ -141,7 +141,7 @@ static int self_show(struct text *t, const struct proc_node *n)
 }
 
 const struct proc_entry proc_coppice_children[PROC_COPPICE_CHILDREN] = {
-	PROC_FILE("check", 0400, check_show),
+	PROC_FILE("check", 0444, check_show),
 	PROC_FILE("counters", 0444, counters_show),
 	PROC_FILE("self", 0444, self_show),
 };
