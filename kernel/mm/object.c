@@ -527,7 +527,7 @@ int object_truncate(struct object *o, u64 size)
 		u64 first = DIV_ROUND_UP(size, PAGE_SIZE);
 
 		pages_detach(o, first, UINT64_MAX);
-		truncate_unmap(o, first, UINT64_MAX);
+		truncate_unmap(o, first, UINT64_MAX, true);
 	}
 	return 0;
 }
@@ -546,7 +546,7 @@ int object_punch(struct object *o, u64 start, u64 end)
 	if (err || first == last)
 		return err;
 	pages_detach(o, first, last);
-	truncate_unmap(o, first, last);
+	truncate_unmap(o, first, last, false);
 	return 0;
 }
 

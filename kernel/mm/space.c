@@ -175,12 +175,14 @@ struct mm *space_fork(struct mm *parent)
 	tlb_shoot_all(parent); /* before anyone may run in the child, and before the parent goes on */
 	if (areas_summary(parent->areas).flags & (AREA_DONTFORK | AREA_WIPEONFORK | AREA_LOCKED))
 		err = areas_for_each_flag(parent->areas, AREA_DONTFORK | AREA_WIPEONFORK | AREA_LOCKED, child_exception, child);
+	/* In the list before the parent may change again: a truncation finds what they share in one or the other. */
+	if (!err)
+		space_publish(child);
 	write_unlock(&parent->rw);
 	if (err) {
 		space_free(child);
 		return NULL;
 	}
-	space_publish(child);
 	atomic_add(&mm_counters.forks, 1);
 	return child;
 }

@@ -12,6 +12,7 @@
 struct unmap {
 	struct object *object;
 	u64 first, end; /* pages of the object */
+	bool copies;	/* private copies too */
 	struct mm *mm;
 	struct limbo limbo;
 	u64 resume; /* where the visit stopped because limbo was full; 0: it went through */
@@ -22,7 +23,7 @@ static bool leaf_to_marker(struct page *table, struct pte *slot, u64 va, void *a
 	struct unmap *u = arg;
 	struct pte e = pte_load(slot);
 
-	if (!pte_is_resident(e))
+	if (!pte_is_resident(e) || (!u->copies && pte_page(e)->kind == PAGE_ANON))
 		return true;
 	if (limbo_full(&u->limbo)) {
 		u->resume = va;
@@ -67,9 +68,9 @@ static int space_unmap_object(struct mm *mm, void *arg)
 	return 0;
 }
 
-void truncate_unmap(struct object *o, u64 first, u64 end)
+void truncate_unmap(struct object *o, u64 first, u64 end, bool copies)
 {
-	struct unmap u = { .object = o, .first = first, .end = end };
+	struct unmap u = { .object = o, .first = first, .end = end, .copies = copies };
 
 	if (load_acquire(&o->mapped_areas))
 		space_for_each(space_unmap_object, &u);

@@ -59,6 +59,7 @@ void view_map(struct view_page *p, const struct view_page *as);
 /* What fork gives the child. */
 void view_fork(struct view_space *child, const struct view_space *parent);
 void view_truncate(u32 object, u64 size);
+void view_punch(u32 object, u32 first, u32 end);
 void view_write(u32 object, u32 page, u32 word, u64 value);
 /* Do two neighbouring slots belong to one area? */
 bool view_same_area(const struct view_space *s, u32 slot);

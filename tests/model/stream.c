@@ -363,6 +363,23 @@ static bool op_truncate(struct view_space *s, u64 lot)
 	return true;
 }
 
+static bool op_punch(struct view_space *s, u64 lot)
+{
+	u32 object = (u32)(lot % NAMED_OBJECTS), first = (u32)draw(OBJECT_PAGES), end = first + 1 + (u32)draw(min(OBJECT_PAGES - first, 8u));
+	u64 size = objects[object].size;
+
+	(void)s;
+	if (end * PAGE_SIZE > size)
+		return true;
+	op_name("object %u: punch pages %u-%u", object, first, end);
+	if (!agrees(object_punch(&objects[object].named->object, first * PAGE_SIZE, end * PAGE_SIZE), 0))
+		return false;
+	view_punch(object, first, end);
+	if (objects[object].named->disk)
+		memset(objects[object].named->disk + first * PAGE_SIZE, 0, (end - first) * PAGE_SIZE);
+	return true;
+}
+
 static bool op_write(struct view_space *s, u64 lot)
 {
 	u32 object = (u32)(lot % NAMED_OBJECTS), page = (u32)draw(OBJECT_PAGES), word = (u32)draw(WORDS);
@@ -588,7 +605,7 @@ static const struct {
 	bool (*fn)(struct view_space *s, u64 lot);
 } ops[] = {
 	{ 500, op_access },   { 30, op_map },	   { 20, op_unmap },	 { 20, op_protect },	 { 14, op_fork },  { 10, op_exit },
-	{ 1, op_exec },	      { 3, op_truncate },  { 10, op_write },	 { 10, op_read },	 { 4, op_clean },  { 8, op_dontneed },
+	{ 1, op_exec },	      { 3, op_truncate },  { 3, op_punch },  { 10, op_write },	 { 10, op_read },	 { 4, op_clean },  { 8, op_dontneed },
 	{ 6, op_fork_flag },  { 10, op_remap },	   { 6, op_populate },	 { 20, op_kernel_write }, { 20, op_kernel_read },
 };
 

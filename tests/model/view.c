@@ -126,6 +126,13 @@ void view_truncate(u32 object, u64 size)
 	o->size = size;
 }
 
+void view_punch(u32 object, u32 first, u32 end)
+{
+	for (u32 i = first; i < end; i++)
+		for (u32 w = 0; w < WORDS; w++)
+			objects[object].words[i][w] = 0;
+}
+
 bool view_same_area(const struct view_space *s, u32 slot)
 {
 	const struct view_page *a = &s->pages[slot], *b = a + 1;

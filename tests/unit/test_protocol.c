@@ -337,8 +337,10 @@ static void test_a_node_that_one_copied_another_left_and_a_third_adopted_isolate
 
 /* --- 6 --- */
 
+#define FORKS 4
+
 struct cut {
-	struct mm *parent, *child;
+	struct mm *parent, *child, *forks[FORKS];
 	struct mem_object *file;
 };
 
@@ -350,6 +352,11 @@ static void cut_cpu(u32 cpu, void *arg)
 
 	if (cpu == 2) {
 		must(!object_truncate(&t->file->object, 2 * PAGE_SIZE), "truncate");
+		return;
+	}
+	if (cpu == 3) {
+		for (u32 i = 0; i < FORKS; i++)
+			t->forks[i] = new_fork(t->parent);
 		return;
 	}
 	hosted_load_space(cpu ? t->child : t->parent);
@@ -381,13 +388,19 @@ static void cut_run(void)
 	for (u32 p = 0; p < 6; p += 2)
 		load_in(t.parent, page_va(p));
 	t.child = new_fork(t.parent);
-	hosted_run(3, cut_cpu, &t);
+	hosted_run(4, cut_cpu, &t);
 	must(object_cache_frames() == 2, "%lu pages are left in the cache", object_cache_frames());
 	for (u32 i = 0; i < 12; i++) {
 		hosted_load_space(i % 2 ? t.parent : t.child);
 		for (u32 p = 2; p < 6; p++)
 			must(user_load(page_va(i < 2 ? p : 16 + 8 * (i / 2 - 1) + p), &v, &r) == -EFAULT && r.signal == SIGBUS,
 			     "mapping %u: page %u is still there", i, p);
+	}
+	for (u32 i = 0; i < FORKS; i++) {
+		hosted_load_space(t.forks[i]);
+		for (u32 p = 2; p < 6; p++)
+			must(user_load(page_va(p), &v, &r) == -EFAULT && r.signal == SIGBUS, "fork %u: page %u is still there", i, p);
+		space_put(t.forks[i]);
 	}
 	space_put(t.parent);
 	space_put(t.child);
