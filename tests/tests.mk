@@ -29,3 +29,10 @@ $(GUEST_OUT)/guest-tests-dynamic: $(GUEST_OBJ)
 tests-build: $(GUEST_OUT)/guest-tests $(GUEST_OUT)/guest-tests-pie $(GUEST_OUT)/guest-tests-dynamic
 
 ALL += $(GUEST_OUT)/guest-tests $(GUEST_OUT)/guest-tests-pie $(GUEST_OUT)/guest-tests-dynamic
+
+# On the kernel with all checks. GUEST_TEST_OPTIONS: options of tests/run, as --only PATTERN.
+.PHONY: test-guest
+test-guest: tests-build $(BUILD)/coppice $(KERNEL_DEBUG)
+	@tests/run --build $(BUILD) --coppice $(BUILD)/coppice --kernel $(KERNEL_DEBUG) $(GUEST_TEST_OPTIONS)
+
+TESTS += test-guest

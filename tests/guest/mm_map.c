@@ -244,11 +244,11 @@ TEST(mm, brk_stops_at_a_mapping)
 
 TEST(mm, brk_respects_rlimit_data)
 {
-	struct rlimit limit = { 4 << 20, RLIM_INFINITY };
+	struct rlimit limit = { 32 << 20, RLIM_INFINITY };
 	uint8_t *start = brk_to(NULL);
 
 	CHECK(setrlimit(RLIMIT_DATA, &limit) == 0);
-	CHECK(brk_to(start + (16 << 20)) == start);
+	CHECK(brk_to(start + (64 << 20)) == start);
 	CHECK(sbrk(PAGE) == start);
 }
 
