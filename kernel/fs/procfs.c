@@ -375,7 +375,7 @@ static ssize text_write(struct file *f, struct iter *it, u64 *pos)
 	int err;
 
 	if (!n->entry->store)
-		return -EIO;
+		return n->process ? -EINVAL : -EIO; /* as Linux has it */
 	if (iter_copy_from(it, text, length) != length)
 		return -EFAULT;
 	text[length] = '\0';

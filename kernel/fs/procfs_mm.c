@@ -124,7 +124,7 @@ int proc_environ_show(struct text *t, const struct proc_node *n)
 	int err;
 
 	if (!mm)
-		return 0;
+		return -ESRCH;
 	err = add_memory(t, mm, mm->env_start, mm->env_end);
 	space_put(mm);
 	return err;

@@ -184,6 +184,10 @@ int proc_constant_show(struct text *t, const struct proc_node *n)
 
 /* One user namespace, in which all ids mean what they are. */
 #define ID_MAP "         0          0 4294967295\n"
+#define USER_NAMESPACE_FILE(name_, text_)                                                       \
+	{                                                                                       \
+		.name = name_, .mode = S_IFREG | 0644, .show = proc_constant_show, .arg = text_ \
+	}
 
 #define LINK(name_, follow_)                                                              \
 	{                                                                                 \
@@ -230,14 +234,14 @@ int proc_constant_show(struct text *t, const struct proc_node *n)
 	PROC_FILE("oom_score", 0444, oom_score_show),                                   \
 	PROC_WRITABLE("oom_adj", 0644, oom_adj_show, oom_adj_store),                    \
 	PROC_WRITABLE("oom_score_adj", 0644, oom_score_adj_show, oom_score_adj_store),  \
-	PROC_CONSTANT("uid_map", ID_MAP),                                               \
-	PROC_CONSTANT("gid_map", ID_MAP)
+	USER_NAMESPACE_FILE("uid_map", ID_MAP),                                         \
+	USER_NAMESPACE_FILE("gid_map", ID_MAP)
 /* clang-format on */
 
 static const struct proc_entry process_children[] = {
 	DYNAMIC("task", 0555, proc_task_ops, proc_task_file_ops),
 	COMMON_ENTRIES,
-	PROC_CONSTANT("setgroups", "allow\n"),
+	USER_NAMESPACE_FILE("setgroups", "allow\n"),
 };
 
 static const struct proc_entry thread_children[] = { COMMON_ENTRIES };
