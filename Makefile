@@ -139,11 +139,14 @@ clean:
 SOURCES := $(sort $(wildcard kernel/*/*.[ch] kernel/*/*/*.[ch] hosted/*.[ch] cli/*.[ch] bench/*.[ch] tests/*/*.[ch]))
 
 format:
-	$(CLANG_FORMAT) -i $(SOURCES)
+	$(call say,FORMAT,$(words $(SOURCES)) files)
+	$(Q)$(CLANG_FORMAT) -i $(SOURCES)
 
 lint:
-	$(CLANG_FORMAT) --dry-run -Werror $(SOURCES)
-	scripts/check-layers
+	$(call say,FORMAT,$(words $(SOURCES)) files: check)
+	$(Q)$(CLANG_FORMAT) --dry-run -Werror $(SOURCES)
+	$(call say,LAYERS,kernel)
+	$(Q)scripts/check-layers
 
 help:
 	@printf '%s\n' \
