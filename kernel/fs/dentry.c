@@ -1,9 +1,11 @@
 /*
- * dentry.c - the cache of names: what a directory says a name means, existing or not, kept as long as memory allows.
+ * dentry.c - the cache of names: what a directory says a name means, existing or not, kept as long
+ * as memory allows.
  *
- * The rule: a dentry holds its parent and its inode, so a cached name keeps what it needs to be found. A dentry that nobody uses stays hashed, in
- * the LRU list, until it is shrunk away; one that is no longer found dies with its last reference. `inode` is set at most once.
- * The hash is changed by who holds the directory's lock, so a miss under that lock is a miss. Next: walk.c.
+ * The rule: a dentry holds its parent and its inode, so a cached name keeps what it needs to be
+ * found. A dentry that nobody uses stays hashed, in the LRU list, until it is shrunk away; one
+ * that is no longer found dies with its last reference. `inode` is set at most once. The hash is
+ * changed by who holds the directory's lock, so a miss under that lock is a miss. Next: walk.c.
  */
 #include "fs/vfs_priv.h"
 #include "lib/print.h"
@@ -27,7 +29,10 @@ static struct slab_cache dentry_cache;
 void dentry_init(void)
 {
 	slab_cache_init(&dentry_cache, "dentry", sizeof(struct dentry));
-	/* A name and its inode take about half a KiB: an eighth of memory for names that nobody uses. */
+	/*
+	 * A name and its inode take about half a KiB: an eighth of memory for names that nobody
+	 * uses.
+	 */
 	unused_max = clamp(frame_managed, UNUSED_MIN, UNUSED_MAX);
 }
 
@@ -142,8 +147,8 @@ static void dentry_unhash_locked(struct dentry *d)
 }
 
 /*
- * Give up one reference, D held. True: d was the last user's and is not to be cached: the caller frees it after dropping the lock
- * (dentry_destroy).
+ * Give up one reference, D held. True: d was the last user's and is not to be cached: the caller
+ * frees it after dropping the lock (dentry_destroy).
  */
 static bool dentry_put_locked(struct dentry *d)
 {
@@ -158,7 +163,10 @@ static bool dentry_put_locked(struct dentry *d)
 	return true;
 }
 
-/* Free an unreferenced, unhashed dentry. Returns its parent, one of whose references the caller now holds, or NULL. */
+/*
+ * Free an unreferenced, unhashed dentry. Returns its parent, one of whose references the caller
+ * now holds, or NULL.
+ */
 static struct dentry *dentry_destroy(struct dentry *d)
 {
 	struct dentry *parent = d->parent == d ? NULL : d->parent;
@@ -233,7 +241,9 @@ void dentry_shrink_super(struct super *s)
 	struct dentry *d, *next;
 	bool more;
 
-	/* Freeing the names in a directory makes the directory's own unused: until there are none. */
+	/*
+	 * Freeing the names in a directory makes the directory's own unused: until there are none.
+	 */
 	do {
 		spin_lock(&dentry_lock);
 		list_for_each_safe (d, next, &unused, lru_link) {

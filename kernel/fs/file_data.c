@@ -1,8 +1,11 @@
 /*
- * file_data.c - the bytes of regular files: read(2) and write(2) through the pages of the inode's object.
+ * file_data.c - the bytes of regular files: read(2) and write(2) through the pages of the inode's
+ * object.
  *
- * The rule: user memory is copied straight from or to cache pages, which are held but not locked, so a fault in the middle of a copy may bring in any
- * page. Readers take no lock; a writer holds the inode's. A write makes the file longer only after its bytes are there, page by page. Next: mm/object.h.
+ * The rule: user memory is copied straight from or to cache pages, which are held but not locked,
+ * so a fault in the middle of a copy may bring in any page. Readers take no lock; a writer holds
+ * the inode's. A write makes the file longer only after its bytes are there, page by page. Next:
+ * mm/object.h.
  */
 #include <asm/fcntl.h>
 #include <asm/resource.h>
@@ -19,7 +22,10 @@ static bool time_before(struct timespec_ns a, struct timespec_ns b)
 	return a.sec != b.sec ? a.sec < b.sec : a.nsec < b.nsec;
 }
 
-/* relatime: the time of access is kept when it would say that nobody read since the last change, or is a day old. */
+/*
+ * relatime: the time of access is kept when it would say that nobody read since the last change,
+ * or is a day old.
+ */
 static void file_accessed(struct file *f)
 {
 	struct inode *i = f->inode;

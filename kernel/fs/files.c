@@ -1,8 +1,9 @@
 /*
  * files.c - tables of open files: what a descriptor number means in a process.
  *
- * A slot is one word: the address of the struct file, with bit 0 for close-on-exec. fork copies the words and takes a reference on each; a lookup
- * takes the table's lock for a load and an increment. A table that outgrows its slots gets new ones and publishes them under the lock.
+ * A slot is one word: the address of the struct file, with bit 0 for close-on-exec. fork copies
+ * the words and takes a reference on each; a lookup takes the table's lock for a load and an
+ * increment. A table that outgrows its slots gets new ones and publishes them under the lock.
  */
 #include <asm/fcntl.h>
 #include <asm/resource.h>

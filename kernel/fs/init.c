@@ -1,8 +1,9 @@
 /*
  * init.c - the tree of files that a program finds: what is mounted where, at start.
  *
- * The rule: the host's tree is the root, read only, with everything that is written kept in memory over it; only the directories that the user passed
- * with --rw lead to the host for writing. Start reading at vfs.h.
+ * The rule: the host's tree is the root, read only, with everything that is written kept in memory
+ * over it; only the directories that the user passed with --rw lead to the host for writing. Start
+ * reading at vfs.h.
  */
 #include "dev/device.h"
 #include "fs/filesystems.h"
@@ -35,7 +36,10 @@ static void mount_root(void)
 	mount_or_panic("/", memfs_new_over(ops, root, &attr, 0), "host", "");
 }
 
-/* A program that believes that it writes to the host must not write to memory: without the directory there is no machine. */
+/*
+ * A program that believes that it writes to the host must not write to memory: without the
+ * directory there is no machine.
+ */
 static void mount_writable_directories(void)
 {
 	for (u32 i = 0; i < launch.nrw; i++) {

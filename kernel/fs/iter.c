@@ -1,8 +1,9 @@
 /*
  * iter.c - copies between kernel memory and the buffers that a read or write was given.
  *
- * The rule: what an iter says was consumed was really copied, to the byte, so that a bad address in the middle gives the short count that
- * Linux gives. User parts may fault and sleep. Next: file.c, which makes reads and writes of these copies.
+ * The rule: what an iter says was consumed was really copied, to the byte, so that a bad address
+ * in the middle gives the short count that Linux gives. User parts may fault and sleep. Next:
+ * file.c, which makes reads and writes of these copies.
  */
 #include "fs/iter.h"
 

@@ -1,10 +1,12 @@
 /*
- * memfs.c - the file system in memory: tmpfs, and over a lower tree (lower.h) the root file system.
+ * memfs.c - the file system in memory: tmpfs, and over a lower tree (lower.h) the root file
+ * system.
  *
- * The rule: the page cache is the upper layer. A file of the lower tree gets an inode in memory whose object reads missing pages from below and keeps
- * written ones; nothing is copied up. An inode that differs from its lower file (attributes, names, bytes) is pinned: the table of lower
- * inodes, which finds them by number so that hard links share one, then holds a reference. Others come and go with the name cache.
- * Directories are in memfs_dir.c, instances in memfs_super.c.
+ * The rule: the page cache is the upper layer. A file of the lower tree gets an inode in memory
+ * whose object reads missing pages from below and keeps written ones; nothing is copied up. An
+ * inode that differs from its lower file (attributes, names, bytes) is pinned: the table of lower
+ * inodes, which finds them by number so that hard links share one, then holds a reference. Others
+ * come and go with the name cache. Directories are in memfs_dir.c, instances in memfs_super.c.
  */
 #include "fs/memfs.h"
 
@@ -128,7 +130,10 @@ static void set_ops(struct inode *i)
 	}
 }
 
-/* An inode with its node, and a directory's or regular file's part. The lower handle l goes to the object or the node. NULL: l is untouched */
+/*
+ * An inode with its node, and a directory's or regular file's part. The lower handle l goes to the
+ * object or the node. NULL: l is untouched
+ */
 static struct inode *inode_build(struct memfs *fs, u64 ino, u32 mode, struct lower *l, u64 size)
 {
 	struct memfs_node *n = slab_zalloc(&node_cache);
@@ -206,7 +211,10 @@ static struct list *table_bucket(struct memfs *fs, u64 ino)
 	return &fs->table[(ino ^ ino >> 20) % MEMFS_BUCKETS];
 }
 
-/* T held. The live inode with this number, counted, or NULL; one whose last reference is just going does not count. */
+/*
+ * T held. The live inode with this number, counted, or NULL; one whose last reference is just
+ * going does not count.
+ */
 static struct inode *table_find(struct memfs *fs, u64 ino)
 {
 	struct memfs_node *n;
@@ -335,7 +343,10 @@ static int memfs_setattr(struct inode *i, const struct attribute_change *c)
 	struct memfs_node *n = memfs_node_of(i);
 
 	memfs_pin(i);
-	/* First the limit, so that no page read meanwhile brings bytes back that are being cut off. */
+	/*
+	 * First the limit, so that no page read meanwhile brings bytes back that are being cut
+	 * off.
+	 */
 	if (c->valid & SET_SIZE && n->object && c->size < n->object->lower_size)
 		store_release(&n->object->lower_size, c->size);
 	return inode_change(i, c);
@@ -419,7 +430,10 @@ static int memfs_open(struct file *f)
 	return 0;
 }
 
-/* Put zeros into [start, end) of a file whose bytes are below: a page that is dropped would come back. */
+/*
+ * Put zeros into [start, end) of a file whose bytes are below: a page that is dropped would come
+ * back.
+ */
 static int zero_lower(struct object *o, u64 start, u64 end)
 {
 	while (start < end) {

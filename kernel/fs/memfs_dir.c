@@ -1,10 +1,12 @@
 /*
  * memfs_dir.c - directories of memfs: what changed in memory, over what is below.
  *
- * An entry is in memory (it holds its inode), a whiteout (the lower name is gone), or of the lower tree (known from its list). Until the lower list was
- * read, a name without an entry is asked for below; then the directory is `complete` and the entries are all there is. An entry that hides a
- * lower name of an incomplete directory (`over`) leaves a whiteout when it goes. Entries stay in the order of their cookies, which a reader of the
- * directory uses as its position, so that it misses nothing while others make and remove names.
+ * An entry is in memory (it holds its inode), a whiteout (the lower name is gone), or of the lower
+ * tree (known from its list). Until the lower list was read, a name without an entry is asked for
+ * below; then the directory is `complete` and the entries are all there is. An entry that hides a
+ * lower name of an incomplete directory (`over`) leaves a whiteout when it goes. Entries stay in
+ * the order of their cookies, which a reader of the directory uses as its position, so that it
+ * misses nothing while others make and remove names.
  */
 #include <linux/stat.h>
 
@@ -132,7 +134,10 @@ static void entry_delete(struct memfs_dir *d, struct entry *e)
 	kfree(e);
 }
 
-/* What e, in d, means from now on. Returns the inode that it held before, whose reference is the caller's. */
+/*
+ * What e, in d, means from now on. Returns the inode that it held before, whose reference is the
+ * caller's.
+ */
 static struct inode *entry_set(struct memfs_dir *d, struct entry *e, enum entry_kind kind,
 			       struct inode *inode)
 {
@@ -161,7 +166,10 @@ static void entry_remove(struct memfs_dir *d, struct entry *e)
 		inode_put(old);
 }
 
-/* name means inode from now on; e: its entry, or NULL and spare a fresh one. hides: without an entry, the name shows below. */
+/*
+ * name means inode from now on; e: its entry, or NULL and spare a fresh one. hides: without an
+ * entry, the name shows below.
+ */
 static void entry_put(struct memfs_dir *d, struct entry *e, struct entry *spare, bool hides,
 		      struct inode *inode)
 {
@@ -234,7 +242,10 @@ static int add_lower_entry(void *arg, const char *name, size_t len, u64 ino, u32
 	return 0;
 }
 
-/* Make the directory complete. After a failure half-way the entries read so far stay: they are right. */
+/*
+ * Make the directory complete. After a failure half-way the entries read so far stay: they are
+ * right.
+ */
 static int dir_load(struct memfs_node *n)
 {
 	int err;

@@ -1,7 +1,9 @@
 /*
- * memfs_super.c - instances of memfs: making them, mount options, taking a whole tree down, files without a name.
+ * memfs_super.c - instances of memfs: making them, mount options, taking a whole tree down, files
+ * without a name.
  *
- * The rule: an instance lives as long as its super, and as each object made in it (an area may map an object when all else is gone).
+ * The rule: an instance lives as long as its super, and as each object made in it (an area may map
+ * an object when all else is gone).
  */
 #include <linux/magic.h>
 #include <linux/stat.h>

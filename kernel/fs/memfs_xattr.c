@@ -1,6 +1,6 @@
 /*
- * memfs_xattr.c - extended attributes of memfs, in memory. (Those of lower files are not read: asking for each costs the host a file opened.)
- * Who may do what with them is decided in xattr.c.
+ * memfs_xattr.c - extended attributes of memfs, in memory. (Those of lower files are not read:
+ * asking for each costs the host a file opened.) Who may do what with them is decided in xattr.c.
  */
 #include <linux/xattr.h>
 

@@ -1,8 +1,10 @@
 /*
- * mount.c - mounts, places in the tree (struct path), their text, and each process's root and current directory.
+ * mount.c - mounts, places in the tree (struct path), their text, and each process's root and
+ * current directory.
  *
- * The rule: a mount joins a super's root dentry to a dentry of another mount; both joints are counted, so a mounted place cannot go away. The
- * list is short, and only dentries that count mounts on them are looked for in it. Next: walk.c.
+ * The rule: a mount joins a super's root dentry to a dentry of another mount; both joints are
+ * counted, so a mounted place cannot go away. The list is short, and only dentries that count
+ * mounts on them are looked for in it. Next: walk.c.
  */
 #include <linux/stat.h>
 

@@ -1,9 +1,11 @@
 /*
  * walk.c - from a path to a place: the walk along its components.
  *
- * The rule: the part of a path whose names are cached directories is walked under dentry_lock in one go (walk_cached), taking a reference only where it
- * stops; one component that is not is then done the long way (walk_step), and so on. A symlink puts its text in front of the rest.
- * walk_parent stops before the last component, for whoever creates, removes or opens it. Next: name.c.
+ * The rule: the part of a path whose names are cached directories is walked under dentry_lock in
+ * one go (walk_cached), taking a reference only where it stops; one component that is not is then
+ * done the long way (walk_step), and so on. A symlink puts its text in front of the rest.
+ * walk_parent stops before the last component, for whoever creates, removes or opens it. Next:
+ * name.c.
  */
 #include <linux/stat.h>
 

@@ -1,8 +1,9 @@
 /*
  * xattr.c - extended attributes: who may read and change which, before the file system is asked.
  *
- * The rule (xattr(7)): user.* by the file's mode, on regular files and directories; trusted.* by CAP_SYS_ADMIN, and invisible to others; security.* is
- * read by all and written by CAP_SYS_ADMIN; no file system here has any other.
+ * The rule (xattr(7)): user.* by the file's mode, on regular files and directories; trusted.* by
+ * CAP_SYS_ADMIN, and invisible to others; security.* is read by all and written by CAP_SYS_ADMIN;
+ * no file system here has any other.
  */
 #include <linux/capability.h>
 #include <linux/stat.h>

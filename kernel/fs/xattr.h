@@ -1,5 +1,6 @@
 /*
- * xattr.h - extended attributes by place, with permission checks and Linux's errnos. Kernel strings and buffers; size 0 asks for the length.
+ * xattr.h - extended attributes by place, with permission checks and Linux's errnos. Kernel
+ * strings and buffers; size 0 asks for the length.
  */
 #ifndef FS_XATTR_H
 #define FS_XATTR_H

@@ -95,7 +95,10 @@ static long lock_query(struct file *f, struct flock __user *user, bool ofd)
 	return copy_to_user(user, &u, sizeof(u)) ? -EFAULT : 0;
 }
 
-/* A close of fd that ran meanwhile has removed the process's locks before this one came: take it back. */
+/*
+ * A close of fd that ran meanwhile has removed the process's locks before this one came: take it
+ * back.
+ */
 static void lock_undo_if_closed(int fd, struct file *f, struct record_lock *l)
 {
 	struct file *now = fd_file(fd);

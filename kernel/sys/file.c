@@ -1,4 +1,7 @@
-/* file.c - open files and descriptors: open, close, dup, fcntl, lseek, getdents, sync, space. Data moves in rw.c and transfer.c. */
+/*
+ * file.c - open files and descriptors: open, close, dup, fcntl, lseek, getdents, sync, space. Data
+ * moves in rw.c and transfer.c.
+ */
 #include <asm/fcntl.h>
 #include <asm/resource.h>
 #include <asm/signal.h>

@@ -1,4 +1,7 @@
-/* stat.c - what is known of a file, and changes of it: stat, statx, access, chmod, chown, utimes, statfs, readlink. */
+/*
+ * stat.c - what is known of a file, and changes of it: stat, statx, access, chmod, chown, utimes,
+ * statfs, readlink.
+ */
 #include <asm/stat.h>
 #include <asm/statfs.h>
 #include <linux/fcntl.h>

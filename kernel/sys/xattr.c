@@ -1,4 +1,7 @@
-/* xattr.c - extended attributes: set, get, list and remove, each by name, by link and by descriptor. */
+/*
+ * xattr.c - extended attributes: set, get, list and remove, each by name, by link and by
+ * descriptor.
+ */
 #include "fs/xattr.h"
 
 #include <linux/fcntl.h>

@@ -1,11 +1,13 @@
 /*
- * main.c - random streams of calls on files, made on the kernel's vfs (in this process) and on Linux (in a directory that is this process's root), compared one by one.
+ * main.c - random streams of calls on files, made on the kernel's vfs (in this process) and on
+ * Linux (in a directory that is this process's root), compared one by one.
  *
- *	files STEPS SEED...            a tmpfs; at its end nothing may be lost
- *	files --lower STEPS SEED...    memory over a directory, as the guest's root
- *	files --fail STEPS SEED...     with allocations that fail: nothing may be lost, results are not compared
+ * files STEPS SEED... a tmpfs; at its end nothing may be lost files --lower STEPS SEED... memory
+ * over a directory, as the guest's root files --fail STEPS SEED... with allocations that fail:
+ * nothing may be lost, results are not compared
  *
- * Each seed runs in a process of its own. Needs root, for chroot and other users' ids. A difference prints the seed and the step that show it again.
+ * Each seed runs in a process of its own. Needs root, for chroot and other users' ids. A
+ * difference prints the seed and the step that show it again.
  */
 #define _GNU_SOURCE
 #include "side.h"
@@ -516,7 +518,10 @@ static void step(void)
 		become(0);
 }
 
-/* What is there at the start of a run over a lower tree, there and in the directory of Linux's side. */
+/*
+ * What is there at the start of a run over a lower tree, there and in the directory of Linux's
+ * side.
+ */
 #define TREE                                                                                       \
 	"mkdir -p a/b/c a/c b/a d; echo hello >a/a; seq 20000 >b/c; ln -s a c; ln b/c b/d; ln -s " \
 	"../a d/a; ln -s nowhere a/d;"                                                             \

@@ -1,8 +1,10 @@
 /*
- * side.h - the two sides of the file test: the kernel's vfs running in this process, and the Linux that it runs on.
+ * side.h - the two sides of the file test: the kernel's vfs running in this process, and the Linux
+ * that it runs on.
  *
- * The same calls are made on both, and must give the same results. Only plain C types cross, for the kernel's headers and the C library's do not mix:
- * vfs_side.c is compiled with the kernel's, main.c and host_side.c with the library's.
+ * The same calls are made on both, and must give the same results. Only plain C types cross, for
+ * the kernel's headers and the C library's do not mix: vfs_side.c is compiled with the kernel's,
+ * main.c and host_side.c with the library's.
  */
 #ifndef TESTS_FILES_SIDE_H
 #define TESTS_FILES_SIDE_H
@@ -12,7 +14,10 @@ struct side_attributes {
 	unsigned mode, nlink, uid, gid;
 };
 
-/* --- vfs_side.c: results are negative errno; the arguments are those of the system call of the same name --- */
+/*
+ * --- vfs_side.c: results are negative errno; the arguments are those of the system call of the
+ * same name ---
+ */
 typedef int (*side_emit)(void *arg, const char *name, unsigned long len, unsigned long ino,
 			 unsigned type, unsigned long next);
 

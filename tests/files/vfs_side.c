@@ -1,7 +1,9 @@
 /*
- * vfs_side.c - the kernel's vfs and memfs in a Linux process: one process's credentials and tables, and what the rest of the kernel supplies to fs/.
+ * vfs_side.c - the kernel's vfs and memfs in a Linux process: one process's credentials and
+ * tables, and what the rest of the kernel supplies to fs/.
  *
- * Everything runs on the hosted machine's memory (hosted/), whose census tells at the end whether something was lost.
+ * Everything runs on the hosted machine's memory (hosted/), whose census tells at the end whether
+ * something was lost.
  */
 #include "side.h"
 
