@@ -140,6 +140,8 @@ static void exec_free(struct exec *x)
 		exec_file_put(x->file);
 	for (u32 i = 0; i < x->nprefix; i++)
 		kfree(x->prefix[i]);
+	kfree(x->argv.sizes);
+	kfree(x->envp.sizes);
 	kfree(x);
 }
 

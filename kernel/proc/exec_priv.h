@@ -15,7 +15,9 @@ struct exec_vector {
 	bool user;
 	u64 array; /* of pointers, NULL-terminated */
 	u64 count;
-	u64 bytes; /* of all strings, NULs included */
+	u64 bytes;  /* of all strings, NULs included */
+	u32 *sizes; /* of each, NUL included: as they were when they were counted. kmalloc'd */
+	u64 room;   /* of sizes */
 };
 
 /* Writes downwards into the new space, through one page of kernel memory. */
@@ -34,6 +36,8 @@ struct exec {
 	char *prefix[EXEC_PREFIX_MAX]; /* script.c: in order; they replace argv[0]. kmalloc'd */
 	u32 nprefix;
 	bool randomize;
+	u64 entropy[8]; /* random numbers for addresses and AT_RANDOM, fetched at once */
+	u32 entropy_used;
 	bool committed; /* errors kill from now on, as on Linux, where the old image is gone by then */
 
 	/* exec_stack.c */
@@ -60,8 +64,9 @@ int exec_write_auxv(struct exec *x, u64 phdr, u32 phnum, u64 base, u64 entry);
 /* elf.c: map the program (and its interpreter) into x->mm. */
 int elf_load(struct exec *x);
 
+u64 exec_random(struct exec *x);
 /* Random bytes of address, in pages: 0 where addresses are not random. */
-u64 exec_random_pages(const struct exec *x, u32 bits);
+u64 exec_random_pages(struct exec *x, u32 bits);
 
 #define MMAP_RANDOM_BITS 28
 

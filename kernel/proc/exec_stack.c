@@ -20,6 +20,7 @@
 
 #define STRINGS_MIN 131072ull	   /* what a program may always pass (ARG_MAX) */
 #define STRINGS_MAX (6ull << 20)   /* and at most, however large its stack limit */
+#define SIZES_FIRST 64u		   /* strings; more get more room */
 #define STACK_EXTRA 131072ull	   /* mapped below what is used */
 #define STACK_RANDOM_BITS 22	   /* pages */
 #define PLATFORM "x86_64"
@@ -60,25 +61,44 @@ static s64 string_size(const struct exec_vector *v, u64 p)
 	return n == EXEC_STRING_MAX ? -E2BIG : n + 1;
 }
 
+/* Remember the size of one more string. */
+static int sizes_add(struct exec_vector *v, u32 size)
+{
+	if (v->count == v->room) {
+		u64 room = v->room ? 2 * v->room : SIZES_FIRST;
+		u32 *grown = krealloc(v->sizes, room * sizeof(u32));
+
+		if (!grown)
+			return -ENOMEM;
+		v->sizes = grown;
+		v->room = room;
+	}
+	v->sizes[v->count] = size;
+	return 0;
+}
+
 /* first: strings before it are replaced by others and not counted. */
 static int vector_measure(struct exec_vector *v, u64 first, u64 budget)
 {
 	v->count = v->bytes = 0;
 	for (;; v->count++) {
+		s64 n = 0;
+		int err;
 		u64 p;
-		s64 n;
 
 		if (string_pointer(v, v->count, &p))
 			return -EFAULT;
 		if (!p)
 			return 0;
-		if (v->count < first)
-			continue;
-		n = string_size(v, p);
+		if (v->count >= first)
+			n = string_size(v, p);
 		if (n < 0)
 			return (int)n;
+		err = sizes_add(v, (u32)n);
+		if (err)
+			return err;
 		v->bytes += (u64)n;
-		if (v->bytes > budget)
+		if (v->bytes + v->count * sizeof(u64) > budget)
 			return -E2BIG;
 	}
 }
@@ -182,30 +202,24 @@ static int push_string(struct stack_writer *strings, struct stack_writer *pointe
 	return err ? err : push_word(pointers, strings->low);
 }
 
-/* The strings [first, count) of v, last first. floor: they may have grown since they were measured; that is an error. */
-static int push_vector(struct stack_writer *strings, struct stack_writer *pointers, const struct exec_vector *v, u64 first, u64 floor)
+/* The strings [first, count) of v, last first. What the program changes in them meanwhile is copied or not, but their sizes stay. */
+static int push_vector(struct stack_writer *strings, struct stack_writer *pointers, const struct exec_vector *v, u64 first)
 {
 	int err = 0;
 
 	for (u64 i = v->count; i > first && !err; i--) {
 		u64 p;
-		s64 n;
 
 		if (string_pointer(v, i - 1, &p))
 			return -EFAULT;
-		n = p ? string_size(v, p) : -EFAULT;
-		if (n < 0)
-			return (int)n;
-		if (strings->low - (u64)n < floor)
-			return -E2BIG;
-		err = push_string(strings, pointers, p, (u64)n, v->user);
+		err = push_string(strings, pointers, p, v->sizes[i - 1], v->user);
 	}
 	return err;
 }
 
-static int push_arguments(struct exec *x, struct stack_writer *strings, struct stack_writer *pointers, u64 floor)
+static int push_arguments(struct exec *x, struct stack_writer *strings, struct stack_writer *pointers)
 {
-	int err = push_vector(strings, pointers, &x->argv, x->nprefix ? 1 : 0, floor);
+	int err = push_vector(strings, pointers, &x->argv, x->nprefix ? 1 : 0);
 
 	for (u32 i = x->nprefix; i > 0 && !err; i--)
 		err = push_string(strings, pointers, (u64)x->prefix[i - 1], strlen(x->prefix[i - 1]) + 1, false);
@@ -214,7 +228,7 @@ static int push_arguments(struct exec *x, struct stack_writer *strings, struct s
 	return err;
 }
 
-static int push_all(struct exec *x, struct stack_writer *strings, struct stack_writer *pointers, u64 floor)
+static int push_all(struct exec *x, struct stack_writer *strings, struct stack_writer *pointers)
 {
 	struct mm *mm = x->mm;
 	int err = push_word(strings, 0);
@@ -226,12 +240,12 @@ static int push_all(struct exec *x, struct stack_writer *strings, struct stack_w
 	if (!err)
 		err = push_word(pointers, 0);
 	if (!err)
-		err = push_vector(strings, pointers, &x->envp, 0, floor);
+		err = push_vector(strings, pointers, &x->envp, 0);
 	mm->env_start = mm->arg_end = strings->low;
 	if (!err)
 		err = push_word(pointers, 0);
 	if (!err)
-		err = push_arguments(x, strings, pointers, floor);
+		err = push_arguments(x, strings, pointers);
 	mm->arg_start = strings->low;
 	if (!err)
 		err = push_word(pointers, argument_count(x));
@@ -240,36 +254,42 @@ static int push_all(struct exec *x, struct stack_writer *strings, struct stack_w
 
 /* --- layout --- */
 
-u64 exec_random_pages(const struct exec *x, u32 bits)
+u64 exec_random(struct exec *x)
 {
-	return x->randomize ? (random_u64() & (BIT(bits) - 1)) << PAGE_SHIFT : 0;
+	if (x->entropy_used % ARRAY_SIZE(x->entropy) == 0)
+		random_bytes(x->entropy, sizeof(x->entropy));
+	return x->entropy[x->entropy_used++ % ARRAY_SIZE(x->entropy)];
 }
 
-/* Map the stack, and fix where everything goes; `below`: the strings end there. */
-static int stack_place(struct exec *x, u64 *below)
+u64 exec_random_pages(struct exec *x, u32 bits)
+{
+	return x->randomize ? (exec_random(x) & (BIT(bits) - 1)) << PAGE_SHIFT : 0;
+}
+
+/* Map the stack, and fix where everything goes. */
+static int stack_place(struct exec *x)
 {
 	u64 empty = !x->nprefix && !x->argv.count ? 1 : 0;
 	u64 strings = sizeof(u64) + strlen(x->name) + 1 + x->envp.bytes + x->argv.bytes + prefix_bytes(x) + empty;
 	u64 pointers = (1 + argument_count(x) + 1 + x->envp.count + 1) * sizeof(u64);
-	u64 low;
+	u64 low, below;
 
 	x->stack_top = USER_END - exec_random_pages(x, STACK_RANDOM_BITS);
-	*below = x->stack_top - strings;
-	x->platform = ROUND_DOWN(*below - (x->randomize ? random_u64() % 8192 : 0), 16ull) - sizeof(PLATFORM);
+	below = x->stack_top - strings;
+	x->platform = ROUND_DOWN(below - (x->randomize ? exec_random(x) % 8192 : 0), 16ull) - sizeof(PLATFORM);
 	x->random = ROUND_DOWN(x->platform - 16, 16ull);
 	/* The vector's size is even in words, so sp is aligned if the pointers are an even number too. */
 	x->sp = ROUND_DOWN(x->random - sizeof(x->mm->auxv) - pointers, 16ull);
 	x->auxv = x->sp + pointers;
 	low = ROUND_DOWN(x->sp, PAGE_SIZE);
-	x->stack_low = min(low, ROUND_DOWN(*below, PAGE_SIZE) - STACK_EXTRA);
+	x->stack_low = min(low, ROUND_DOWN(below, PAGE_SIZE) - STACK_EXTRA);
 	return space_map_stack(x->mm, x->stack_top, x->stack_top - x->stack_low, AREA_READ | AREA_WRITE);
 }
 
 static int write_platform(struct exec *x)
 {
-	u8 bytes[16];
+	u64 bytes[2] = { exec_random(x), exec_random(x) };
 
-	random_bytes(bytes, sizeof(bytes));
 	if (space_write(x->mm, x->platform, PLATFORM, sizeof(PLATFORM), 0) != (ssize)sizeof(PLATFORM) ||
 	    space_write(x->mm, x->random, bytes, sizeof(bytes), 0) != (ssize)sizeof(bytes))
 		return -ENOMEM;
@@ -279,18 +299,15 @@ static int write_platform(struct exec *x)
 int exec_build_stack(struct exec *x)
 {
 	struct stack_writer strings = { 0 }, pointers = { 0 };
-	u64 below;
-	int err = stack_place(x, &below);
+	int err = stack_place(x);
 
 	if (!err)
 		err = writer_init(&strings, x->mm, x->stack_top);
 	if (!err)
 		err = writer_init(&pointers, x->mm, x->auxv);
 	if (!err)
-		err = push_all(x, &strings, &pointers, below);
-	/* A pointer array of other length than was reserved: the program changed it under us. */
-	if (!err && pointers.low != x->sp)
-		err = -EFAULT;
+		err = push_all(x, &strings, &pointers);
+	debug_assert(err || pointers.low == x->sp);
 	if (!err)
 		err = writer_flush(&strings);
 	if (!err)
