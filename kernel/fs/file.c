@@ -1,14 +1,17 @@
 /*
- * file.c - open file descriptions: their life, and the calls that go through their table of operations.
+ * file.c - open file descriptions: their life, and the calls that go through their table of
+ * operations.
  *
- * The rule: what a file may be used for (reading, writing, a position of its own) is checked here, once; the operations of a kind of file rely on it.
- * Regular files' data is in file_data.c, opening by name in open.c, descriptors in files.c.
+ * The rule: what a file may be used for (reading, writing, a position of its own) is checked here,
+ * once; the operations of a kind of file rely on it. Regular files' data is in file_data.c,
+ * opening by name in open.c, descriptors in files.c.
  */
 #include <asm/fcntl.h>
 #include <linux/fs.h>
 #include <linux/stat.h>
 
 #include "fs/iter.h"
+#include "fs/notify.h"
 #include "fs/poll.h"
 #include "fs/vfs_priv.h"
 #include "lib/string.h"
@@ -123,6 +126,8 @@ void file_put(struct file *f)
 {
 	if (!ref_put(&f->refs))
 		return;
+	if (!(f->flags & O_PATH))
+		notify_dentry(f->path.dentry, f->can_write ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
 	if (f->watchers)
 		epoll_file_released(f);
 	if (f->inode->locks)
@@ -210,19 +215,27 @@ static ssize account(u64 *calls, u64 *bytes, ssize result)
 ssize file_read(struct file *f, struct iter *it, u64 *pos)
 {
 	struct process *p = process_current();
+	ssize done;
 
 	if (!f->can_read)
 		return -EBADF;
-	return account(&p->reads, &p->bytes_read, file_transfer(f, f->ops->read, it, pos));
+	done = account(&p->reads, &p->bytes_read, file_transfer(f, f->ops->read, it, pos));
+	if (done > 0)
+		notify_dentry(f->path.dentry, IN_ACCESS);
+	return done;
 }
 
 ssize file_write(struct file *f, struct iter *it, u64 *pos)
 {
 	struct process *p = process_current();
+	ssize done;
 
 	if (!f->can_write)
 		return -EBADF;
-	return account(&p->writes, &p->bytes_written, file_transfer(f, f->ops->write, it, pos));
+	done = account(&p->writes, &p->bytes_written, file_transfer(f, f->ops->write, it, pos));
+	if (done > 0)
+		notify_dentry(f->path.dentry, IN_MODIFY);
+	return done;
 }
 
 ssize file_read_kernel(struct file *f, void *buf, size_t n, u64 offset)
@@ -284,7 +297,10 @@ s64 file_seek_plain(struct file *f, s64 offset, int whence)
 	}
 }
 
-/* Data and holes: where memory has no page is a hole; a file with bytes elsewhere is one piece of data. */
+/*
+ * Data and holes: where memory has no page is a hole; a file with bytes elsewhere is one piece of
+ * data.
+ */
 static s64 seek_extent(struct file *f, s64 offset, bool hole)
 {
 	struct object *o = f->inode->object;
@@ -332,6 +348,8 @@ int file_readdir(struct file *f,
 		err = f->ops->readdir(f, emit, arg);
 	mutex_unlock(&f->inode->lock);
 	mutex_unlock(&f->pos_lock);
+	if (!err)
+		notify_dentry(f->path.dentry, IN_ACCESS);
 	return err;
 }
 

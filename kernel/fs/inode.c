@@ -1,13 +1,15 @@
 /*
  * inode.c - inodes: their life, who may do what with them, and changes of their attributes.
  *
- * The rule: permission is decided here, from the inode's fields and the caller's credentials, and nowhere in a file system. Mode, owner, times and
- * link count change under inode->lock only. Next: dentry.c, the names of inodes.
+ * The rule: permission is decided here, from the inode's fields and the caller's credentials, and
+ * nowhere in a file system. Mode, owner, times and link count change under inode->lock only. Next:
+ * dentry.c, the names of inodes.
  */
 #include <asm/resource.h>
 #include <linux/capability.h>
 #include <linux/stat.h>
 
+#include "fs/notify.h"
 #include "fs/vfs_priv.h"
 #include "lib/string.h"
 #include "mm/slab.h"
@@ -25,7 +27,10 @@ u64 super_new_dev(void)
 	static u64 last = 16;
 	u64 minor = atomic_add_return(&last, 1);
 
-	/* Of major 0, as Linux gives to file systems without a device; the number's upper bits go where st_dev has them. */
+	/*
+	 * Of major 0, as Linux gives to file systems without a device; the number's upper bits go
+	 * where st_dev has them.
+	 */
 	return (minor & 0xff) | (minor & ~0xffull) << 12;
 }
 
@@ -254,7 +259,10 @@ int inode_setattr(struct inode *i, const struct attribute_change *c)
 	return i->ops && i->ops->setattr ? i->ops->setattr(i, c) : inode_change(i, c);
 }
 
-/* The set-ID bits that a change by the caller ends: set-group-ID only where it means execution, or somebody else's group. */
+/*
+ * The set-ID bits that a change by the caller ends: set-group-ID only where it means execution, or
+ * somebody else's group.
+ */
 static u32 endangered_bits(const struct inode *i)
 {
 	const struct cred *cred = cred_current();
@@ -306,6 +314,22 @@ static int utimes_check(const struct inode *i, const struct attribute_change *c)
 	return -EPERM;
 }
 
+/* A change of one of the times alone looks as if the file had been read, or written. */
+static u32 change_events(const struct attribute_change *c)
+{
+	u32 atime = c->valid & (SET_ATIME | SET_ATIME_NOW),
+	    mtime = c->valid & (SET_MTIME | SET_MTIME_NOW);
+	u32 events = c->valid & SET_SIZE ? IN_MODIFY : 0;
+
+	if (c->valid & (SET_MODE | SET_UID | SET_GID) || (atime && mtime))
+		events |= IN_ATTRIB;
+	else if (atime)
+		events |= IN_ACCESS;
+	else if (mtime)
+		events |= IN_MODIFY;
+	return events;
+}
+
 int vfs_setattr(const struct path *p, const struct attribute_change *change)
 {
 	struct attribute_change c = *change;
@@ -324,6 +348,8 @@ int vfs_setattr(const struct path *p, const struct attribute_change *change)
 	if (!err)
 		err = inode_setattr(i, &c);
 	mutex_unlock(&i->lock);
+	if (!err)
+		notify_dentry(p->dentry, change_events(&c));
 	return err;
 }
 
@@ -367,6 +393,8 @@ int vfs_truncate(struct file *f, const struct path *p, u64 size)
 				    &(struct attribute_change){ .valid = SET_SIZE, .size = size });
 	}
 	mutex_unlock(&i->lock);
+	if (!err)
+		notify_dentry(p->dentry, IN_MODIFY);
 	return err;
 }
 

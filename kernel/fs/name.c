@@ -1,14 +1,16 @@
 /*
  * name.c - making, removing and moving names: mknod, mkdir, symlink, link, unlink, rmdir, rename.
  *
- * The rule: each call walks to the parent, locks it, looks the name up under that lock, decides (Linux's errors in Linux's order), and only then lets the
- * file system change; the name cache follows it. rename locks two directories, the ancestor first; for that the tree of directories stands
- * still (rename_lock). Next: memfs.c, a file system.
+ * The rule: each call walks to the parent, locks it, looks the name up under that lock, decides
+ * (Linux's errors in Linux's order), and only then lets the file system change; the name cache
+ * follows it. rename locks two directories, the ancestor first; for that the tree of directories
+ * stands still (rename_lock). Next: memfs.c, a file system.
  */
 #include <linux/capability.h>
 #include <linux/fs.h>
 #include <linux/stat.h>
 
+#include "fs/notify.h"
 #include "fs/vfs_priv.h"
 #include "lib/print.h"
 #include "mm/slab.h"
@@ -114,6 +116,9 @@ static int create_file(const struct path *start, const char *name, u32 mode, u64
 		else
 			dentry_make_positive(c.d, i);
 	}
+	if (!err)
+		notify_name(c.dir, c.w.last, c.w.last_length,
+			    IN_CREATE | (S_ISDIR(mode) ? IN_ISDIR : 0));
 	creation_end(&c);
 	return err;
 }
@@ -149,7 +154,10 @@ int vfs_symlink(const char *target, const struct path *start, const char *name)
 	return create_file(start, name, S_IFLNK | 0777, 0, target);
 }
 
-/* fs.protected_hardlinks: a link to what is not one's own only if one could read and write it anyway. */
+/*
+ * fs.protected_hardlinks: a link to what is not one's own only if one could read and write it
+ * anyway.
+ */
 static bool link_source_forbidden(struct inode *i)
 {
 	if (inode_owned(i))
@@ -199,6 +207,10 @@ int vfs_link(const struct path *oldstart, const char *oldname, const struct path
 	err = creation_begin(&c, newstart, newname, false);
 	if (!err) {
 		err = link_locked(&c, &old);
+		if (!err) {
+			notify_self(old.dentry->inode, IN_ATTRIB);
+			notify_name(c.dir, c.w.last, c.w.last_length, IN_CREATE);
+		}
 		creation_end(&c);
 	}
 	path_put(&old);
@@ -207,7 +219,10 @@ int vfs_link(const struct path *oldstart, const char *oldname, const struct path
 
 /* --- removal --- */
 
-/* May the name d be removed from its parent, which is locked? directory: by rmdir, or a rename that a directory takes part in. */
+/*
+ * May the name d be removed from its parent, which is locked? directory: by rmdir, or a rename
+ * that a directory takes part in.
+ */
 static int may_remove(const struct walk *w, const struct dentry *d, bool directory)
 {
 	const struct inode *dir = w->at.dentry->inode;
@@ -246,8 +261,10 @@ static int remove_locked(struct walk *w, struct dentry *d, bool directory)
 	mutex_lock(&victim->lock);
 	err = op(dir, w->last, w->last_length, victim);
 	mutex_unlock(&victim->lock);
-	if (!err)
+	if (!err) {
 		dentry_unlink(d);
+		notify_removed(dir, w->last, w->last_length, victim);
+	}
 	return err;
 }
 
@@ -343,7 +360,10 @@ static void rename_unlock_parents(struct renaming *r)
 		mutex_unlock(&rename_lock);
 }
 
-/* Both parents locked: find source and target, counted, and check what does not depend on permission. */
+/*
+ * Both parents locked: find source and target, counted, and check what does not depend on
+ * permission.
+ */
 static int rename_find(struct renaming *r)
 {
 	struct dentry *old_dir = r->old.at.dentry, *new_dir = r->new.at.dentry;
@@ -431,6 +451,11 @@ static int rename_apply(struct renaming *r)
 		dentry_exchange(r->source, r->target);
 	else
 		dentry_move(r->source, r->target, spare);
+	notify_renamed(old_dir, r->old.last, r->old.last_length, new_dir, r->new.last,
+		       r->new.last_length, source, r->exchange ? NULL : target);
+	if (r->exchange)
+		notify_renamed(new_dir, r->new.last, r->new.last_length, old_dir, r->old.last,
+			       r->old.last_length, target, NULL);
 	return 0;
 }
 

@@ -1,13 +1,15 @@
 /*
  * open.c - from a name to an open file: existing files, O_CREAT, O_TMPFILE, O_PATH.
  *
- * The rule: errors come in Linux's order: what is wrong with the path, then with the kind of file, then permission, then what the file system or
- * device says. Everything that opens an existing place ends in open_place. Next: file.c.
+ * The rule: errors come in Linux's order: what is wrong with the path, then with the kind of file,
+ * then permission, then what the file system or device says. Everything that opens an existing
+ * place ends in open_place. Next: file.c.
  */
 #include <asm/fcntl.h>
 #include <linux/capability.h>
 #include <linux/stat.h>
 
+#include "fs/notify.h"
 #include "fs/vfs_priv.h"
 #include "lib/print.h"
 #include "lib/string.h"
@@ -86,7 +88,9 @@ static struct file *open_place(const struct path *p, u32 flags, bool created,
 			file_put(f);
 			return ERR_PTR(err);
 		}
+		notify_dentry(p->dentry, IN_MODIFY);
 	}
+	notify_dentry(p->dentry, IN_OPEN);
 	return f;
 }
 
@@ -113,6 +117,7 @@ static int create_regular(struct walk *w, struct dentry *d, u32 mode)
 	if (IS_ERR(inode))
 		return (int)PTR_ERR(inode);
 	dentry_make_positive(d, inode);
+	notify_name(dir, w->last, w->last_length, IN_CREATE);
 	return 0;
 }
 
@@ -141,7 +146,10 @@ static struct dentry *find_or_create(struct walk *w, u32 mode, bool *created)
 	return d;
 }
 
-/* O_CREAT means to make a file of one's own: not to open what somebody else has put into a sticky directory that all may write to. */
+/*
+ * O_CREAT means to make a file of one's own: not to open what somebody else has put into a sticky
+ * directory that all may write to.
+ */
 static bool is_planted(const struct inode *dir, const struct inode *i, const struct cred *cred)
 {
 	if ((dir->mode & (S_ISVTX | S_IWOTH)) != (S_ISVTX | S_IWOTH) || S_ISREG(i->mode) ||
@@ -150,7 +158,10 @@ static bool is_planted(const struct inode *dir, const struct inode *i, const str
 	return i->uid != dir->uid && i->uid != cred->fsuid;
 }
 
-/* The last component exists as d (takes over its reference): 0: opened into *out; 1: a symlink was followed, walk on. */
+/*
+ * The last component exists as d (takes over its reference): 0: opened into *out; 1: a symlink was
+ * followed, walk on.
+ */
 static int open_existing(struct walk *w, struct dentry *d, u32 flags, bool created,
 			 struct file **out)
 {

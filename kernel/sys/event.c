@@ -1,4 +1,4 @@
-/* event.c - epoll, eventfd, signalfd, timerfd, memfd: arguments and structs; fs/epoll.c and fs/eventfiles.h do the work. */
+/* event.c - epoll, eventfd, signalfd, timerfd, memfd, inotify: arguments and structs; fs/epoll.c, fs/eventfiles.h and fs/inotify.c do the work. */
 #include <asm-generic/fcntl.h>
 #include <linux/eventpoll.h>
 #include <linux/fcntl.h>
@@ -9,10 +9,12 @@
 #include <linux/timerfd.h>
 
 #include "fs/eventfiles.h"
+#include "fs/notify.h"
 #include "fs/poll.h"
 #include "lib/string.h"
 #include "proc/calls.h"
 #include "proc/proc.h"
+#include "sys/path.h"
 #include "sys/syscall.h"
 
 #define EFD_SEMAPHORE 1 /* eventfd(2) */
@@ -319,4 +321,63 @@ SYSCALL2(memfd_create, const char __user *, user_name, u32, flags)
 	return install(memfd_create_file(name, 0777, O_RDWR,
 					 flags & MFD_ALLOW_SEALING ? 0 : F_SEAL_SEAL),
 		       flags & MFD_CLOEXEC);
+}
+
+/* --- inotify --- */
+
+#define INOTIFY_MODES \
+	(IN_ONLYDIR | IN_DONT_FOLLOW | IN_EXCL_UNLINK | IN_MASK_CREATE | IN_MASK_ADD | IN_ONESHOT)
+
+static long do_inotify_init(u32 flags)
+{
+	if (flags & ~(u32)(IN_CLOEXEC | IN_NONBLOCK))
+		return -EINVAL;
+	return install(inotify_create(flags & IN_NONBLOCK), flags & IN_CLOEXEC);
+}
+
+SYSCALL0(inotify_init)
+{
+	return do_inotify_init(0);
+}
+
+SYSCALL1(inotify_init1, u32, flags)
+{
+	return do_inotify_init(flags);
+}
+
+SYSCALL3(inotify_add_watch, s32, fd, const char __user *, name, u32, mask)
+{
+	u32 lookup = (mask & IN_DONT_FOLLOW ? 0 : LOOKUP_FOLLOW) |
+		     (mask & IN_ONLYDIR ? LOOKUP_DIRECTORY : 0);
+	struct file *f;
+	struct path p;
+	long r;
+
+	if (!(mask & IN_ALL_EVENTS) || mask & ~(u32)(IN_ALL_EVENTS | IN_UNMOUNT | INOTIFY_MODES) ||
+	    (mask & IN_MASK_ADD && mask & IN_MASK_CREATE))
+		return -EINVAL;
+	f = fd_file(fd);
+	if (!f)
+		return -EBADF;
+	r = user_path_lookup(AT_FDCWD, name, 0, lookup, &p);
+	if (!r) {
+		r = vfs_permission(dentry_inode(p.dentry), MAY_READ);
+		if (!r)
+			r = inotify_add(f, &p, mask);
+		path_put(&p);
+	}
+	file_put(f);
+	return r;
+}
+
+SYSCALL2(inotify_rm_watch, s32, fd, s32, wd)
+{
+	struct file *f = fd_file(fd);
+	long r;
+
+	if (!f)
+		return -EBADF;
+	r = inotify_remove(f, wd);
+	file_put(f);
+	return r;
 }
