@@ -355,6 +355,7 @@ static void __noreturn machine_end(void)
 	alone = wait_event_deadline(&init_process->child_wait, reap_until_alone(), clock_monotonic() + END_PATIENCE_NS) == 0;
 	if (!alone)
 		log_info("processes that were killed do not end");
+	vfs_sync();
 	if (launch.flags & HOST_FLAG_STATS)
 		send_stats();
 	if (launch.flags & HOST_FLAG_MISSING)
