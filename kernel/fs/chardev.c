@@ -1,5 +1,6 @@
 /*
- * chardev.c - character devices: from the number in a device file to the operations behind it. The drivers register at start.
+ * chardev.c - character devices: from the number in a device file to the operations behind it. The
+ * drivers register at start.
  */
 #include "fs/filesystems.h"
 #include "lib/print.h"

@@ -1,9 +1,12 @@
 /*
- * console.c - the driver of the console terminal: the other side is the host's terminal, through the channel to the command.
+ * console.c - the driver of the console terminal: the other side is the host's terminal, through
+ * the channel to the command.
  *
- * Input comes against credit (dev/host_protocol.h): the first is granted when a program first reads, polls or sets the terminal, so that a program that never
- * does leaves the keyboard to others. What arrives is kept in `staged` until the line discipline has room for it, and credit is granted again
- * for what it has taken; so `staged` never overflows and ^C comes through though nobody reads.
+ * Input comes against credit (dev/host_protocol.h): the first is granted when a program first
+ * reads, polls or sets the terminal, so that a program that never does leaves the keyboard to
+ * others. What arrives is kept in `staged` until the line discipline has room for it, and credit is
+ * granted again for what it has taken; so `staged` never overflows and ^C comes through though
+ * nobody reads.
  */
 #include <asm-generic/fcntl.h>
 #include <linux/major.h>
@@ -19,13 +22,13 @@
 
 static struct console {
 	struct tty tty;
-	struct spinlock lock;	/* RANK_FS: guards the rest */
+	struct spinlock lock; /* RANK_FS: guards the rest */
 	u8 staged[STAGED_SIZE];
 	u32 head, tail;
-	bool started;		/* the first credit was granted */
-	bool pumping, again;	/* somebody moves staged bytes on; once more after that */
-	struct waiter relay;	/* on the host's queue: wakes writers of the terminal */
-	u32 first_program;	/* A: gets the host's signals when no group is in the foreground */
+	bool started;        /* the first credit was granted */
+	bool pumping, again; /* somebody moves staged bytes on; once more after that */
+	struct waiter relay; /* on the host's queue: wakes writers of the terminal */
+	u32 first_program;   /* A: gets the host's signals when no group is in the foreground */
 } console;
 
 struct tty *console_tty;

@@ -1,5 +1,6 @@
 /*
- * devfs.c - /dev: a tmpfs with the usual nodes in it, and the memory devices (null, zero, full, random, kmsg).
+ * devfs.c - /dev: a tmpfs with the usual nodes in it, and the memory devices (null, zero, full,
+ * random, kmsg).
  */
 #include <asm-generic/fcntl.h>
 #include <linux/major.h>
@@ -80,9 +81,15 @@ static struct object *map_zeros(struct file *f, u64 *offset, u32 area_flags)
 	return o ? o : ERR_PTR(-ENOMEM);
 }
 
-static const struct file_ops null_ops = { .read = read_nothing, .write = write_all, .seek = seek_nowhere };
-static const struct file_ops zero_ops = { .read = read_zeros, .write = write_all, .seek = seek_nowhere, .mmap = map_zeros };
-static const struct file_ops full_ops = { .read = read_zeros, .write = write_full, .seek = seek_nowhere };
+static const struct file_ops null_ops = { .read = read_nothing,
+					  .write = write_all,
+					  .seek = seek_nowhere };
+static const struct file_ops zero_ops = {
+	.read = read_zeros, .write = write_all, .seek = seek_nowhere, .mmap = map_zeros
+};
+static const struct file_ops full_ops = { .read = read_zeros,
+					  .write = write_full,
+					  .seek = seek_nowhere };
 
 /* --- random --- */
 
@@ -106,7 +113,9 @@ static ssize read_random(struct file *f, struct iter *it, u64 *pos)
 	return done;
 }
 
-static const struct file_ops random_ops = { .read = read_random, .write = write_all, .seek = seek_nowhere };
+static const struct file_ops random_ops = { .read = read_random,
+					    .write = write_all,
+					    .seek = seek_nowhere };
 
 /* --- kmsg: a record for each line of the kernel log, from the beginning --- */
 
@@ -152,7 +161,9 @@ static int kmsg_open(struct file *f)
 	return 0;
 }
 
-static const struct file_ops kmsg_ops = { .open = kmsg_open, .read = kmsg_read, .write = kmsg_write };
+static const struct file_ops kmsg_ops = { .open = kmsg_open,
+					  .read = kmsg_read,
+					  .write = kmsg_write };
 
 /* --- mem: physical memory is nobody's business --- */
 
@@ -194,8 +205,8 @@ static const struct {
 	u32 minor;
 	const struct file_ops *ops;
 } memory_devices[] = {
-	{ MINOR_MEM, &mem_ops },	{ MINOR_NULL, &null_ops },     { MINOR_ZERO, &zero_ops },
-	{ MINOR_FULL, &full_ops },	{ MINOR_RANDOM, &random_ops }, { MINOR_URANDOM, &random_ops },
+	{ MINOR_MEM, &mem_ops },   { MINOR_NULL, &null_ops },     { MINOR_ZERO, &zero_ops },
+	{ MINOR_FULL, &full_ops }, { MINOR_RANDOM, &random_ops }, { MINOR_URANDOM, &random_ops },
 	{ MINOR_KMSG, &kmsg_ops },
 };
 

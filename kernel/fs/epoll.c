@@ -1,12 +1,16 @@
 /*
  * epoll.c - epoll sets.
  *
- * An item is a file under a descriptor's number; it has a waiter on each queue that the file names and stays there. A wake-up puts the item on the ready list, no
- * more: whether the file is ready is asked when events are collected, which takes items off the list one by one, asks, reports, and puts level-triggered ones
- * back at the end. So a wake-up after the asking finds the item off the list and puts it on again: none is lost.
+ * An item is a file under a descriptor's number; it has a waiter on each queue that the file names
+ * and stays there. A wake-up puts the item on the ready list, no more: whether the file is ready is
+ * asked when events are collected, which takes items off the list one by one, asks, reports, and
+ * puts level-triggered ones back at the end. So a wake-up after the asking finds the item off the
+ * list and puts it on again: none is lost.
  *
- * Locks: watch_lock guards which file is in which set (also the shape of nested sets), `lock` of a set its items, the spinlock `ready_lock` its ready
- * list; it is taken by wake functions, so it has the rank of a wait queue. A set holds no references on its files: who releases a file takes it out first.
+ * Locks: watch_lock guards which file is in which set (also the shape of nested sets), `lock` of a
+ * set its items, the spinlock `ready_lock` its ready list; it is taken by wake functions, so it has
+ * the rank of a wait queue. A set holds no references on its files: who releases a file takes it
+ * out first.
  */
 #include <asm-generic/fcntl.h>
 #include <linux/stat.h>
@@ -18,22 +22,23 @@
 #include "mm/slab.h"
 #include "proc/proc.h"
 
-#define ITEM_HOOKS 3	 /* queues that a file names, at most */
-#define NESTING_MAX 5	 /* sets in sets */
+#define ITEM_HOOKS 3     /* queues that a file names, at most */
+#define NESTING_MAX 5    /* sets in sets */
 #define FIRST_BUCKETS 8u /* power of 2 */
 /* What is not an event but a mode. */
 #define EVENT_MODES (EPOLLET | EPOLLONESHOT | EPOLLEXCLUSIVE | EPOLLWAKEUP)
-#define EXCLUSIVE_ALLOWED (EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE)
+#define EXCLUSIVE_ALLOWED \
+	(EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE)
 
 struct epoll {
-	struct mutex lock;	/* RANK_EPOLL: guards L */
+	struct mutex lock;           /* RANK_EPOLL: guards L */
 	struct epoll_item **buckets; /* L: by fd */
-	u32 nbuckets, count;	/* L */
-	struct spinlock ready_lock; /* RANK_WAITQ: guards R */
-	struct list ready;	/* R: items that may have events */
-	u32 ready_count;	/* R */
-	struct waitq wait;	/* who collects: one is woken at a time */
-	struct waitq poll_wait; /* who watches this set */
+	u32 nbuckets, count;         /* L */
+	struct spinlock ready_lock;  /* RANK_WAITQ: guards R */
+	struct list ready;           /* R: items that may have events */
+	u32 ready_count;             /* R */
+	struct waitq wait;           /* who collects: one is woken at a time */
+	struct waitq poll_wait;      /* who watches this set */
 };
 
 struct epoll_hook {
@@ -44,15 +49,15 @@ struct epoll_hook {
 
 struct epoll_item {
 	struct epoll_item *bucket_next; /* L */
-	struct epoll_item *file_next;	/* watch_lock: in file->watchers */
-	struct list ready_link; /* R: empty: not on the list */
-	struct epoll *ep;	/* C */
-	struct file *file;	/* C */
-	int fd;			/* C */
-	u32 events;		/* L; read by wake functions */
-	u64 data;		/* L */
-	struct poll_table table; /* while it is added */
-	u32 nhooks;		/* C */
+	struct epoll_item *file_next;   /* watch_lock: in file->watchers */
+	struct list ready_link;         /* R: empty: not on the list */
+	struct epoll *ep;               /* C */
+	struct file *file;              /* C */
+	int fd;                         /* C */
+	u32 events;                     /* L; read by wake functions */
+	u64 data;                       /* L */
+	struct poll_table table;        /* while it is added */
+	u32 nhooks;                     /* C */
 	struct epoll_hook hooks[ITEM_HOOKS];
 };
 
@@ -342,8 +347,11 @@ void epoll_file_released(struct file *f)
 
 /* --- epoll_wait --- */
 
-/* Report i, which is off the ready list, if it has events: 1, 0, or the error of emit. Set locked. */
-static int item_report(struct epoll_item *i, int (*emit)(void *arg, u32 events, u64 data), void *arg)
+/*
+ * Report i, which is off the ready list, if it has events: 1, 0, or the error of emit. Set locked.
+ */
+static int item_report(struct epoll_item *i, int (*emit)(void *arg, u32 events, u64 data),
+		       void *arg)
 {
 	u32 events = item_ask(i, NULL);
 	int err;
@@ -363,7 +371,8 @@ static int item_report(struct epoll_item *i, int (*emit)(void *arg, u32 events, 
 }
 
 /* Report what is ready now, at most max. */
-static int harvest(struct epoll *ep, u32 max, int (*emit)(void *arg, u32 events, u64 data), void *arg)
+static int harvest(struct epoll *ep, u32 max, int (*emit)(void *arg, u32 events, u64 data),
+		   void *arg)
 {
 	int done = 0, err = 0;
 	u32 look;
@@ -469,10 +478,11 @@ static void epoll_fdinfo(struct file *f, char *buf, size_t size)
 		struct epoll_item *i;
 
 		for (i = ep->buckets[b]; i && used < size; i = i->bucket_next)
-			used += (size_t)format(buf + used, size - used,
-					       "tfd: %8d events: %8x data: %16lx  pos:%lu ino:%lx sdev:%lx\n",
-					       i->fd, i->events, i->data, i->file->pos,
-					       i->file->inode->ino, i->file->inode->super->dev);
+			used += (size_t)format(
+				buf + used, size - used,
+				"tfd: %8d events: %8x data: %16lx  pos:%lu ino:%lx sdev:%lx\n",
+				i->fd, i->events, i->data, i->file->pos, i->file->inode->ino,
+				i->file->inode->super->dev);
 	}
 	mutex_unlock(&ep->lock);
 }

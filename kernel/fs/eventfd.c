@@ -1,4 +1,7 @@
-/* eventfd.c - a counter that is a file: writes add, reads take all of it, or one (semaphore); each waits where it cannot. eventfd(2). */
+/*
+ * eventfd.c - a counter that is a file: writes add, reads take all of it, or one (semaphore); each
+ * waits where it cannot. eventfd(2).
+ */
 #include <asm-generic/fcntl.h>
 #include <linux/eventpoll.h>
 
@@ -13,7 +16,7 @@
 struct eventfd {
 	struct spinlock lock; /* RANK_FS: guards count */
 	u64 count;
-	bool semaphore;	      /* C */
+	bool semaphore; /* C */
 	struct waitq wait;
 };
 
@@ -56,7 +59,8 @@ static ssize eventfd_read(struct file *f, struct iter *it, u64 *pos)
 			return err;
 	}
 	waitq_wake_key(&e->wait, EPOLLOUT | EPOLLWRNORM);
-	return iter_copy_to(it, &value, sizeof(value)) == sizeof(value) ? (ssize)sizeof(value) : -EFAULT;
+	return iter_copy_to(it, &value, sizeof(value)) == sizeof(value) ? (ssize)sizeof(value)
+									: -EFAULT;
 }
 
 static ssize eventfd_write(struct file *f, struct iter *it, u64 *pos)
@@ -75,7 +79,8 @@ static ssize eventfd_write(struct file *f, struct iter *it, u64 *pos)
 
 		if (f->flags & O_NONBLOCK)
 			return -EAGAIN;
-		err = wait_event_interruptible(&e->wait, value <= COUNT_MAX - load_relaxed(&e->count));
+		err = wait_event_interruptible(&e->wait,
+					       value <= COUNT_MAX - load_relaxed(&e->count));
 		if (err)
 			return err;
 	}
@@ -91,7 +96,8 @@ static u32 eventfd_poll(struct file *f, struct poll_table *pt)
 
 	poll_wait(pt, f, &e->wait);
 	count = load_relaxed(&e->count);
-	return (count ? EPOLLIN | EPOLLRDNORM : 0) | (count < COUNT_MAX ? EPOLLOUT | EPOLLWRNORM : 0);
+	return (count ? EPOLLIN | EPOLLRDNORM : 0) |
+	       (count < COUNT_MAX ? EPOLLOUT | EPOLLWRNORM : 0);
 }
 
 static void eventfd_release(struct file *f)

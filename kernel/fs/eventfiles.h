@@ -17,12 +17,17 @@ struct timerfd_setting { /* ns; next 0: off */
 	u64 interval, next;
 };
 struct file *timerfd_create(bool realtime, u32 flags);
-/* next: from now, or (absolute) on the timer's own clock. *old (may be NULL): what was left. -EINVAL if f is none. */
-int timerfd_set(struct file *f, const struct timerfd_setting *new, bool absolute, struct timerfd_setting *old);
+/*
+ * next: from now, or (absolute) on the timer's own clock. *old (may be NULL): what was left.
+ * -EINVAL if f is none.
+ */
+int timerfd_set(struct file *f, const struct timerfd_setting *new, bool absolute,
+		struct timerfd_setting *old);
 int timerfd_get(struct file *f, struct timerfd_setting *out);
 
 /*
- * memfd: a file in memory with seals (F_SEAL_* of fcntl(2)), each of which forbids something for ever. name: as memfd_create(2) got it. ERR_PTR
+ * memfd: a file in memory with seals (F_SEAL_* of fcntl(2)), each of which forbids something for
+ * ever. name: as memfd_create(2) got it. ERR_PTR
  */
 struct file *memfd_create_file(const char *name, u32 mode, u32 flags, u32 seals);
 /* F_GET_SEALS; -EINVAL where there are none. */

@@ -1,9 +1,11 @@
 /*
  * inotify.c - telling programs what happens to files. inotify(7).
  *
- * A watch is an inode that a group (an inotify file) watches. What happens is told to the watches of the inode and, with the name, of its directory; an event waits in
- * the group's queue until it is read. One spinlock guards all. Events are told with locks of the vfs held, so a watch that ends there is only taken out, and freed
- * by its group's next call; while a watch lives it keeps the name in the cache, so that the inode stays the one that lookups find.
+ * A watch is an inode that a group (an inotify file) watches. What happens is told to the watches
+ * of the inode and, with the name, of its directory; an event waits in the group's queue until it
+ * is read. One spinlock guards all. Events are told with locks of the vfs held, so a watch that
+ * ends there is only taken out, and freed by its group's next call; while a watch lives it keeps
+ * the name in the cache, so that the inode stays the one that lookups find.
  */
 #include <asm-generic/fcntl.h>
 #include <asm-generic/ioctls.h>
@@ -44,7 +46,8 @@ struct inotify_watch {
 struct event {
 	struct list link;
 	s32 wd;
-	u32 mask, cookie, length; /* of the name as it is read: with NULs, a multiple of the header's size */
+	u32 mask, cookie,
+		length; /* of the name as it is read: with NULs, a multiple of the header's size */
 	char name[];
 };
 
@@ -64,7 +67,8 @@ static bool same_event(const struct event *e, const struct inotify_watch *w, u32
 	       (!len || (strlen(e->name) == len && !memcmp(e->name, name, len)));
 }
 
-static void event_queue(struct inotify *g, s32 wd, u32 mask, u32 cookie, const char *name, size_t len)
+static void event_queue(struct inotify *g, s32 wd, u32 mask, u32 cookie, const char *name,
+			size_t len)
 {
 	u32 length = len ? (u32)ROUND_UP(len + 1, (size_t)EVENT_HEADER) : 0;
 	struct event *e = kzalloc(sizeof(*e) + length);
@@ -85,8 +89,8 @@ static void watch_end(struct inotify_watch *w);
 static void watch_tell(struct inotify_watch *w, u32 mask, u32 cookie, const char *name, size_t len)
 {
 	struct inotify *g = w->group;
-	struct event *last = list_empty(&g->events) ? NULL :
-						      list_entry(g->events.prev, struct event, link);
+	struct event *last =
+		list_empty(&g->events) ? NULL : list_entry(g->events.prev, struct event, link);
 
 	if (!(w->mask & mask & IN_ALL_EVENTS))
 		return;
@@ -255,7 +259,9 @@ static struct event *event_take(struct inotify *g, u64 n)
 
 static bool event_copy(const struct event *e, struct iter *it)
 {
-	struct inotify_event header = { .wd = e->wd, .mask = e->mask, .cookie = e->cookie, .len = e->length };
+	struct inotify_event header = {
+		.wd = e->wd, .mask = e->mask, .cookie = e->cookie, .len = e->length
+	};
 
 	return iter_copy_to(it, &header, EVENT_HEADER) == EVENT_HEADER &&
 	       iter_copy_to(it, e->name, e->length) == e->length;
@@ -320,7 +326,7 @@ static void inotify_release(struct file *f)
 		watch_end(w);
 	spin_unlock(&notify_lock);
 	bury(g);
-	list_for_each_safe(e, next, &g->events, link)
+	list_for_each_safe (e, next, &g->events, link)
 		kfree(e);
 	kfree(g);
 }
@@ -333,7 +339,7 @@ static void inotify_fdinfo(struct file *f, char *buf, size_t size)
 
 	*buf = 0;
 	spin_lock(&notify_lock);
-	list_for_each(w, &g->watches, group_link) {
+	list_for_each (w, &g->watches, group_link) {
 		struct inode *i = watch_inode(w);
 
 		if (used >= size)
@@ -372,7 +378,9 @@ struct file *inotify_create(u32 flags)
 
 /* --- adding and removing watches --- */
 
-/* notify_lock held. w is used if the inode has no watch of the group yet: the number, or an error. */
+/*
+ * notify_lock held. w is used if the inode has no watch of the group yet: the number, or an error.
+ */
 static int add_locked(struct inotify *g, struct inotify_watch *w, u32 mask, bool *used)
 {
 	struct inode *i = watch_inode(w);
@@ -434,7 +442,7 @@ int inotify_remove(struct file *f, s32 wd)
 	if (f->ops != &inotify_file_ops)
 		return err;
 	spin_lock(&notify_lock);
-	list_for_each(w, &g->watches, group_link) {
+	list_for_each (w, &g->watches, group_link) {
 		if (w->wd == wd) {
 			watch_end(w);
 			err = 0;

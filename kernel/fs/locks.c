@@ -1,9 +1,12 @@
 /*
- * locks.c - advisory locks on files: flock(2), and record locks (fcntl) of processes and of open files.
+ * locks.c - advisory locks on files: flock(2), and record locks (fcntl) of processes and of open
+ * files.
  *
- * Every lock is a range of an inode with an owner: the open file for flock and OFD locks, the table of descriptors (which is what a process's threads share) for
- * POSIX locks. flock and record locks do not see each other. One spinlock guards all; who must wait sleeps on the inode's queue and tries again
- * when any of its locks has changed. A POSIX lock that would complete a circle of waiting owners is refused (-EDEADLK).
+ * Every lock is a range of an inode with an owner: the open file for flock and OFD locks, the table
+ * of descriptors (which is what a process's threads share) for POSIX locks. flock and record locks
+ * do not see each other. One spinlock guards all; who must wait sleeps on the inode's queue and
+ * tries again when any of its locks has changed. A POSIX lock that would complete a circle of
+ * waiting owners is refused (-EDEADLK).
  */
 #include "fs/locks.h"
 
@@ -14,19 +17,19 @@
 enum lock_class { CLASS_FLOCK, CLASS_POSIX, CLASS_OFD };
 
 struct lock {
-	struct list link;     /* in its inode's list, ordered by start */
+	struct list link; /* in its inode's list, ordered by start */
 	struct list all_link;
-	struct inode *inode;  /* borrowed: its locks go before it */
+	struct inode *inode; /* borrowed: its locks go before it */
 	enum lock_class class;
 	enum lock_type type;
-	u64 start, end;	      /* first and last byte */
+	u64 start, end; /* first and last byte */
 	const void *owner;
 	s32 pid;
 };
 
 struct file_locks {
 	struct list flocks, records;
-	u64 changes;	      /* A: counts what may let somebody go on */
+	u64 changes; /* A: counts what may let somebody go on */
 	struct waitq wait;
 };
 
@@ -75,7 +78,7 @@ static void lock_insert(struct list *list, struct lock *l)
 	struct lock *at;
 
 	list_push_back(&all_locks, &l->all_link);
-	list_for_each(at, list, link) {
+	list_for_each (at, list, link) {
 		if (at->start > l->start)
 			break;
 	}
@@ -101,7 +104,7 @@ static struct lock *find_conflict(struct list *list, const struct lock *wanted)
 
 	if (wanted->type == LOCK_TYPE_NONE)
 		return NULL;
-	list_for_each(l, list, link) {
+	list_for_each (l, list, link) {
 		if (conflicts(l, wanted))
 			return l;
 	}
@@ -122,7 +125,7 @@ static bool is_circle(const void *owner, const void *blocker, u32 depth)
 		return true;
 	if (depth == WAIT_CHAIN_MAX)
 		return false;
-	list_for_each(w, &all_waits, link) {
+	list_for_each (w, &all_waits, link) {
 		if (w->owner == blocker && is_circle(owner, w->blocker, depth + 1))
 			return true;
 	}
@@ -130,7 +133,8 @@ static bool is_circle(const void *owner, const void *blocker, u32 depth)
 }
 
 /*
- * Wait until a lock of the inode has changed since. locks_lock held, released meanwhile and taken again. 0 or -ERESTARTSYS.
+ * Wait until a lock of the inode has changed since. locks_lock held, released meanwhile and taken
+ * again. 0 or -ERESTARTSYS.
  */
 static int wait_for_change(struct file_locks *locks, struct lock_wait *w)
 {
@@ -147,7 +151,10 @@ static int wait_for_change(struct file_locks *locks, struct lock_wait *w)
 
 /* --- applying: locks_lock held --- */
 
-/* Take [start, end) of `wanted` out of l, which overlaps it and has the same owner; *spare becomes the part behind, where there are two. */
+/*
+ * Take [start, end) of `wanted` out of l, which overlaps it and has the same owner; *spare becomes
+ * the part behind, where there are two.
+ */
 static void cut(struct list *list, struct lock *l, const struct lock *wanted, struct lock **spare)
 {
 	if (l->start < wanted->start && l->end > wanted->end) {
@@ -172,15 +179,19 @@ static void cut(struct list *list, struct lock *l, const struct lock *wanted, st
 
 static bool touches(const struct lock *a, const struct lock *b)
 {
-	return a->start <= b->end + (b->end != UINT64_MAX) && b->start <= a->end + (a->end != UINT64_MAX);
+	return a->start <= b->end + (b->end != UINT64_MAX) &&
+	       b->start <= a->end + (a->end != UINT64_MAX);
 }
 
-/* Make `wanted` (a kernel object, used or freed here) true for its owner. spare: another, for a lock that is split. */
+/*
+ * Make `wanted` (a kernel object, used or freed here) true for its owner. spare: another, for a
+ * lock that is split.
+ */
 static void apply(struct list *list, struct lock *wanted, struct lock *spare)
 {
 	struct lock *l, *next;
 
-	list_for_each_safe(l, next, list, link) {
+	list_for_each_safe (l, next, list, link) {
 		if (l->owner != wanted->owner || !touches(l, wanted))
 			continue;
 		if (l->type == wanted->type) {
@@ -198,7 +209,9 @@ static void apply(struct list *list, struct lock *wanted, struct lock *spare)
 	kfree(spare);
 }
 
-/* Set `model` on the inode of f, waiting if need be: 0, -EAGAIN, -EDEADLK, -ERESTARTSYS, -ENOMEM. */
+/*
+ * Set `model` on the inode of f, waiting if need be: 0, -EAGAIN, -EDEADLK, -ERESTARTSYS, -ENOMEM.
+ */
 static int set(struct inode *i, const struct lock *model, bool wait)
 {
 	struct file_locks *locks = locks_of(i);
@@ -255,7 +268,10 @@ int locks_flock(struct file *f, enum lock_type type, bool wait)
 	err = set(f->inode, &model, false);
 	if (err != -EAGAIN || !wait)
 		return err;
-	/* A change of kind gives the old lock up before it waits, so that two that change do not wait for each other. */
+	/*
+	 * A change of kind gives the old lock up before it waits, so that two that change do not
+	 * wait for each other.
+	 */
 	none.type = LOCK_TYPE_NONE;
 	err = set(f->inode, &none, false);
 	return err ? err : set(f->inode, &model, true);
@@ -308,7 +324,7 @@ static u32 remove_owned(struct list *list, const void *owner)
 	struct lock *l, *next;
 	u32 removed = 0;
 
-	list_for_each_safe(l, next, list, link) {
+	list_for_each_safe (l, next, list, link) {
 		if (l->owner == owner) {
 			lock_remove(l);
 			removed++;
@@ -370,7 +386,7 @@ void locks_for_each(void (*fn)(const char *line, void *arg), void *arg)
 	u32 number = 0;
 
 	spin_lock(&locks_lock);
-	list_for_each(l, &all_locks, all_link) {
+	list_for_each (l, &all_locks, all_link) {
 		describe(l, ++number, line, sizeof(line));
 		fn(line, arg);
 	}

@@ -1,8 +1,9 @@
 /*
  * memfd.c - files of memfd_create(2): memory without a name, and the seals that forbid changing it.
  *
- * The file is one of memfs; what a seal may forbid passes through here first. Who changes the contents holds `lock` shared from the look at the seals to
- * the end of the change, who adds seals holds it exclusively: so nothing that a seal forbids is still under way when adding it returns.
+ * The file is one of memfs; what a seal may forbid passes through here first. Who changes the
+ * contents holds `lock` shared from the look at the seals to the end of the change, who adds seals
+ * holds it exclusively: so nothing that a seal forbids is still under way when adding it returns.
  */
 #include <asm-generic/fcntl.h>
 #include <linux/falloc.h>
@@ -21,8 +22,8 @@
 #define SEALS_ALL (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | SEALS_WRITE)
 
 struct memfd {
-	struct rwlock lock; /* RANK_INODE_DIR: guards seals; seals also change under the inode's lock only */
-	u32 seals;
+	struct rwlock lock; /* RANK_INODE_DIR */
+	u32 seals; /* changes under `lock` and the inode's lock: either is enough to read */
 	const struct inode_ops *memfs_ops;
 };
 
@@ -36,7 +37,10 @@ static struct memfd *memfd_of(const struct inode *i)
 
 /* --- changes --- */
 
-/* Cut a write at pos to the pages that lie wholly below the size, if the file must not grow: 0 or -EPERM. */
+/*
+ * Cut a write at pos to the pages that lie wholly below the size, if the file must not grow: 0 or
+ * -EPERM.
+ */
 static int write_permitted(struct inode *i, u32 seals, struct iter *it, u64 pos)
 {
 	u64 size = i->object->size;

@@ -1,7 +1,9 @@
 /*
- * notify.h - where the vfs tells of what happens to files, and who watches them (inotify.c). Masks are IN_* of inotify(7).
+ * notify.h - where the vfs tells of what happens to files, and who watches them (inotify.c). Masks
+ * are IN_* of inotify(7).
  *
- * The calls of the first part are made where something has happened, whatever locks are held but spinlocks; where nobody watches anything they cost one load.
+ * The calls of the first part are made where something has happened, whatever locks are held but
+ * spinlocks; where nobody watches anything they cost one load.
  */
 #ifndef FS_NOTIFY_H
 #define FS_NOTIFY_H
@@ -46,7 +48,10 @@ void notify_renamed(struct inode *old_dir, const char *old, size_t old_len, stru
 /* --- for inotify's calls --- */
 
 struct file *inotify_create(u32 flags); /* O_NONBLOCK. ERR_PTR */
-/* Watch p's file: the watch's number; -EINVAL (f is no such file), -EEXIST, -ENOSPC, -ENOMEM. mask: IN_ALL_EVENTS, IN_MASK_ADD, _CREATE, IN_ONESHOT. */
+/*
+ * Watch p's file: the watch's number; -EINVAL (f is no such file), -EEXIST, -ENOSPC, -ENOMEM. mask:
+ * IN_ALL_EVENTS, IN_MASK_ADD, _CREATE, IN_ONESHOT.
+ */
 int inotify_add(struct file *f, const struct path *p, u32 mask);
 int inotify_remove(struct file *f, s32 wd); /* 0 or -EINVAL */
 

@@ -1,12 +1,14 @@
 /*
  * pipe.c - pipes and FIFOs.
  *
- * A pipe is a queue of buffers of one page each. Readers take from the first, writers append to the last; `lock` is held while bytes are copied, so
- * a write of at most PIPE_BUF bytes, which waits until all of it fits, is never torn. Who waits does so without the lock, on a queue for each direction whose
- * waiters are woken one at a time; who leaves something for the next wakes the next. Pollers wait on a queue of their own, which is not
- * touched before somebody has polled.
+ * A pipe is a queue of buffers of one page each. Readers take from the first, writers append to the
+ * last; `lock` is held while bytes are copied, so a write of at most PIPE_BUF bytes, which waits
+ * until all of it fits, is never torn. Who waits does so without the lock, on a queue for each
+ * direction whose waiters are woken one at a time; who leaves something for the next wakes the
+ * next. Pollers wait on a queue of their own, which is not touched before somebody has polled.
  *
- * A FIFO's pipe lives in inode->special from the first open to the last close. Read splice.c next for moving data without a program's memory.
+ * A FIFO's pipe lives in inode->special from the first open to the last close. Read splice.c next
+ * for moving data without a program's memory.
  */
 #include <asm-generic/fcntl.h>
 #include <asm-generic/ioctls.h>
@@ -64,7 +66,7 @@ static void pipe_free(struct pipe *p)
 {
 	struct pipe_buffer *b, *next;
 
-	list_for_each_safe(b, next, &p->buffers, link)
+	list_for_each_safe (b, next, &p->buffers, link)
 		pipe_buffer_free(b);
 	pipe_buffer_free(p->spare);
 	kfree(p);
@@ -119,8 +121,8 @@ void pipe_put_back(struct pipe *p, struct pipe_buffer *b)
 
 static struct pipe_buffer *buffer_last(struct pipe *p)
 {
-	return list_empty(&p->buffers) ? NULL :
-					 list_entry(p->buffers.prev, struct pipe_buffer, link);
+	return list_empty(&p->buffers) ? NULL
+				       : list_entry(p->buffers.prev, struct pipe_buffer, link);
 }
 
 /* Bytes that the last buffer can still take. */
@@ -144,7 +146,8 @@ static bool pipe_has_data(struct pipe *p)
 }
 
 /*
- * Wait, as one of many, until cond. A wake-up that a signal made useless is passed on. 0 or -ERESTARTSYS. Pipe not locked.
+ * Wait, as one of many, until cond. A wake-up that a signal made useless is passed on. 0 or
+ * -ERESTARTSYS. Pipe not locked.
  */
 static int wait_in_turn(struct waitq *q, struct pipe *p, bool (*cond)(struct pipe *p))
 {
@@ -273,7 +276,10 @@ static ssize pipe_do_read(struct pipe *p, struct iter *it, bool nonblock)
 
 /* --- writing --- */
 
-/* The part of a write of n bytes that would not fill a page of its own, if the last buffer has room for all of it; else 0. */
+/*
+ * The part of a write of n bytes that would not fill a page of its own, if the last buffer has room
+ * for all of it; else 0.
+ */
 static u32 tail_part(struct pipe *p, u64 n)
 {
 	u32 part = (u32)(n % PAGE_SIZE);
@@ -292,7 +298,10 @@ static ssize fill_tail(struct pipe *p, struct iter *it, size_t n)
 	return got ? (ssize)got : -EFAULT;
 }
 
-/* Put n bytes into new buffers as far as the limit: bytes (0: no room), or -EFAULT, -ENOMEM if none. Pipe locked. */
+/*
+ * Put n bytes into new buffers as far as the limit: bytes (0: no room), or -EFAULT, -ENOMEM if
+ * none. Pipe locked.
+ */
 static ssize fill_buffers(struct pipe *p, struct iter *it, bool packet)
 {
 	ssize done = 0;
@@ -320,8 +329,9 @@ static ssize fill_buffers(struct pipe *p, struct iter *it, bool packet)
 }
 
 /*
- * Put what fits of a write; first: nothing of it has been put yet. One that must not be torn is not begun before there is room for all
- * of it, which is a buffer of its own or the end of the last. Pipe locked.
+ * Put what fits of a write; first: nothing of it has been put yet. One that must not be torn is not
+ * begun before there is room for all of it, which is a buffer of its own or the end of the last.
+ * Pipe locked.
  */
 static ssize write_fitting(struct pipe *p, struct iter *it, bool packet, bool first)
 {
@@ -413,7 +423,10 @@ static u32 pipe_poll(struct file *f, struct poll_table *pt)
 	if (f->can_read) {
 		if (load_relaxed(&p->count))
 			events |= EPOLLIN | EPOLLRDNORM;
-		/* Opened before any writer came (open_fifo keeps that in the unused position): not hung up yet. */
+		/*
+		 * Opened before any writer came (open_fifo keeps that in the unused position): not
+		 * hung up yet.
+		 */
 		if (!load_relaxed(&p->writers) && load_relaxed(&p->writer_opens) != f->pos)
 			events |= EPOLLHUP;
 	}
@@ -541,8 +554,8 @@ static int wait_for_partner(struct pipe *p, u32 *opens, u32 *present)
 }
 
 /*
- * fifo(7): a reader waits for a writer and the other way round; without blocking a reader gets through and a writer without readers
- * gets -ENXIO; both directions at once never wait.
+ * fifo(7): a reader waits for a writer and the other way round; without blocking a reader gets
+ * through and a writer without readers gets -ENXIO; both directions at once never wait.
  */
 static int fifo_open(struct file *f)
 {
@@ -555,7 +568,10 @@ static int fifo_open(struct file *f)
 	f->data = p;
 	f->stream = true;
 	waitq_wake_all(&p->open_wait);
-	/* A pipe without a name, opened again through /proc/PID/fd, has had its partners: nobody waits. */
+	/*
+	 * A pipe without a name, opened again through /proc/PID/fd, has had its partners: nobody
+	 * waits.
+	 */
 	if ((f->can_read && f->can_write) || f->path.mount == mount_anonymous())
 		return 0;
 	if (f->can_read && !(f->flags & O_NONBLOCK))

@@ -1,8 +1,9 @@
 /*
  * poll.c - waiting for several files at once, for poll and select.
  *
- * The set puts a waiter on every queue that the files name, once, and keeps them there until it ends; a wake-up sets `triggered`. A
- * wake-up between asking and parking is not lost, because `triggered` is cleared before the files are asked and tested after the park is announced.
+ * The set puts a waiter on every queue that the files name, once, and keeps them there until it
+ * ends; a wake-up sets `triggered`. A wake-up between asking and parking is not lost, because
+ * `triggered` is cleared before the files are asked and tested after the park is announced.
  */
 #include "fs/poll.h"
 
@@ -124,9 +125,9 @@ static void entry_end(struct poll_entry *e)
 
 void poll_set_end(struct poll_set *s)
 {
-	u32 in_chunk = s->count > POLL_INLINE_ENTRIES ?
-			       (s->count - POLL_INLINE_ENTRIES - 1) % CHUNK_ENTRIES + 1 :
-			       0;
+	u32 in_chunk = s->count > POLL_INLINE_ENTRIES
+			       ? (s->count - POLL_INLINE_ENTRIES - 1) % CHUNK_ENTRIES + 1
+			       : 0;
 	struct poll_chunk *c = s->chunks, *next;
 
 	for (u32 i = 0; i < min(s->count, (u32)POLL_INLINE_ENTRIES); i++)

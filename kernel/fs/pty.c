@@ -1,9 +1,11 @@
 /*
- * pty.c - pseudo-terminals: /dev/ptmx, whose every open makes a pair, and the file system of slaves, /dev/pts.
+ * pty.c - pseudo-terminals: /dev/ptmx, whose every open makes a pair, and the file system of
+ * slaves, /dev/pts.
  *
- * The slave is a terminal (tty.c); the master, a file of its own kind, is its other side: what the master writes is the terminal's input, and what programs
- * write to the terminal is kept in `out` until the master reads it. The pair lives as long as either is open; the name in /dev/pts goes with the master, whose close
- * hangs the terminal up.
+ * The slave is a terminal (tty.c); the master, a file of its own kind, is its other side: what the
+ * master writes is the terminal's input, and what programs write to the terminal is kept in `out`
+ * until the master reads it. The pair lives as long as either is open; the name in /dev/pts goes
+ * with the master, whose close hangs the terminal up.
  */
 #include <asm-generic/fcntl.h>
 #include <asm-generic/ioctls.h>
@@ -25,7 +27,7 @@
 
 #define PTY_MAX 1024u
 #define PTY_OUT_SIZE 8192u /* power of 2 */
-#define PTS_GROUP 5	   /* "tty": owns slaves, so that write(1) works */
+#define PTS_GROUP 5        /* "tty": owns slaves, so that write(1) works */
 #define PTS_ROOT_INO 1
 #define PTS_PTMX_INO 2
 #define PTS_FIRST_INO 3
@@ -33,11 +35,11 @@
 struct pty {
 	struct tty tty;
 	u32 index;
-	struct inode *inode;	/* C: the slave's name; a reference */
-	bool locked;		/* A: until unlockpt */
-	bool was_opened;	/* A: the slave has been open */
+	struct inode *inode;      /* C: the slave's name; a reference */
+	bool locked;              /* A: until unlockpt */
+	bool was_opened;          /* A: the slave has been open */
 	struct spinlock out_lock; /* RANK_FS */
-	u8 out[PTY_OUT_SIZE];	/* out_lock: bytes [out_tail, out_head) */
+	u8 out[PTY_OUT_SIZE];     /* out_lock: bytes [out_tail, out_head) */
 	u32 out_head, out_tail;
 	struct waitq master_wait;
 };

@@ -1,8 +1,10 @@
 /*
- * signalfd.c - signals read from a file: those of a set that are pending for whoever reads. signalfd(2).
+ * signalfd.c - signals read from a file: those of a set that are pending for whoever reads.
+ * signalfd(2).
  *
- * The file waits on the queue of the process that asks, not of the one that made it. An epoll set may stay on such a queue until the file is released; so the file keeps
- * a use of every process that it has named a queue of.
+ * The file waits on the queue of the process that asks, not of the one that made it. An epoll set
+ * may stay on such a queue until the file is released; so the file keeps a use of every process
+ * that it has named a queue of.
  */
 #include <asm-generic/fcntl.h>
 #include <asm/signal.h>
@@ -22,7 +24,7 @@ struct signalfd_user {
 };
 
 struct signalfd {
-	u64 mask; /* A */
+	u64 mask;             /* A */
 	struct spinlock lock; /* RANK_FS: guards users */
 	struct signalfd_user *users;
 };
@@ -111,7 +113,10 @@ static ssize signalfd_read(struct file *f, struct iter *it, u64 *pos)
 	return done;
 }
 
-/* Remember that something may wait on p's queue as long as the file lives. Without memory it does not: false. */
+/*
+ * Remember that something may wait on p's queue as long as the file lives. Without memory it does
+ * not: false.
+ */
 static bool keep_process(struct signalfd *s, struct process *p)
 {
 	struct signalfd_user *mine = kmalloc(sizeof(*mine)), *u;
@@ -193,7 +198,8 @@ struct file *signalfd_create(u64 mask, u32 flags)
 		return ERR_PTR(-ENOMEM);
 	spin_init(&s->lock, RANK_FS);
 	s->mask = takeable(mask);
-	f = file_new_anonymous("anon_inode:[signalfd]", &signalfd_file_ops, s, O_RDWR | flags, 0600);
+	f = file_new_anonymous("anon_inode:[signalfd]", &signalfd_file_ops, s, O_RDWR | flags,
+			       0600);
 	if (IS_ERR(f))
 		kfree(s);
 	return f;

@@ -1,9 +1,10 @@
 /*
  * splice.c - splice, tee: data between a pipe and another file without a program's memory.
  *
- * Whole buffers move where both sides are pipes; else the bytes are copied once, from or to a buffer that is in no pipe at that moment, so that no pipe is locked
- * while the other file reads or writes. What the other file did not take is put back in front; what it gave is appended even
- * if the pipe has filled up meanwhile: data never gets lost.
+ * Whole buffers move where both sides are pipes; else the bytes are copied once, from or to a
+ * buffer that is in no pipe at that moment, so that no pipe is locked while the other file reads or
+ * writes. What the other file did not take is put back in front; what it gave is appended even if
+ * the pipe has filled up meanwhile: data never gets lost.
  */
 #include <asm-generic/fcntl.h>
 
@@ -11,7 +12,10 @@
 #include "lib/string.h"
 #include "proc/proc.h"
 
-/* Wait until p has a buffer to take and take it, cut to n bytes. NULL: end of data. ERR_PTR(-EAGAIN, -ERESTARTSYS, -ENOMEM). */
+/*
+ * Wait until p has a buffer to take and take it, cut to n bytes. NULL: end of data.
+ * ERR_PTR(-EAGAIN, -ERESTARTSYS, -ENOMEM).
+ */
 static struct pipe_buffer *take_buffer(struct pipe *p, size_t n, bool nonblock)
 {
 	struct pipe_buffer *b = NULL, *part;
@@ -223,14 +227,17 @@ static struct pipe_buffer *buffer_copy(const struct pipe_buffer *from, size_t n)
 	return b;
 }
 
-/* Copies of what p holds now, at most n bytes and `room` buffers, onto list: bytes, or -ENOMEM if none. */
+/*
+ * Copies of what p holds now, at most n bytes and `room` buffers, onto list: bytes, or -ENOMEM if
+ * none.
+ */
 static ssize copy_buffers(struct pipe *p, size_t n, ssize room, struct list *copies)
 {
 	struct pipe_buffer *b, *copy;
 	ssize done = 0;
 
 	mutex_lock(&p->lock);
-	list_for_each(b, &p->buffers, link) {
+	list_for_each (b, &p->buffers, link) {
 		if (!room-- || (size_t)done == n)
 			break;
 		copy = buffer_copy(b, n - done);
@@ -274,7 +281,7 @@ ssize pipe_tee(struct file *in, struct file *out, size_t n, bool nonblock)
 		if (err)
 			return err;
 	}
-	list_for_each_safe(b, next, &copies, link) {
+	list_for_each_safe (b, next, &copies, link) {
 		list_remove(&b->link);
 		append(to, b);
 	}

@@ -1,8 +1,9 @@
 /*
  * stdio.c - the program's standard descriptors: what they are on the host, they are here.
  *
- * A terminal is the console, the null device is the null device; anything else is a stream to or from the host, byte for byte, whose fstat shows the
- * kind of file that it is there. Input is asked for only when a program reads, so that what it does not read stays with the host.
+ * A terminal is the console, the null device is the null device; anything else is a stream to or
+ * from the host, byte for byte, whose fstat shows the kind of file that it is there. Input is asked
+ * for only when a program reads, so that what it does not read stays with the host.
  */
 #include <asm-generic/fcntl.h>
 #include <linux/stat.h>
@@ -129,14 +130,18 @@ static const char *stream_class(u32 mode)
 	return "/dev/host:stream";
 }
 
-/* Opened for reading where it is 0, and for writing where it is one of the others; a socket for both. */
+/*
+ * Opened for reading where it is 0, and for writing where it is one of the others; a socket for
+ * both.
+ */
 static struct file *stream_open(u32 fd, const struct host_launch_stdio *s)
 {
 	u32 access = fd == 0 ? O_RDONLY : O_WRONLY;
 	struct file *f;
 
 	for (u32 i = fd + 1; i < 3; i++) {
-		if (launch.stdio[i].same_as == fd && launch.stdio[i].kind == HOST_STDIO_STREAM && fd == 0)
+		if (launch.stdio[i].same_as == fd && launch.stdio[i].kind == HOST_STDIO_STREAM &&
+		    fd == 0)
 			access = O_RDWR;
 	}
 	if (S_ISSOCK(s->mode))

@@ -6,7 +6,10 @@
 
 struct files;
 
-/* Open descriptors 0, 1 and 2 in t, which has none of them yet. Called once, by the first program's process before exec. 0 or errno. */
+/*
+ * Open descriptors 0, 1 and 2 in t, which has none of them yet. Called once, by the first program's
+ * process before exec. 0 or errno.
+ */
 int stdio_open(struct files *t);
 
 #endif

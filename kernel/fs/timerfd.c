@@ -1,8 +1,9 @@
 /*
  * timerfd.c - timers read from a file: how often one has expired. timerfd_create(2).
  *
- * How often is computed from the clock when somebody asks: `next` is the first expiry that nobody has read yet. The kernel timer only wakes; for a
- * periodic timer it is started again by the read that takes the expiries, so that what nobody reads costs nothing.
+ * How often is computed from the clock when somebody asks: `next` is the first expiry that nobody
+ * has read yet. The kernel timer only wakes; for a periodic timer it is started again by the read
+ * that takes the expiries, so that what nobody reads costs nothing.
  */
 #include <asm-generic/fcntl.h>
 #include <linux/eventpoll.h>
@@ -15,11 +16,11 @@
 #include "proc/proc.h"
 
 struct timerfd {
-	struct mutex lock; /* RANK_PIPE: guards L */
+	struct mutex lock;  /* RANK_PIPE: guards L */
 	struct timer timer; /* L (started and cancelled) */
-	u64 next;	   /* L (read without): monotonic ns; 0: off, or the one expiry was read */
-	u64 interval;	   /* L */
-	bool realtime;	   /* C: absolute times are of that clock */
+	u64 next;           /* L (read without): monotonic ns; 0: off, or the one expiry was read */
+	u64 interval;       /* L */
+	bool realtime;      /* C: absolute times are of that clock */
 	struct waitq wait;
 };
 
@@ -82,7 +83,8 @@ static ssize timerfd_read(struct file *f, struct iter *it, u64 *pos)
 		if (err)
 			return err;
 	}
-	return iter_copy_to(it, &count, sizeof(count)) == sizeof(count) ? (ssize)sizeof(count) : -EFAULT;
+	return iter_copy_to(it, &count, sizeof(count)) == sizeof(count) ? (ssize)sizeof(count)
+									: -EFAULT;
 }
 
 static u32 timerfd_poll(struct file *f, struct poll_table *pt)
@@ -123,7 +125,8 @@ static void timerfd_fdinfo(struct file *f, char *buf, size_t size)
 	mutex_lock(&t->lock);
 	setting_now(t, &s);
 	mutex_unlock(&t->lock);
-	format(buf, size, "clockid: %d\nticks: %d\nsettime flags: 00\nit_value: (%llu, %llu)\n"
+	format(buf, size,
+	       "clockid: %d\nticks: %d\nsettime flags: 00\nit_value: (%llu, %llu)\n"
 	       "it_interval: (%llu, %llu)\n",
 	       t->realtime ? 0 : 1, has_expired(t), s.next / NS_PER_SEC, s.next % NS_PER_SEC,
 	       s.interval / NS_PER_SEC, s.interval % NS_PER_SEC);

@@ -1,9 +1,10 @@
 /*
  * tty.c - terminals: their life, their files, sessions and job control, hang-up.
  *
- * A terminal belongs to at most one session, which has it as its controlling terminal; a read or a change of modes by one of the session's
- * background groups is answered by a signal (tty_check_background). tty_priv.h draws how data moves; read tty_input.c and tty_output.c next, then the
- * drivers: console.c and pty.c.
+ * A terminal belongs to at most one session, which has it as its controlling terminal; a read or a
+ * change of modes by one of the session's background groups is answered by a signal
+ * (tty_check_background). tty_priv.h draws how data moves; read tty_input.c and tty_output.c next,
+ * then the drivers: console.c and pty.c.
  */
 #include <asm-generic/fcntl.h>
 #include <asm/signal.h>
@@ -60,7 +61,7 @@ static struct tty *tty_get_live(const struct tty *wanted)
 	struct tty *t, *found = NULL;
 
 	spin_lock(&ttys_lock);
-	list_for_each(t, &ttys, link) {
+	list_for_each (t, &ttys, link) {
 		if (t == wanted) {
 			tty_get(t);
 			found = t;
@@ -321,7 +322,9 @@ static int wait_input(struct tty *t, u64 deadline)
 	return err == -EINTR ? -ERESTARTSYS : err;
 }
 
-/* Move up to n bytes of what there is to it: bytes, or -EFAULT if none. *ended: see tty_input_take. */
+/*
+ * Move up to n bytes of what there is to it: bytes, or -EFAULT if none. *ended: see tty_input_take.
+ */
 static ssize read_available(struct tty *t, struct iter *it, size_t n, bool *ended)
 {
 	u8 buf[256];
@@ -363,7 +366,7 @@ static ssize read_canonical(struct tty *t, struct iter *it, bool nonblock)
 		if (err)
 			return err;
 		if (!(t->modes.local & ICANON))
-			return -ERESTARTNOINTR; /* changed meanwhile: begin again under the new rules */
+			return -ERESTARTNOINTR; /* begin again, under the new rules */
 	}
 }
 

@@ -1,8 +1,10 @@
 /*
- * tty_input.c - the input half of a terminal: signal characters, flow control, line editing, echo; and the ring that read(2) takes from.
+ * tty_input.c - the input half of a terminal: signal characters, flow control, line editing, echo;
+ * and the ring that read(2) takes from.
  *
- * termios(3) says what each mode does. Characters that arrive are looked at in the order of receive_char; nothing here waits: what finds no room is
- * left to the driver, echo that finds no room is dropped.
+ * termios(3) says what each mode does. Characters that arrive are looked at in the order of
+ * receive_char; nothing here waits: what finds no room is left to the driver, echo that finds no
+ * room is dropped.
  */
 #include <asm/signal.h>
 
@@ -54,7 +56,10 @@ bool tty_input_has_room(const struct tty *t)
 {
 	if (ring_used(t) < TTY_INPUT_SIZE - 1)
 		return true;
-	/* A line that is too long: more of it is dropped rather than kept waiting for a reader who waits for its end. */
+	/*
+	 * A line that is too long: more of it is dropped rather than kept waiting for a reader who
+	 * waits for its end.
+	 */
 	return is_canonical(t) && load_relaxed(&t->line_end) == load_relaxed(&t->tail);
 }
 

@@ -1,5 +1,6 @@
 /*
- * tty_ioctl.c - ioctl on terminals: modes, window size, sessions and groups, flow control. ioctl_tty(2) lists the requests.
+ * tty_ioctl.c - ioctl on terminals: modes, window size, sessions and groups, flow control.
+ * ioctl_tty(2) lists the requests.
  */
 #include <asm-generic/fcntl.h>
 #include <asm-generic/ioctls.h>
@@ -47,12 +48,14 @@ static long modes_get(struct tty *t, void __user *to, size_t size)
 	return copy_to_user(to, &m, size) ? -EFAULT : 0;
 }
 
-/* Speeds in bits per second of the B* numbers in control modes: what TCGETS2 shows after a TCSETS. */
+/*
+ * Speeds in bits per second of the B* numbers in control modes: what TCGETS2 shows after a TCSETS.
+ */
 static u32 speed_of_control(u32 control)
 {
-	static const u32 low[] = { 0,	50,  75,   110,	 134,  150,  200,   300,
+	static const u32 low[] = { 0,   50,   75,   110,  134,  150,  200,   300,
 				   600, 1200, 1800, 2400, 4800, 9600, 19200, 38400 };
-	static const u32 high[] = { 0,	     57600,   115200,  230400,	460800,	 500000,
+	static const u32 high[] = { 0,       57600,   115200,  230400,  460800,  500000,
 				    576000,  921600,  1000000, 1152000, 1500000, 2000000,
 				    2500000, 3000000, 3500000, 4000000 };
 	u32 code = control & CBAUD;
@@ -259,8 +262,8 @@ long tty_ioctl(struct file *f, u32 request, u64 arg)
 		return -EIO;
 	switch (request) {
 	case TIOCGPGRP:
-		return tty_is_controlling(t) ? put_user((s32)tty_foreground(t), (s32 *)user) :
-					       -ENOTTY;
+		return tty_is_controlling(t) ? put_user((s32)tty_foreground(t), (s32 *)user)
+					     : -ENOTTY;
 	case TIOCSPGRP:
 		return foreground_set(t, user);
 	case TIOCGSID:

@@ -1,7 +1,9 @@
 /*
- * tty_output.c - the output half of a terminal: newline and tab processing, and waiting for the other side.
+ * tty_output.c - the output half of a terminal: newline and tab processing, and waiting for the
+ * other side.
  *
- * A byte is processed only when the driver has room for all that it may become, so a write can stop between any two bytes.
+ * A byte is processed only when the driver has room for all that it may become, so a write can stop
+ * between any two bytes.
  */
 #include <asm-generic/fcntl.h>
 #include <asm/signal.h>

@@ -1,10 +1,12 @@
 /*
- * tty_priv.h - the inside of a terminal: what tty.c, its input and output halves, its ioctls and the two drivers (console.c, pty.c) share.
+ * tty_priv.h - the inside of a terminal: what tty.c, its input and output halves, its ioctls and
+ * the two drivers (console.c, pty.c) share.
  *
- * A terminal stands between programs, which open it as a file, and a driver, which is the other side: the host's terminal or the master of a pty.
+ * A terminal stands between programs, which open it as a file, and a driver, which is the other
+ * side: the host's terminal or the master of a pty.
  *
- *	program --write--> tty_output.c --driver->output--> the other side
- *	program <--read--- input ring <--tty_input.c------- the other side (tty_receive)
+ * 	program --write--> tty_output.c --driver->output--> the other side
+ * 	program <--read--- input ring <--tty_input.c------- the other side (tty_receive)
  */
 #ifndef FS_TTY_PRIV_H
 #define FS_TTY_PRIV_H
@@ -13,7 +15,10 @@
 
 #include "fs/tty.h"
 
-/* The layout of Linux's struct termios2, so that it goes to user memory as it is; its first 36 bytes are struct termios. */
+/*
+ * The layout of Linux's struct termios2, so that it goes to user memory as it is; its first 36
+ * bytes are struct termios.
+ */
 struct terminal_modes {
 	u32 input, output, control, local;
 	u8 line;
@@ -42,7 +47,10 @@ struct tty_driver {
 	void (*discard)(struct tty *t);
 	/* Not locked, may sleep: a program wants input, or has made room for it. NULL: nothing */
 	void (*want_input)(struct tty *t);
-	/* Not locked, may sleep: the first program has opened it, the last has closed it. NULL: nothing */
+	/*
+	 * Not locked, may sleep: the first program has opened it, the last has closed it. NULL:
+	 * nothing
+	 */
 	void (*opened)(struct tty *t);
 	void (*closed)(struct tty *t);
 	/* Not locked: requests of this driver: -ENOTTY if unknown. NULL: none */
@@ -55,32 +63,34 @@ struct tty_driver {
 
 struct tty {
 	struct refcount refs;
-	struct list link;	/* list of all, under ttys_lock */
+	struct list link;                /* list of all, under ttys_lock */
 	const struct tty_driver *driver; /* C */
-	void *data;		/* C: of the driver */
-	u64 device;		/* C: st_rdev */
+	void *data;                      /* C: of the driver */
+	u64 device;                      /* C: st_rdev */
 
-	struct mutex lock;	/* RANK_TTY: guards L (single words are read without) */
+	struct mutex lock;           /* RANK_TTY: guards L (single words are read without) */
 	struct terminal_modes modes; /* L */
-	struct terminal_size size; /* L */
-	u32 session, foreground; /* L: 0: none. With a session comes a reference, which the session holds */
-	u32 opens;		/* L: open files of programs */
-	bool hung_up;		/* L: for good */
-	bool exclusive;		/* L: TIOCEXCL */
-	bool stopped;		/* L: output, by ^S or TCOOFF */
+	struct terminal_size size;   /* L */
+	u32 session;    /* L: 0: none. With it comes a reference, which the session holds */
+	u32 foreground; /* L: process group; 0: none */
+	u32 opens;      /* L: open files of programs */
+	bool hung_up;   /* L: for good */
+	bool exclusive; /* L: TIOCEXCL */
+	bool stopped;   /* L: output, by ^S or TCOOFF */
 
 	/*
-	 * L: input: bytes [tail, head) of the ring by free-running index; of them [tail, line_end) are complete lines in canonical mode. A bit in
-	 * `marks` says that the byte ends a line; a marked NUL is the end-of-file character.
+	 * L: input: bytes [tail, head) of the ring by free-running index; of them [tail, line_end)
+	 * are complete lines in canonical mode. A bit in `marks` says that the byte ends a line; a
+	 * marked NUL is the end-of-file character.
 	 */
 	u8 input[TTY_INPUT_SIZE];
 	u8 marks[TTY_INPUT_SIZE / 8];
 	u32 head, line_end, tail;
-	bool literal;		/* L: the next character has no special meaning (^V) */
+	bool literal; /* L: the next character has no special meaning (^V) */
 
-	u32 column;		/* L: of the cursor, as far as output tells */
-	u32 line_column;	/* L: where the line being edited began */
-	u8 echo[256];		/* L: gathered by tty_receive */
+	u32 column;      /* L: of the cursor, as far as output tells */
+	u32 line_column; /* L: where the line being edited began */
+	u8 echo[256];    /* L: gathered by tty_receive */
 	u32 echo_length;
 
 	struct waitq read_wait, write_wait; /* programs, pollers too */
@@ -95,7 +105,10 @@ static inline u8 tty_char(const struct tty *t, u32 which)
 int tty_init(struct tty *t, const struct tty_driver *driver, void *data, u64 device);
 extern const struct file_ops tty_file_ops;
 extern const struct file_ops current_tty_file_ops; /* /dev/tty */
-/* Make f, being opened, a file of t. The caller's reference on t becomes the file's. 0 or -EIO, -EBUSY. */
+/*
+ * Make f, being opened, a file of t. The caller's reference on t becomes the file's. 0 or -EIO,
+ * -EBUSY.
+ */
 int tty_open_file(struct tty *t, struct file *f);
 /* May sleep, t not locked: the other side is gone. SIGHUP to the session. */
 void tty_hangup(struct tty *t);
@@ -109,14 +122,20 @@ void tty_signal_foreground(struct tty *t, int sig);
 void tty_resize(struct tty *t, const struct terminal_size *size); /* SIGWINCH */
 
 /* tty_input.c */
-/* Input from the other side: bytes taken; the rest has no room until programs read (driver->want_input). t not locked. */
+/*
+ * Input from the other side: bytes taken; the rest has no room until programs read
+ * (driver->want_input). t not locked.
+ */
 size_t tty_receive(struct tty *t, const u8 *data, size_t n);
 bool tty_input_ready(const struct tty *t); /* read(2) would not wait, VMIN and VTIME apart */
 u32 tty_input_count(const struct tty *t);  /* bytes that read(2) can get */
 bool tty_input_has_room(const struct tty *t);
-/* Locked: take up to n bytes; in canonical mode up to the end of a line. *ended: a line, or the file, ended. */
+/*
+ * Locked: take up to n bytes; in canonical mode up to the end of a line. *ended: a line, or the
+ * file, ended.
+ */
 u32 tty_input_take(struct tty *t, u8 *out, u32 n, bool *ended);
-void tty_input_flush(struct tty *t);			  /* locked */
+void tty_input_flush(struct tty *t);                       /* locked */
 void tty_input_mode_changed(struct tty *t, u32 old_local); /* locked: ICANON may have changed */
 
 /* tty_output.c */

@@ -1,4 +1,7 @@
-/* event.c - epoll, eventfd, signalfd, timerfd, memfd, inotify: arguments and structs; fs/epoll.c, fs/eventfiles.h and fs/inotify.c do the work. */
+/*
+ * event.c - epoll, eventfd, signalfd, timerfd, memfd, inotify: arguments and structs; fs/epoll.c,
+ * fs/eventfiles.h and fs/inotify.c do the work.
+ */
 #include <asm-generic/fcntl.h>
 #include <linux/eventpoll.h>
 #include <linux/fcntl.h>
@@ -154,7 +157,8 @@ SYSCALL6(epoll_pwait, s32, epfd, struct epoll_event __user *, events, s32, max, 
 }
 
 SYSCALL6(epoll_pwait2, s32, epfd, struct epoll_event __user *, events, s32, max,
-	 const struct __kernel_timespec __user *, timeout, const u64 __user *, mask, size_t, mask_size)
+	 const struct __kernel_timespec __user *, timeout, const u64 __user *, mask, size_t,
+	 mask_size)
 {
 	u64 deadline = DEADLINE_NONE;
 	struct __kernel_timespec ts;
@@ -168,7 +172,8 @@ SYSCALL6(epoll_pwait2, s32, epfd, struct epoll_event __user *, events, s32, max,
 		if (!ts.tv_sec && !ts.tv_nsec)
 			deadline = 0;
 		else if ((u64)ts.tv_sec < UINT64_MAX / NS_PER_SEC / 2)
-			deadline = clock_monotonic() + (u64)ts.tv_sec * NS_PER_SEC + (u64)ts.tv_nsec;
+			deadline =
+				clock_monotonic() + (u64)ts.tv_sec * NS_PER_SEC + (u64)ts.tv_nsec;
 	}
 	err = use_mask(mask, mask_size);
 	return err ? err : do_epoll_wait(epfd, events, max, deadline);
@@ -249,7 +254,8 @@ static u64 timespec_to_ns(const struct __kernel_timespec *ts)
 {
 	u64 longest = INT64_MAX / NS_PER_SEC;
 
-	return (u64)ts->tv_sec >= longest ? INT64_MAX : (u64)ts->tv_sec * NS_PER_SEC + (u64)ts->tv_nsec;
+	return (u64)ts->tv_sec >= longest ? INT64_MAX
+					  : (u64)ts->tv_sec * NS_PER_SEC + (u64)ts->tv_nsec;
 }
 
 static struct __kernel_itimerspec setting_to_user(const struct timerfd_setting *s)
@@ -318,9 +324,9 @@ SYSCALL2(memfd_create, const char __user *, user_name, u32, flags)
 	n = string_from_user(name, user_name, sizeof(name));
 	if (n < 0)
 		return n == -ENAMETOOLONG ? -EINVAL : n;
-	return install(memfd_create_file(name, 0777, O_RDWR,
-					 flags & MFD_ALLOW_SEALING ? 0 : F_SEAL_SEAL),
-		       flags & MFD_CLOEXEC);
+	return install(
+		memfd_create_file(name, 0777, O_RDWR, flags & MFD_ALLOW_SEALING ? 0 : F_SEAL_SEAL),
+		flags & MFD_CLOEXEC);
 }
 
 /* --- inotify --- */

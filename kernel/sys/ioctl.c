@@ -43,7 +43,8 @@ static long file_ioctl(struct file *f, s32 fd, u32 request, u64 arg)
 	case FIOASYNC:
 		return set_flag(f, FASYNC, (const s32 __user *)arg);
 	case FIOQSIZE:
-		if (!S_ISREG(f->inode->mode) && !S_ISDIR(f->inode->mode) && !S_ISLNK(f->inode->mode))
+		if (!S_ISREG(f->inode->mode) && !S_ISDIR(f->inode->mode) &&
+		    !S_ISLNK(f->inode->mode))
 			return -ENOTTY;
 		inode_attributes(f->inode, &a);
 		return put_user((s64)a.size, (s64 __user *)arg);

@@ -1,5 +1,6 @@
 /*
- * poll.c - poll, ppoll, select, pselect6: decode the sets, ask the files, wait (fs/poll.c), write the answers back.
+ * poll.c - poll, ppoll, select, pselect6: decode the sets, ask the files, wait (fs/poll.c), write
+ * the answers back.
  */
 #include "sys/poll.h"
 

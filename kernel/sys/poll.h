@@ -4,6 +4,7 @@
 
 #include "lib/types.h"
 
-long poll_restart(const u64 restart[6]); /* thread->restart as poll left it, [0] being RESTART_POLL */
+/* restart: thread->restart as poll left it, [0] being RESTART_POLL. */
+long poll_restart(const u64 restart[6]);
 
 #endif
