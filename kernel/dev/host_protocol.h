@@ -5,8 +5,8 @@
  *
  * 1. The launch record: the initrd of the VM. A header, then a sequence of items, each an item header followed by
  *    `length` bytes, padded with zeros to a multiple of 8. Unknown items are ignored. Strings carry no terminating NUL.
- * 2. The channel: a byte stream in each direction over the VM's only virtio console (max_ports=1, so no
- *    VIRTIO_CONSOLE_F_MULTIPORT: one receive and one transmit queue), carrying frames: a frame header followed by `length` payload bytes (at most HOST_FRAME_MAX).
+ * 2. The channel: a byte stream in each direction over port 1 of the VM's only virtio console (port 0, a console, would lose bytes
+ *    while the host is slow), carrying frames: a frame header followed by `length` payload bytes (at most HOST_FRAME_MAX).
  *
  * Four byte streams travel in the channel, named by `fd` of the frame: 0, 1, 2 are the program's stdin, stdout and stderr where they
  * are HOST_STDIO_STREAM, and HOST_FD_TTY is the terminal, in both directions, for those that are HOST_STDIO_TTY (and for the

@@ -1,6 +1,7 @@
 /*
  * virtio_console.c - the console device that carries the channel to the command: a byte stream in
- * each direction, on queues 0 (receive) and 1 (transmit).
+ * each direction, on port 1. (Port 0 is a console, and QEMU drops what a console says while its
+ * reader is slow; for other ports it leaves the bytes in the queue.)
  *
  * Central rule: a message is one buffer and is made and pushed under one lock, so messages never
  * mix, and a panic always finds the stream between two of them. The device interrupts for received
@@ -15,12 +16,16 @@
 #include "dev/virtio_priv.h"
 #include "lib/atomic.h"
 #include "lib/print.h"
+#include "lib/string.h"
 #include "lib/waitq.h"
 #include "mm/slab.h"
 #include "proc/proc.h"
 
-#define RECEIVE_QUEUE 0
-#define TRANSMIT_QUEUE 1
+#define CHANNEL_PORT 1u
+#define CONTROL_QUEUE 3 /* to the device; what it says on queue 2 is not listened to */
+#define RECEIVE_QUEUE 4
+#define TRANSMIT_QUEUE 5
+#define CONTROL_MESSAGES 3
 #define RECEIVE_BUFFERS 16
 #define RECEIVE_SIZE 4096u
 #define TRANSMIT_BUFFERS 8
@@ -181,6 +186,31 @@ static void interrupt(void *unused)
 
 /* --- start --- */
 
+/* Say that the driver is there, that it knows the port, and that it has opened it. */
+static const struct virtio_console_control control_messages[CONTROL_MESSAGES] = {
+	{ .id = VIRTIO_CONSOLE_BAD_ID, .event = VIRTIO_CONSOLE_DEVICE_READY, .value = 1 },
+	{ .id = CHANNEL_PORT, .event = VIRTIO_CONSOLE_PORT_READY, .value = 1 },
+	{ .id = CHANNEL_PORT, .event = VIRTIO_CONSOLE_PORT_OPEN, .value = 1 },
+};
+
+/* The queue and the messages stay: the device may look at them later. */
+static bool port_open(struct virtqueue *control)
+{
+	struct virtio_console_control *m = kmalloc(sizeof(control_messages));
+
+	if (!m)
+		return false;
+	memcpy(m, control_messages, sizeof(control_messages));
+	for (u32 i = 0; i < CONTROL_MESSAGES; i++) {
+		struct virtio_buffer b = { &m[i], sizeof(m[i]), false };
+
+		if (!virtqueue_add(control, &b, 1, &m[i]))
+			return false;
+	}
+	virtqueue_push(control);
+	return true;
+}
+
 static bool buffers_make(void)
 {
 	for (u32 i = 0; i < TRANSMIT_BUFFERS; i++) {
@@ -202,6 +232,7 @@ static bool buffers_make(void)
 bool console_device_start(void (*receive)(const u8 *data, size_t n))
 {
 	struct virtio_device *d = virtio_take(VIRTIO_ID_CONSOLE);
+	struct virtqueue *control;
 
 	if (!d)
 		return false;
@@ -211,16 +242,18 @@ bool console_device_start(void (*receive)(const u8 *data, size_t n))
 	spin_init(&console.lock, RANK_DEV_RING);
 	waitq_init(&console.receive_wait);
 	waitq_init(&console.transmit_wait);
-	/* No VIRTIO_CONSOLE_F_MULTIPORT: port 0 then has these two queues. */
-	if (!virtio_begin(d, 0))
+	if (!virtio_begin(d, BIT(VIRTIO_CONSOLE_F_MULTIPORT)) ||
+	    !(d->features & BIT(VIRTIO_CONSOLE_F_MULTIPORT)))
 		return false;
+	control = virtqueue_new(d, CONTROL_QUEUE, BIT(CONTROL_MESSAGES - 1));
 	console.receive = virtqueue_new(d, RECEIVE_QUEUE, RECEIVE_BUFFERS);
 	console.transmit = virtqueue_new(d, TRANSMIT_QUEUE, TRANSMIT_BUFFERS);
-	if (!console.receive || !console.transmit || console.receive->size < RECEIVE_BUFFERS ||
-	    console.transmit->size < TRANSMIT_BUFFERS)
+	if (!control || !console.receive || !console.transmit ||
+	    console.receive->size < RECEIVE_BUFFERS || console.transmit->size < TRANSMIT_BUFFERS)
 		return false;
 	virtqueue_want_interrupts(console.transmit, false);
-	if (!virtio_start(d, interrupt, NULL) || !buffers_make())
+	virtqueue_want_interrupts(control, false);
+	if (!virtio_start(d, interrupt, NULL) || !buffers_make() || !port_open(control))
 		return false;
 	if (!kthread_create(receive_thread, NULL, "channel"))
 		return false;
