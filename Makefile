@@ -97,6 +97,7 @@ HOST_CFLAGS := -std=gnu17 -O2 -g $(WARNINGS)
 -include hosted/hosted.mk
 -include tests/tests.mk
 -include tests/files/files.mk
+-include tests/figures/figures.mk
 
 # --- targets for people ---
 
@@ -119,8 +120,9 @@ run-example: all
 test: packages
 	@$(MAKE) --no-print-directory test-all
 
+# lint is one of the tests.
 test-all: all
-	@set -e; for t in $(TESTS); do $(MAKE) --no-print-directory $$t; done
+	@scripts/run-tests $(MAKE) lint $(TESTS)
 
 # The machine waits for gdb, started here with the kernel's symbols; PROGRAM is what it runs.
 PROGRAM ?= /bin/true
