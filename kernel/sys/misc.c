@@ -84,24 +84,28 @@ SYSCALL1(sysinfo, struct sysinfo __user *, out)
 SYSCALL3(getrandom, u8 __user *, out, size_t, n, u32, flags)
 {
 	u8 chunk[RANDOM_CHUNK];
+	bool fault = false;
 	size_t done = 0;
 
 	if (flags & ~(u32)(GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE) || (flags & (GRND_RANDOM | GRND_INSECURE)) == (GRND_RANDOM | GRND_INSECURE))
 		return -EINVAL;
 	n = min(n, (size_t)INT32_MAX);
 	while (done < n) {
-		size_t part = min(n - done, (size_t)RANDOM_CHUNK);
+		size_t part = min(n - done, (size_t)RANDOM_CHUNK), left;
 
 		random_bytes(chunk, part);
-		if (copy_to_user(out + done, chunk, part))
-			return done ? (long)done : -EFAULT;
-		done += part;
+		left = copy_to_user(out + done, chunk, part);
+		done += part - left;
+		if (left) {
+			fault = true;
+			break;
+		}
 		cpu_preempt_point();
 		if (done % PAGE_SIZE == 0 && done < n && thread_interrupted())
 			break;
 	}
 	memset(chunk, 0, sizeof(chunk));
-	return (long)done;
+	return done || !fault ? (long)done : -EFAULT;
 }
 
 /* --- limits and usage --- */
