@@ -1,0 +1,513 @@
+/*
+ * test_space.c - what a space does for its program, one behaviour at a time: faults and their signals, placement, brk, the stack, fork's exceptions, mremap,
+ * limits, and what is reported. Linux's rules, from the manual pages.
+ */
+#include <asm-generic/mman-common.h>
+
+#include "mm_test.h"
+
+#define BASE 0x40000000ull
+
+static u64 word_at(u64 offset)
+{
+	return offset + 1;
+}
+
+static s64 map_any(struct mm *mm, u64 hint, u64 pages, u32 flags)
+{
+	struct map_request r = { .addr = hint, .length = pages * PAGE_SIZE, .flags = flags };
+
+	return space_map(mm, &r);
+}
+
+static u32 area_count(struct mm *mm)
+{
+	return areas_summary(mm->areas).count;
+}
+
+/* Each test on a seeded machine, with a census around it. */
+static struct hosted_census at_start;
+
+static int setup(void **state)
+{
+	(void)state;
+	hosted_seed(1);
+	at_start = hosted_census();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct hosted_census now = hosted_census();
+	const char *d = hosted_census_difference(&at_start, &now);
+
+	(void)state;
+	hosted_check();
+	if (d)
+		print_error("left behind: %s\n", d);
+	return d ? -1 : 0;
+}
+
+/* --- faults --- */
+
+static void test_accesses_end_with_linux_signals_and_codes(void **state)
+{
+	struct mem_object *m = mem_object_file(PAGE_SIZE + 100, word_at);
+	struct mm *mm = new_space();
+	u64 v;
+
+	(void)state;
+	hosted_load_space(mm);
+	map_pages(mm, BASE, 1, AREA_READ | MAY, NULL, 0);
+	map_pages(mm, BASE + PAGE_SIZE, 1, MAY, NULL, 0);
+	map_pages(mm, BASE + 2 * PAGE_SIZE, 1, AREA_WRITE | MAY, NULL, 0);
+	map_pages(mm, BASE + 4 * PAGE_SIZE, 4, RW, &m->object, 0);
+	assert_faults(user_load(0, &v, &r), SIGSEGV, SEGV_MAPERR);
+	assert_faults(user_load(USER_END - 8, &v, &r), SIGSEGV, SEGV_MAPERR);
+	assert_faults(user_load(BASE + 3 * PAGE_SIZE, &v, &r), SIGSEGV, SEGV_MAPERR);
+	assert_faults(user_store(BASE, 1, &r), SIGSEGV, SEGV_ACCERR);
+	assert_faults(user_exec(BASE, &r), SIGSEGV, SEGV_ACCERR);
+	assert_faults(user_load(BASE + PAGE_SIZE, &v, &r), SIGSEGV, SEGV_ACCERR);
+	assert_int_equal(load(BASE), 0);
+	store(BASE + 2 * PAGE_SIZE, 5);
+	assert_int_equal(load(BASE + 2 * PAGE_SIZE), 5); /* writable is readable on x86 */
+	assert_int_equal(load(BASE + 5 * PAGE_SIZE), PAGE_SIZE + 1);
+	assert_int_equal(load(BASE + 5 * PAGE_SIZE + 200), 0); /* the file's last page, behind its end */
+	assert_faults(user_load(BASE + 6 * PAGE_SIZE, &v, &r), SIGBUS, BUS_ADRERR);
+	assert_faults(user_store(BASE + 6 * PAGE_SIZE, 1, &r), SIGBUS, BUS_ADRERR);
+	struct fault_result r;
+	assert_int_equal(space_fault(mm, USER_END, ACCESS_READ, &r), -EFAULT);
+	assert_int_equal(space_fault(mm, UINT64_MAX - 5, ACCESS_WRITE, &r), -EFAULT);
+	space_put(mm);
+	object_put(&m->object);
+}
+
+static void test_reading_untouched_memory_costs_no_page(void **state)
+{
+	struct mm *mm = new_space();
+
+	(void)state;
+	map_anonymous(mm, BASE, 100);
+	for (u32 p = 0; p < 100; p++)
+		assert_int_equal(load_in(mm, BASE + p * PAGE_SIZE), 0);
+	assert_int_equal(space_rss(mm).anon, 0);
+	store(BASE, 1);
+	assert_int_equal(space_rss(mm).anon, 1);
+	assert_int_equal(load(BASE + 8), 0);
+	space_put(mm);
+}
+
+static void test_resident_neighbours_of_a_file_page_come_along(void **state)
+{
+	struct mem_object *m = mem_object_file(64 * PAGE_SIZE, word_at);
+	struct mm *mm = new_space();
+
+	(void)state;
+	map_pages(mm, BASE, 64, AREA_READ | MAY, &m->object, 0);
+	load_in(mm, BASE + 20 * PAGE_SIZE);
+	load(BASE + 21 * PAGE_SIZE);
+	u64 faults = mm->counters.faults_minor + mm->counters.faults_major;
+	assert_true(space_rss(mm).file >= 16);
+	assert_true(faults <= 4);
+	space_put(mm);
+	object_put(&m->object);
+}
+
+static void test_the_last_owner_gets_its_memory_back_without_a_copy(void **state)
+{
+	struct mm *mm = new_space();
+
+	(void)state;
+	map_anonymous(mm, BASE, 2);
+	store_in(mm, BASE, 1);
+	space_put(new_fork(mm));
+	store_in(mm, BASE, 2); /* one table is adopted, and with it all that hangs below */
+	assert_int_equal(mm->counters.tables_adopted, 1);
+	assert_int_equal(mm->counters.pages_reused, 0);
+	struct mm *child = new_fork(mm);
+	store_in(child, BASE + PAGE_SIZE, 1); /* copies the tables: the page is shared by two of them now */
+	space_put(child);
+	store_in(mm, BASE, 3);
+	assert_int_equal(mm->counters.pages_reused, 1);
+	assert_int_equal(mm->counters.tables_copied, 0);
+	assert_int_equal(mm->counters.pages_copied, 0);
+	space_put(mm);
+}
+
+/* --- fork --- */
+
+static void test_fork_costs_the_same_for_every_size(void **state)
+{
+	struct mm *mm = new_space();
+	u64 tables[2];
+
+	(void)state;
+	for (u32 i = 0; i < 2; i++) {
+		map_anonymous(mm, BASE + i * 0x10000000, i ? 4000 : 1);
+		for (u32 p = 0; p < (i ? 4000 : 1); p += 100)
+			store_in(mm, BASE + i * 0x10000000 + p * PAGE_SIZE, p);
+		u64 before = mm_counters.tables;
+		struct mm *child = new_fork(mm);
+		tables[i] = mm_counters.tables - before;
+		assert_int_equal(space_rss(child).anon, space_rss(mm).anon);
+		space_put(child);
+	}
+	assert_int_equal(tables[0], 1);
+	assert_int_equal(tables[1], 1);
+	space_put(mm);
+}
+
+static void test_fork_obeys_dontfork_and_wipeonfork(void **state)
+{
+	struct mm *mm = new_space();
+	u64 v;
+
+	(void)state;
+	map_anonymous(mm, BASE, 8);
+	for (u32 p = 0; p < 8; p++)
+		store_in(mm, BASE + p * PAGE_SIZE, 10 + p);
+	assert_int_equal(space_advise(mm, BASE + PAGE_SIZE, PAGE_SIZE, MADV_DONTFORK), 0);
+	assert_int_equal(space_advise(mm, BASE + 3 * PAGE_SIZE, 2 * PAGE_SIZE, MADV_WIPEONFORK), 0);
+	assert_int_equal(space_lock(mm, BASE + 6 * PAGE_SIZE, PAGE_SIZE, true), 0);
+	struct mm *child = new_fork(mm);
+	hosted_load_space(child);
+	assert_int_equal(load(BASE), 10);
+	assert_faults(user_load(BASE + PAGE_SIZE, &v, &r), SIGSEGV, SEGV_MAPERR);
+	assert_int_equal(load(BASE + 3 * PAGE_SIZE), 0);
+	assert_int_equal(load(BASE + 4 * PAGE_SIZE), 0);
+	assert_int_equal(load(BASE + 6 * PAGE_SIZE), 16);
+	assert_int_equal(areas_find(child->areas, BASE + 6 * PAGE_SIZE)->flags & AREA_LOCKED, 0);
+	assert_int_equal(space_rss(child).anon, 5);
+	struct mm *grandchild = new_fork(child); /* WIPEONFORK stays with the area */
+	store_in(child, BASE + 3 * PAGE_SIZE, 1);
+	assert_int_equal(load_in(grandchild, BASE + 3 * PAGE_SIZE), 0);
+	for (u32 p = 0; p < 8; p++)
+		assert_int_equal(load_in(mm, BASE + p * PAGE_SIZE), 10 + p);
+	space_put(child);
+	space_put(grandchild);
+	space_put(mm);
+}
+
+static void test_shared_memory_stays_shared_over_forks(void **state)
+{
+	struct mm *mm = new_space();
+
+	(void)state;
+	map_pages(mm, BASE, 4, RW | AREA_SHARED, NULL, 0);
+	store_in(mm, BASE, 1);
+	struct mm *child = new_fork(mm);
+	store_in(child, BASE, 2);
+	store(BASE + PAGE_SIZE, 3);
+	assert_int_equal(load_in(mm, BASE), 2);
+	assert_int_equal(load(BASE + PAGE_SIZE), 3);
+	store(BASE + 2 * PAGE_SIZE, 4);
+	assert_int_equal(load_in(child, BASE + 2 * PAGE_SIZE), 4);
+	assert_int_equal(space_rss(mm).shmem, 3);
+	assert_int_equal(space_rss(mm).anon, 0);
+	space_put(mm);
+	assert_int_equal(load(BASE + 2 * PAGE_SIZE), 4);
+	space_put(child);
+	assert_int_equal(object_shmem_frames(), 0);
+}
+
+/* --- placement, limits --- */
+
+static void test_mmap_chooses_and_refuses_addresses_as_linux(void **state)
+{
+	struct mm *mm = new_space();
+	struct map_request r = { .addr = BASE, .length = PAGE_SIZE, .flags = RW, .fixed = true };
+
+	(void)state;
+	mm->mmap_base = 0x7f0000000000;
+	assert_int_equal(map_any(mm, 0, 2, RW), 0x7f0000000000 - 2 * PAGE_SIZE);
+	assert_int_equal(map_any(mm, 0, 1, AREA_READ | MAY), 0x7f0000000000 - 3 * PAGE_SIZE);
+	assert_int_equal(map_any(mm, BASE + 5, 1, RW), BASE);			      /* a hint that is free */
+	assert_int_equal(map_any(mm, BASE, 1, RW), 0x7f0000000000 - 4 * PAGE_SIZE); /* and one that is not */
+	assert_int_equal(space_map(mm, &r), BASE);
+	r.noreplace = true;
+	assert_int_equal(space_map(mm, &r), -EEXIST);
+	r.noreplace = false;
+	r.addr = BASE + 1;
+	assert_int_equal(space_map(mm, &r), -EINVAL);
+	r.addr = PAGE_SIZE;
+	assert_int_equal(space_map(mm, &r), -EPERM);
+	r.addr = USER_END;
+	assert_int_equal(space_map(mm, &r), -ENOMEM);
+	r.addr = BASE;
+	r.length = 0;
+	assert_int_equal(space_map(mm, &r), -EINVAL);
+	r.length = UINT64_MAX - 4;
+	assert_int_equal(space_map(mm, &r), -ENOMEM);
+	struct map_request low = { .length = PAGE_SIZE, .flags = RW, .below_4g = true };
+	assert_true(space_map(mm, &low) < 0x80000000);
+	mm->limit_as = space_vm_bytes(mm) + PAGE_SIZE;
+	assert_int_equal(map_any(mm, 0, 2, RW), -ENOMEM);
+	assert_true(map_any(mm, 0, 1, RW) > 0);
+	assert_int_equal(space_unmap(mm, BASE + 1, PAGE_SIZE), -EINVAL);
+	assert_int_equal(space_unmap(mm, BASE, 0), -EINVAL);
+	assert_int_equal(space_unmap(mm, BASE, USER_END), -EINVAL);
+	assert_int_equal(space_unmap(mm, 0, USER_END), 0);
+	assert_int_equal(area_count(mm), 0);
+	space_put(mm);
+}
+
+static void test_brk_moves_the_end_of_the_data_and_zeroes_what_comes_back(void **state)
+{
+	struct mm *mm = new_space();
+
+	(void)state;
+	mm->brk_start = mm->brk = BASE + 100;
+	assert_int_equal(space_brk(mm, 0), BASE + 100);
+	assert_int_equal(space_brk(mm, BASE + 3 * PAGE_SIZE), BASE + 3 * PAGE_SIZE);
+	store_in(mm, BASE + 2 * PAGE_SIZE, 7);
+	assert_int_equal(space_brk(mm, BASE + PAGE_SIZE + 5), BASE + PAGE_SIZE + 5);
+	assert_int_equal(space_brk(mm, BASE + 3 * PAGE_SIZE), BASE + 3 * PAGE_SIZE);
+	assert_int_equal(load(BASE + 2 * PAGE_SIZE), 0);
+	assert_int_equal(area_count(mm), 1);
+	map_anonymous(mm, BASE + 5 * PAGE_SIZE, 1);
+	assert_int_equal(space_brk(mm, BASE + 6 * PAGE_SIZE), BASE + 3 * PAGE_SIZE); /* something is in the way */
+	mm->limit_data = 3 * PAGE_SIZE;
+	assert_int_equal(space_brk(mm, BASE + 4 * PAGE_SIZE), BASE + 3 * PAGE_SIZE);
+	assert_int_equal(space_brk(mm, BASE), BASE + 3 * PAGE_SIZE);
+	space_put(mm);
+}
+
+static void test_the_stack_grows_down_to_its_limit(void **state)
+{
+	struct mm *mm = new_space();
+	u64 top = 0x7ffff0000000, v;
+
+	(void)state;
+	assert_int_equal(space_map_stack(mm, top, 4 * PAGE_SIZE, AREA_READ | AREA_WRITE), 0);
+	mm->limit_stack = 64 * PAGE_SIZE;
+	store_in(mm, top - 60 * PAGE_SIZE, 5);
+	assert_int_equal(space_vm_bytes(mm), 60 * PAGE_SIZE);
+	assert_int_equal(load(top - 30 * PAGE_SIZE), 0);
+	assert_faults(user_store(top - 65 * PAGE_SIZE, 5, &r), SIGSEGV, SEGV_MAPERR);
+	mm->limit_stack = UINT64_MAX;
+	map_anonymous(mm, top - 600 * PAGE_SIZE, 1); /* growth stops 256 pages above what lies below */
+	assert_faults(user_load(top - 400 * PAGE_SIZE, &v, &r), SIGSEGV, SEGV_MAPERR);
+	store(top - 300 * PAGE_SIZE, 6);
+	assert_int_equal(area_count(mm), 2);
+	struct mm *child = new_fork(mm);
+	store_in(child, top - 301 * PAGE_SIZE, 1);
+	assert_int_equal(space_vm_bytes(mm), 301 * PAGE_SIZE);
+	space_put(child);
+	space_put(mm);
+}
+
+/* --- changing --- */
+
+static void test_protection_changes_reach_pages_that_are_there(void **state)
+{
+	struct mm *mm = new_space();
+	u64 v;
+
+	(void)state;
+	map_anonymous(mm, BASE, 3);
+	store_in(mm, BASE + PAGE_SIZE, 1);
+	assert_int_equal(space_protect(mm, BASE + PAGE_SIZE, PAGE_SIZE, AREA_READ, false), 0);
+	assert_int_equal(area_count(mm), 3);
+	assert_faults(user_store(BASE + PAGE_SIZE, 2, &r), SIGSEGV, SEGV_ACCERR);
+	assert_int_equal(space_protect(mm, BASE + PAGE_SIZE, PAGE_SIZE, 0, false), 0);
+	assert_faults(user_load(BASE + PAGE_SIZE, &v, &r), SIGSEGV, SEGV_ACCERR);
+	struct mm *child = new_fork(mm);
+	assert_int_equal(space_protect(mm, BASE + PAGE_SIZE, PAGE_SIZE, AREA_READ | AREA_WRITE, false), 0);
+	assert_int_equal(area_count(mm), 1);
+	hosted_load_space(child);
+	assert_faults(user_load(BASE + PAGE_SIZE, &v, &r), SIGSEGV, SEGV_ACCERR);
+	store_in(mm, BASE + PAGE_SIZE, 3);
+	assert_int_equal(space_protect(child, BASE + PAGE_SIZE, PAGE_SIZE, AREA_READ, false), 0);
+	assert_int_equal(load_in(child, BASE + PAGE_SIZE), 1);
+	assert_int_equal(space_protect(mm, BASE, 4 * PAGE_SIZE, AREA_READ, false), -ENOMEM); /* a hole at the end */
+	assert_int_equal(space_protect(mm, BASE + 1, PAGE_SIZE, AREA_READ, false), -EINVAL);
+	map_pages(mm, BASE + 8 * PAGE_SIZE, 1, AREA_READ | AREA_MAYREAD | AREA_SHARED, NULL, 0);
+	assert_int_equal(space_protect(mm, BASE + 8 * PAGE_SIZE, PAGE_SIZE, AREA_WRITE, false), -EACCES);
+	space_put(child);
+	space_put(mm);
+}
+
+static void test_mremap_grows_shrinks_moves_and_refuses(void **state)
+{
+	struct mem_object *m = mem_object_file(16 * PAGE_SIZE, word_at);
+	struct mm *mm = new_space();
+	u64 v;
+
+	(void)state;
+	mm->mmap_base = 0x7f0000000000;
+	map_anonymous(mm, BASE, 4);
+	for (u32 p = 0; p < 4; p++)
+		store_in(mm, BASE + p * PAGE_SIZE, p + 1);
+	assert_int_equal(space_remap(mm, BASE, 4 * PAGE_SIZE, 6 * PAGE_SIZE, 0, 0), BASE);
+	assert_int_equal(load(BASE + 5 * PAGE_SIZE), 0);
+	map_anonymous(mm, BASE + 6 * PAGE_SIZE, 1);
+	assert_int_equal(space_remap(mm, BASE + 6 * PAGE_SIZE, PAGE_SIZE, PAGE_SIZE / 2, 0, 0), BASE + 6 * PAGE_SIZE);
+	map_pages(mm, BASE + 7 * PAGE_SIZE, 1, AREA_READ | MAY, NULL, 0);
+	assert_int_equal(space_remap(mm, BASE, 7 * PAGE_SIZE, 8 * PAGE_SIZE, 0, 0), -ENOMEM);
+	s64 moved = space_remap(mm, BASE, 7 * PAGE_SIZE, 8 * PAGE_SIZE, REMAP_MAYMOVE, 0);
+	assert_true(moved > (s64)BASE);
+	for (u32 p = 0; p < 4; p++)
+		assert_int_equal(load((u64)moved + p * PAGE_SIZE), p + 1);
+	assert_faults(user_load(BASE, &v, &r), SIGSEGV, SEGV_MAPERR);
+	assert_int_equal(space_remap(mm, (u64)moved, 8 * PAGE_SIZE, 2 * PAGE_SIZE, 0, 0), moved);
+	assert_faults(user_load((u64)moved + 2 * PAGE_SIZE, &v, &r), SIGSEGV, SEGV_MAPERR);
+	assert_int_equal(space_remap(mm, (u64)moved, 2 * PAGE_SIZE, 2 * PAGE_SIZE, REMAP_MAYMOVE | REMAP_FIXED, (u64)moved + PAGE_SIZE), -EINVAL);
+	assert_int_equal(space_remap(mm, 0x10000, PAGE_SIZE, PAGE_SIZE, REMAP_MAYMOVE, 0), -EFAULT);
+	assert_int_equal(space_remap(mm, (u64)moved, 2 * PAGE_SIZE, 0, 0, 0), -EINVAL);
+	/* DONTUNMAP leaves the old range mapped, and empty. */
+	s64 second = space_remap(mm, (u64)moved, 2 * PAGE_SIZE, 2 * PAGE_SIZE, REMAP_MAYMOVE | REMAP_DONTUNMAP, 0);
+	assert_true(second > 0 && second != moved);
+	assert_int_equal(load((u64)second + PAGE_SIZE), 2);
+	assert_int_equal(load((u64)moved + PAGE_SIZE), 0);
+	/* Length 0 of a shared mapping: a second mapping of it. */
+	map_pages(mm, BASE, 2, RW | AREA_SHARED, &m->object, 3 * PAGE_SIZE);
+	s64 again = space_remap(mm, BASE, 0, 2 * PAGE_SIZE, REMAP_MAYMOVE, 0);
+	assert_true(again > 0);
+	store((u64)again, 99);
+	assert_int_equal(load(BASE), 99);
+	assert_int_equal(space_remap(mm, (u64)second, 0, 2 * PAGE_SIZE, REMAP_MAYMOVE, 0), -EINVAL);
+	space_put(mm);
+	object_put(&m->object);
+}
+
+static void test_dontneed_and_populate(void **state)
+{
+	struct mem_object *m = mem_object_file(8 * PAGE_SIZE, word_at);
+	struct mm *mm = new_space();
+
+	(void)state;
+	map_anonymous(mm, BASE, 8);
+	map_pages(mm, BASE + 8 * PAGE_SIZE, 8, RW, &m->object, 0);
+	assert_int_equal(space_advise(mm, BASE, 8 * PAGE_SIZE, MADV_POPULATE_WRITE), 0);
+	assert_int_equal(space_rss(mm).anon, 8);
+	store_in(mm, BASE + PAGE_SIZE, 5);
+	store(BASE + 9 * PAGE_SIZE, 6);
+	assert_int_equal(space_advise(mm, BASE + PAGE_SIZE, 9 * PAGE_SIZE, MADV_DONTNEED), 0);
+	assert_int_equal(load(BASE + PAGE_SIZE), 0);
+	assert_int_equal(load(BASE + 9 * PAGE_SIZE), PAGE_SIZE + 1);
+	assert_int_equal(space_rss(mm).anon, 1);
+	assert_int_equal(space_advise(mm, BASE, 17 * PAGE_SIZE, MADV_DONTNEED), -ENOMEM);
+	assert_int_equal(space_rss(mm).anon, 0);
+	assert_int_equal(space_advise(mm, BASE, PAGE_SIZE, 999), -EINVAL);
+	assert_int_equal(space_lock(mm, BASE, PAGE_SIZE, true), 0);
+	assert_int_equal(space_advise(mm, BASE, PAGE_SIZE, MADV_DONTNEED), -EINVAL);
+	space_put(mm);
+	object_put(&m->object);
+}
+
+/* --- reports --- */
+
+static void test_shares_of_pages_add_up(void **state)
+{
+	struct area_usage u;
+	struct mm *mm = new_space();
+
+	(void)state;
+	map_anonymous(mm, BASE, 8);
+	for (u32 p = 0; p < 8; p++)
+		store_in(mm, BASE + p * PAGE_SIZE, p + 1);
+	space_usage(mm, BASE, BASE + 8 * PAGE_SIZE, &u);
+	assert_int_equal(u.rss, 8 * PAGE_SIZE);
+	assert_int_equal(u.pss, 8 * PAGE_SIZE);
+	assert_int_equal(u.private_dirty, 8 * PAGE_SIZE);
+	struct mm *child = new_fork(mm);
+	space_usage(mm, BASE, BASE + 8 * PAGE_SIZE, &u);
+	assert_int_equal(u.pss, 4 * PAGE_SIZE);
+	assert_int_equal(u.shared_dirty, 8 * PAGE_SIZE);
+	store_in(child, BASE, 9);
+	u64 pss = 0;
+	space_usage(mm, 0, USER_END, &u);
+	pss += u.pss;
+	space_usage(child, 0, USER_END, &u);
+	assert_int_equal(u.private_dirty, PAGE_SIZE);
+	pss += u.pss;
+	assert_true(pss <= 9 * PAGE_SIZE && pss > 9 * PAGE_SIZE - 16);
+	struct space_difference d;
+	space_compare(mm, child, &d);
+	assert_int_equal(d.changed, 1);
+	assert_int_equal(d.same, 7);
+	space_put(child);
+	space_put(mm);
+}
+
+static void test_residency_and_page_information(void **state)
+{
+	struct mm *mm = new_space();
+	u8 vec[4];
+
+	(void)state;
+	map_anonymous(mm, BASE, 4);
+	store_in(mm, BASE + PAGE_SIZE, 1);
+	assert_int_equal(space_residency(mm, BASE, 4, vec), 0);
+	assert_memory_equal(vec, ((u8[]){ 0, 1, 0, 0 }), 4);
+	assert_int_equal(space_residency(mm, BASE + PAGE_SIZE, 4, vec), -ENOMEM);
+	assert_true(space_page_info(mm, BASE + PAGE_SIZE) == (BIT(63) | BIT(56)));
+	assert_true(space_page_info(mm, BASE) == 0);
+	struct mm *child = new_fork(mm);
+	assert_true(space_page_info(mm, BASE + PAGE_SIZE) == BIT(63));
+	space_put(child);
+	u64 key[2], other[2];
+	map_pages(mm, BASE + 8 * PAGE_SIZE, 1, RW | AREA_SHARED, NULL, 0);
+	child = new_fork(mm);
+	assert_int_equal(space_key(mm, BASE + 8 * PAGE_SIZE, true, key), 0);
+	assert_int_equal(space_key(child, BASE + 8 * PAGE_SIZE, true, other), 0);
+	assert_memory_equal(key, other, sizeof(key));
+	assert_int_equal(space_key(mm, BASE, true, key), 0);
+	assert_int_equal(space_key(child, BASE, true, other), 0);
+	assert_true(key[0] != other[0]);
+	space_put(child);
+	space_put(mm);
+}
+
+static void test_special_pages_are_mapped_without_being_counted(void **state)
+{
+	struct mm *mm = new_space();
+	struct page *pages[2] = { frame_alloc(PAGE_KERNEL), frame_alloc(PAGE_KERNEL) };
+	struct fault_result r;
+
+	(void)state;
+	for (u32 i = 0; i < 2; i++) {
+		memset(frame_data(pages[i]), 'a' + (int)i, PAGE_SIZE);
+		pages[i]->kind = PAGE_IMMORTAL;
+	}
+	assert_int_equal(space_map_special(mm, BASE, pages, 2), 0);
+	assert_int_equal(load_in(mm, BASE + PAGE_SIZE) & 0xff, 'b');
+	assert_int_equal(user_exec(BASE, &r), 0);
+	struct mm *child = new_fork(mm);
+	assert_int_equal(load_in(child, BASE) & 0xff, 'a');
+	assert_true(user_store(BASE, 1, &r) == -EFAULT);
+	space_put(mm);
+	space_put(child);
+	for (u32 i = 0; i < 2; i++) {
+		assert_int_equal(page_count(pages[i]), 1);
+		pages[i]->kind = PAGE_KERNEL;
+		frame_free(pages[i]);
+	}
+}
+
+int main(int argc, char **argv)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_accesses_end_with_linux_signals_and_codes),
+		TEST(test_reading_untouched_memory_costs_no_page),
+		TEST(test_resident_neighbours_of_a_file_page_come_along),
+		TEST(test_the_last_owner_gets_its_memory_back_without_a_copy),
+		TEST(test_fork_costs_the_same_for_every_size),
+		TEST(test_fork_obeys_dontfork_and_wipeonfork),
+		TEST(test_shared_memory_stays_shared_over_forks),
+		TEST(test_mmap_chooses_and_refuses_addresses_as_linux),
+		TEST(test_brk_moves_the_end_of_the_data_and_zeroes_what_comes_back),
+		TEST(test_the_stack_grows_down_to_its_limit),
+		TEST(test_protection_changes_reach_pages_that_are_there),
+		TEST(test_mremap_grows_shrinks_moves_and_refuses),
+		TEST(test_dontneed_and_populate),
+		TEST(test_shares_of_pages_add_up),
+		TEST(test_residency_and_page_information),
+		TEST(test_special_pages_are_mapped_without_being_counted),
+	};
+
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	return cmocka_run_group_tests(tests, machine_start, NULL);
+}
