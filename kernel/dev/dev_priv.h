@@ -12,9 +12,11 @@ void host_log_push(void);
 /* One message goes out in one piece: at most so many bytes. */
 #define CONSOLE_MESSAGE_MAX 16384u
 
+/* Set up the device, if there is one; from here on console_emergency works. Early. */
+void console_device_find(void);
 /*
- * Set up the device, if there is one. receive is called from a kernel thread with what comes in,
- * piece by piece.
+ * Let it run: receive is called from a kernel thread with what comes in, piece by piece. False:
+ * there is none that can be used.
  */
 bool console_device_start(void (*receive)(const u8 *data, size_t n));
 /*
@@ -26,9 +28,9 @@ bool console_device_start(void (*receive)(const u8 *data, size_t n));
 u8 *console_begin(void);
 u8 *console_try(void);
 void console_push(size_t n);
-/* Wait, without sleeping, until the device has taken all that was pushed, or for `ns`. */
-void console_drain(u64 ns);
-/* Send without queues, locks and interrupts: for panic. */
+/* Wait, without sleeping, until the device has taken all that was pushed, or so long. */
+void console_drain(u64 cycles);
+/* Send without locks and interrupts: for panic. */
 void console_emergency(const void *data, size_t n);
 
 /* --- random.c --- */

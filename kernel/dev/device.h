@@ -8,10 +8,14 @@
 #include "lib/types.h"
 
 /* --- start-up, in order --- */
-void log_init(void);			     /* earliest: ring in memory; nothing needs to exist */
-void launch_init(const void *record, u64 size); /* parse the launch record (copied into kernel memory); after the slab */
-void virtio_find(const char *command_line);  /* map the transports that it names ("virtio_mmio.device=SIZE@BASE:IRQ"); after cpu_init_memory. From here on a panic is heard */
-void virtio_init(void);			     /* start the devices; in a thread */
+void log_init(void); /* earliest: ring in memory; nothing needs to exist */
+void launch_init(
+	const void *record,
+	u64 size); /* parse the launch record (copied into kernel memory); after the slab */
+void virtio_find(
+	const char *
+		command_line); /* map the transports that it names ("virtio_mmio.device=SIZE@BASE:IRQ"); after cpu_init_memory. From here on a panic is heard */
+void virtio_init(void);        /* start the devices; in a thread */
 
 /* --- the launch record (dev/launch.c): pointers stay valid for ever --- */
 struct launch {
@@ -24,7 +28,7 @@ struct launch {
 	struct host_launch_rlimit *rlimits;
 	struct launch_rw {
 		const char *tag, *path;
-	} *rw;
+	} * rw;
 	u64 realtime_ns;
 	u8 seed[64];
 	u32 seed_length;
@@ -41,7 +45,8 @@ u32 host_output_room(u32 fd);
 u32 host_output_pending(u32 fd);
 /* Take input: asks the host for up to n bytes and waits. 0: end of input. -EAGAIN, -ERESTARTSYS. */
 ssize host_input(void *data, size_t n, bool nonblock);
-bool host_input_ready(void); /* asking: for poll, it also grants credit so that readiness can become true */
+bool host_input_ready(
+	void); /* asking: for poll, it also grants credit so that readiness can become true */
 struct waitq *host_input_wait(void);
 struct waitq *host_output_wait(void);
 /*
@@ -75,7 +80,8 @@ struct virtio_part {
 	void *data;
 	u32 length;
 };
-ssize virtio_9p_request(struct virtio_9p *d, const void *out, u32 out_size, void *in, u32 in_size, const struct virtio_part *extra_out, u32 nout,
+ssize virtio_9p_request(struct virtio_9p *d, const void *out, u32 out_size, void *in, u32 in_size,
+			const struct virtio_part *extra_out, u32 nout,
 			const struct virtio_part *extra_in, u32 nin);
 u32 virtio_9p_max_message(struct virtio_9p *d);
 u64 virtio_9p_requests(void); /* answered so far, by all devices: statistics */

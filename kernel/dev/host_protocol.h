@@ -42,20 +42,23 @@ struct host_launch_item {
 };
 
 enum host_launch_kind {
-	HOST_LAUNCH_ARG = 1,	  /* one argument; several, in order. The first is also the program to look up in PATH */
-	HOST_LAUNCH_ENV = 2,	  /* one "NAME=value"; several */
-	HOST_LAUNCH_CWD = 3,	  /* absolute path */
-	HOST_LAUNCH_IDS = 4,	  /* struct host_launch_ids */
-	HOST_LAUNCH_GROUP = 5,	  /* u32 supplementary gid; several */
+	HOST_LAUNCH_ARG =
+		1, /* one argument; several, in order. The first is also the program to look up in PATH */
+	HOST_LAUNCH_ENV = 2,      /* one "NAME=value"; several */
+	HOST_LAUNCH_CWD = 3,      /* absolute path */
+	HOST_LAUNCH_IDS = 4,      /* struct host_launch_ids */
+	HOST_LAUNCH_GROUP = 5,    /* u32 supplementary gid; several */
 	HOST_LAUNCH_HOSTNAME = 6, /* string */
-	HOST_LAUNCH_STDIO = 7,	  /* struct host_launch_stdio, one per descriptor 0, 1, 2 */
+	HOST_LAUNCH_STDIO = 7,    /* struct host_launch_stdio, one per descriptor 0, 1, 2 */
 	HOST_LAUNCH_WINSIZE = 8,  /* struct host_winsize */
-	HOST_LAUNCH_RW = 9,	  /* string "TAG\0/absolute/path": 9p mount tag, and where it is mounted, writable */
-	HOST_LAUNCH_FLAGS = 10,	  /* u32, HOST_FLAG_* */
-	HOST_LAUNCH_TIME = 11,	  /* u64: CLOCK_REALTIME of the host in ns when the record was made (a first estimate) */
-	HOST_LAUNCH_SEED = 12,	  /* 32 or more random bytes */
-	HOST_LAUNCH_RLIMIT = 13,  /* struct host_launch_rlimit; several */
-	HOST_LAUNCH_UMASK = 14,	  /* u32 */
+	HOST_LAUNCH_RW =
+		9, /* string "TAG\0/absolute/path": 9p mount tag, and where it is mounted, writable */
+	HOST_LAUNCH_FLAGS = 10, /* u32, HOST_FLAG_* */
+	HOST_LAUNCH_TIME =
+		11, /* u64: CLOCK_REALTIME of the host in ns when the record was made (a first estimate) */
+	HOST_LAUNCH_SEED = 12,   /* 32 or more random bytes */
+	HOST_LAUNCH_RLIMIT = 13, /* struct host_launch_rlimit; several */
+	HOST_LAUNCH_UMASK = 14,  /* u32 */
 };
 
 struct host_launch_ids {
@@ -65,15 +68,17 @@ struct host_launch_ids {
 enum host_stdio_kind {
 	HOST_STDIO_CLOSED = 0, /* the descriptor is closed in the program too */
 	HOST_STDIO_TTY = 1,    /* a terminal: the guest's console tty */
-	HOST_STDIO_STREAM = 2, /* anything else; `mode` says what (S_IFMT bits: pipe, file, character device, socket) */
-	HOST_STDIO_NULL = 3,   /* /dev/null */
+	HOST_STDIO_STREAM =
+		2, /* anything else; `mode` says what (S_IFMT bits: pipe, file, character device, socket) */
+	HOST_STDIO_NULL = 3, /* /dev/null */
 };
 
 struct host_launch_stdio {
 	uint32_t fd;   /* 0, 1, 2 */
 	uint32_t kind; /* enum host_stdio_kind */
 	uint32_t mode; /* st_mode on the host */
-	uint32_t same_as; /* the lowest descriptor that is the same open file (2>&1); its own number if none */
+	uint32_t
+		same_as; /* the lowest descriptor that is the same open file (2>&1); its own number if none */
 };
 
 struct host_winsize {
@@ -86,11 +91,12 @@ struct host_launch_rlimit {
 	uint64_t soft, hard;
 };
 
-#define HOST_FLAG_VERBOSE 0x1	  /* -v: the kernel prints its log */
-#define HOST_FLAG_STATS 0x2	  /* --stats: send HOST_STATS before HOST_EXIT */
-#define HOST_FLAG_MISSING 0x4	  /* --missing-syscalls: send HOST_MISSING before HOST_EXIT */
-#define HOST_FLAG_NO_ASLR 0x8	  /* --no-aslr */
-#define HOST_FLAG_CHECK 0x10	  /* --check: run the mm checker when the program has ended; report leaks as a panic */
+#define HOST_FLAG_VERBOSE 0x1 /* -v: the kernel prints its log */
+#define HOST_FLAG_STATS 0x2   /* --stats: send HOST_STATS before HOST_EXIT */
+#define HOST_FLAG_MISSING 0x4 /* --missing-syscalls: send HOST_MISSING before HOST_EXIT */
+#define HOST_FLAG_NO_ASLR 0x8 /* --no-aslr */
+#define HOST_FLAG_CHECK \
+	0x10 /* --check: run the mm checker when the program has ended; report leaks as a panic */
 
 #define HOST_FD_TTY 3 /* the stream of the terminal; 0, 1, 2 are the standard ones */
 
@@ -99,32 +105,37 @@ struct host_launch_rlimit {
 
 struct host_frame {
 	uint8_t type; /* enum host_frame_type */
-	uint8_t fd;   /* output frames: 0-2 (0 is a socket, say) or HOST_FD_TTY; input frames: 0 or HOST_FD_TTY; else 0 */
+	uint8_t fd; /* output frames: 0-2 (0 is a socket, say) or HOST_FD_TTY; input frames: 0 or HOST_FD_TTY; else 0 */
 	uint16_t reserved;
 	uint32_t length; /* payload bytes that follow */
 };
 
 enum host_frame_type {
 	/* guest to host */
-	HOST_HELLO = 1,	     /* u32 version: the kernel is up; the host answers HOST_CLOCK */
+	HOST_HELLO = 1,      /* u32 version: the kernel is up; the host answers HOST_CLOCK */
 	HOST_OUTPUT = 2,     /* bytes for fd */
 	HOST_STDIN_WANT = 3, /* u32 bytes of credit for input of fd */
-	HOST_EXIT = 4,	     /* u32 status as wait(2) encodes it; last frame. The host then ends the VM */
-	HOST_PANIC = 5,	     /* text, may be split over several frames; no HOST_EXIT follows; the host waits 200 ms for more, then ends the VM */
-	HOST_LOG = 6,	     /* text of the kernel log (only with HOST_FLAG_VERBOSE) */
-	HOST_STATS = 7,	     /* text: "name value\n" lines */
-	HOST_MISSING = 8,    /* text: "number name count\n" lines */
-	HOST_EXEC_FAILED = 10, /* i32 errno: the program could not be started (ENOENT, EACCES, ...); HOST_EXIT follows with status 127 or 126 */
+	HOST_EXIT = 4, /* u32 status as wait(2) encodes it; last frame. The host then ends the VM */
+	HOST_PANIC =
+		5, /* text, may be split over several frames; no HOST_EXIT follows; the host waits 200 ms for more, then ends the VM */
+	HOST_LOG = 6,     /* text of the kernel log (only with HOST_FLAG_VERBOSE) */
+	HOST_STATS = 7,   /* text: "name value\n" lines */
+	HOST_MISSING = 8, /* text: "number name count\n" lines */
+	HOST_EXEC_FAILED =
+		10, /* i32 errno: the program could not be started (ENOENT, EACCES, ...); HOST_EXIT follows with status 127 or 126 */
 	/* host to guest */
 	HOST_STDIN = 32,      /* bytes of input for fd */
 	HOST_STDIN_EOF = 33,  /* end of input of fd (for HOST_FD_TTY: the terminal hung up) */
 	HOST_OUTPUT_ACK = 34, /* u32 bytes of fd that were written */
-	HOST_OUTPUT_GONE = 35, /* u32 errno: fd takes no more, writers get this error; with EPIPE (the reader is gone) also SIGPIPE.
+	HOST_OUTPUT_GONE =
+		35, /* u32 errno: fd takes no more, writers get this error; with EPIPE (the reader is gone) also SIGPIPE.
 				  What is unacknowledged is lost, and needs no acknowledgement any more */
-	HOST_WINSIZE = 36,    /* struct host_winsize */
-	HOST_SIGNAL = 37,     /* u32 signal number, for the terminal's foreground process group, or the first process if there is none */
-	HOST_CLOCK = 38,      /* u64 CLOCK_REALTIME in ns, now */
-	HOST_POWER_OFF = 39,  /* the command gives up (time-out): send what HOST_FLAG_STATS and _MISSING ask for and HOST_EXIT, now */
+	HOST_WINSIZE = 36, /* struct host_winsize */
+	HOST_SIGNAL =
+		37, /* u32 signal number, for the terminal's foreground process group, or the first process if there is none */
+	HOST_CLOCK = 38, /* u64 CLOCK_REALTIME in ns, now */
+	HOST_POWER_OFF =
+		39, /* the command gives up (time-out): send what HOST_FLAG_STATS and _MISSING ask for and HOST_EXIT, now */
 };
 
 #endif

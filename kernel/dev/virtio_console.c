@@ -5,13 +5,15 @@
  *
  * Central rule: a message is one buffer and is made and pushed under one lock, so messages never
  * mix, and a panic always finds the stream between two of them. The device interrupts for received
- * bytes, and for sent ones only while somebody waits for a buffer. Next: host.c.
+ * bytes, and for sent ones only while somebody waits for a buffer. The device is set up before there
+ * are threads and interrupts, so that a panic is heard. Next: host.c.
  */
 #include <linux/virtio_console.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_mmio.h>
 
 #include "arch/x86_64/cpu.h"
+#include "arch/x86_64/trap.h"
 #include "dev/dev_priv.h"
 #include "dev/virtio_priv.h"
 #include "lib/atomic.h"
@@ -29,7 +31,9 @@
 #define RECEIVE_BUFFERS 16
 #define RECEIVE_SIZE 4096u
 #define TRANSMIT_BUFFERS 8
-#define EMERGENCY_WAIT_NS (200 * 1000000ull)
+#define EMERGENCY_SIZE 4096u
+#define EMERGENCY_WAIT_CYCLES \
+	1000000000ull /* some tenths of a second; the clock may not be there yet */
 
 static struct console_device {
 	struct virtio_device *device;
@@ -41,8 +45,10 @@ static struct console_device {
 	struct waitq transmit_wait;   /* for a free buffer */
 	u8 *free[TRANSMIT_BUFFERS];
 	u32 nfree;
-	u8 *current;  /* the message being made */
-	bool running; /* C: both queues are there */
+	u8 *current;   /* the message being made */
+	u8 *emergency; /* a panic's */
+	u16 emergency_desc;
+	bool running; /* C: the port is open */
 } console;
 
 /* --- sending --- */
@@ -116,30 +122,31 @@ void console_push(size_t n)
 	spin_unlock(&console.lock);
 }
 
-void console_drain(u64 ns)
+void console_drain(u64 cycles)
 {
-	u64 deadline = clock_monotonic() + ns;
+	u64 start = cpu_cycles();
 
-	while (console.running && !virtqueue_idle(console.transmit) && clock_monotonic() < deadline)
+	while (console.running && !virtqueue_idle(console.transmit) &&
+	       cpu_cycles() - start < cycles)
 		cpu_relax();
 }
 
-/* --- panic: the device's emergency register, which takes a byte at a time --- */
-
-/* QEMU takes a register that is 0 for one that nobody wrote to; the device sends the low byte only. */
-#define EMERGENCY_WRITTEN 0x100u
-
+/* A descriptor and a buffer are kept for it, so it needs nothing that others may hold. */
 void console_emergency(const void *data, size_t n)
 {
-	struct virtio_device *d = console.device ? console.device : virtio_take(VIRTIO_ID_CONSOLE);
-	u32 emergency = VIRTIO_MMIO_CONFIG + offsetof(struct virtio_console_config, emerg_wr);
+	const u8 *bytes = data;
 
-	if (!d)
-		return;
-	console.device = d;
-	console_drain(EMERGENCY_WAIT_NS);
-	for (size_t i = 0; i < n; i++)
-		virtio_write32(d, emergency, EMERGENCY_WRITTEN | ((const u8 *)data)[i]);
+	while (console.running && n) {
+		u32 part = (u32)min(n, (size_t)EMERGENCY_SIZE);
+		struct virtio_buffer b = { console.emergency, part, false };
+
+		console_drain(EMERGENCY_WAIT_CYCLES);
+		memcpy(console.emergency, bytes, part);
+		virtqueue_push_reserved(console.transmit, console.emergency_desc, &b);
+		console_drain(EMERGENCY_WAIT_CYCLES);
+		bytes += part;
+		n -= part;
+	}
 }
 
 /* --- receiving --- */
@@ -213,6 +220,9 @@ static bool port_open(struct virtqueue *control)
 
 static bool buffers_make(void)
 {
+	console.emergency = kmalloc(EMERGENCY_SIZE);
+	if (!console.emergency)
+		return false;
 	for (u32 i = 0; i < TRANSMIT_BUFFERS; i++) {
 		console.free[i] = kmalloc(CONSOLE_MESSAGE_MAX);
 		if (!console.free[i])
@@ -229,34 +239,42 @@ static bool buffers_make(void)
 	return true;
 }
 
-bool console_device_start(void (*receive)(const u8 *data, size_t n))
+static bool queues_make(struct virtio_device *d)
 {
-	struct virtio_device *d = virtio_take(VIRTIO_ID_CONSOLE);
 	struct virtqueue *control;
 
-	if (!d)
-		return false;
-	console.device = d;
-	console.received = receive;
-	spin_init(&console.receive_lock, RANK_DEV_RING);
-	spin_init(&console.lock, RANK_DEV_RING);
-	waitq_init(&console.receive_wait);
-	waitq_init(&console.transmit_wait);
 	if (!virtio_begin(d, BIT(VIRTIO_CONSOLE_F_MULTIPORT)) ||
 	    !(d->features & BIT(VIRTIO_CONSOLE_F_MULTIPORT)))
 		return false;
 	control = virtqueue_new(d, CONTROL_QUEUE, BIT(CONTROL_MESSAGES - 1));
 	console.receive = virtqueue_new(d, RECEIVE_QUEUE, RECEIVE_BUFFERS);
-	console.transmit = virtqueue_new(d, TRANSMIT_QUEUE, TRANSMIT_BUFFERS);
+	console.transmit = virtqueue_new(d, TRANSMIT_QUEUE, 2 * TRANSMIT_BUFFERS);
 	if (!control || !console.receive || !console.transmit ||
-	    console.receive->size < RECEIVE_BUFFERS || console.transmit->size < TRANSMIT_BUFFERS)
+	    console.receive->size < RECEIVE_BUFFERS || console.transmit->size <= TRANSMIT_BUFFERS)
 		return false;
+	console.emergency_desc = virtqueue_reserve(console.transmit);
 	virtqueue_want_interrupts(console.transmit, false);
 	virtqueue_want_interrupts(control, false);
-	if (!virtio_start(d, interrupt, NULL) || !buffers_make() || !port_open(control))
-		return false;
-	if (!kthread_create(receive_thread, NULL, "channel"))
-		return false;
-	console.running = true;
-	return true;
+	return virtio_start(d, NULL, NULL) && buffers_make() && port_open(control);
+}
+
+void console_device_find(void)
+{
+	struct virtio_device *d = virtio_take(VIRTIO_ID_CONSOLE);
+
+	if (!d)
+		return;
+	console.device = d;
+	spin_init(&console.receive_lock, RANK_DEV_RING);
+	spin_init(&console.lock, RANK_DEV_RING);
+	waitq_init(&console.receive_wait);
+	waitq_init(&console.transmit_wait);
+	console.running = queues_make(d);
+}
+
+bool console_device_start(void (*receive)(const u8 *data, size_t n))
+{
+	console.received = receive;
+	return console.running && irq_register(console.device->gsi, interrupt, NULL) == 0 &&
+	       kthread_create(receive_thread, NULL, "channel");
 }

@@ -88,6 +88,7 @@ void virtio_find(const char *command_line)
 		if (parse_device(p, &size, &base, &gsi))
 			device_add(base, size, gsi);
 	}
+	console_device_find();
 }
 
 struct virtio_device *virtio_take(u32 id)

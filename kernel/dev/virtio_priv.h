@@ -68,6 +68,12 @@ bool virtqueue_add(struct virtqueue *q, const struct virtio_buffer *buffers, u32
 bool virtqueue_add_indirect(struct virtqueue *q, struct vring_desc *table,
 			    const struct virtio_buffer *buffers, u32 n, void *token);
 void virtqueue_push(struct virtqueue *q); /* tell the device */
+/*
+ * For panic: a descriptor is kept out of use; a single buffer is pushed by it later, without locks
+ * and whatever state the queue is in. Nothing may be taken back from the queue after that.
+ */
+u16 virtqueue_reserve(struct virtqueue *q);
+void virtqueue_push_reserved(struct virtqueue *q, u16 desc, const struct virtio_buffer *b);
 /* The token of the next chain that the device is done with, and how much it wrote; NULL: none. */
 void *virtqueue_take(struct virtqueue *q, u32 *length);
 /* Whether the device has taken all that was pushed. Without locks, for panic. */

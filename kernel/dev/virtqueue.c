@@ -130,6 +130,23 @@ void virtqueue_push(struct virtqueue *q)
 		virtio_write32(q->device, VIRTIO_MMIO_QUEUE_NOTIFY, q->index);
 }
 
+u16 virtqueue_reserve(struct virtqueue *q)
+{
+	u16 desc = q->free_head;
+
+	q->free_head = q->desc[desc].next;
+	q->free_count--;
+	return desc;
+}
+
+void virtqueue_push_reserved(struct virtqueue *q, u16 desc, const struct virtio_buffer *b)
+{
+	desc_fill(&q->desc[desc], b);
+	q->avail->ring[q->avail->idx % q->size] = desc;
+	q->added = q->avail->idx + 1;
+	virtqueue_push(q);
+}
+
 static void chain_free(struct virtqueue *q, u16 head)
 {
 	u16 at = head;
