@@ -64,6 +64,28 @@ static void thread_destroy(struct thread *t)
 	kfree(t);
 }
 
+/*
+ * Take out the one with the highest stack: then those that are kept hold on to few of the vmap
+ * region's page tables.
+ */
+static struct thread *kept_take_highest(struct kept_threads *k)
+{
+	struct thread *highest = k->first, *before = NULL;
+
+	for (struct thread *t = k->first, *next; (next = t->entry_arg); t = next) {
+		if (next->stack > highest->stack) {
+			highest = next;
+			before = t;
+		}
+	}
+	if (before)
+		before->entry_arg = highest->entry_arg;
+	else
+		k->first = highest->entry_arg;
+	k->count--;
+	return highest;
+}
+
 struct thread *thread_alloc(bool user)
 {
 	struct thread *t = thread_take_kept();
@@ -97,13 +119,11 @@ void thread_free(struct thread *t)
 	struct process *p = t->process;
 
 	atomic_sub(&live, 1);
-	if (k->count < KEPT_MAX) {
-		t->entry_arg = k->first;
-		k->first = t;
-		k->count++;
-	} else {
-		thread_destroy(t);
-	}
+	t->entry_arg = k->first;
+	k->first = t;
+	k->count++;
+	if (k->count > KEPT_MAX)
+		thread_destroy(kept_take_highest(k));
 	if (p)
 		process_put(p);
 }
