@@ -146,6 +146,13 @@ int priority_set(int which, u32 who, s32 nice);
 /* Affinity of a thread (0: current). */
 int affinity_get(u32 tid, u64 *mask);
 int affinity_set(u32 tid, u64 mask);
+/* Policy of a thread (0: current): remembered and reported; all threads are scheduled alike. */
+struct sched_policy {
+	u32 policy, priority; /* SCHED_*, with SCHED_RESET_ON_FORK or not */
+	s32 nice;
+};
+int policy_get(u32 tid, struct sched_policy *out);
+int policy_set(u32 tid, const struct sched_policy *set, bool set_nice);
 
 /* --- init.c --- */
 /* sys/table.c: the system calls that programs asked for and the kernel lacks, as "number name count\n" lines: bytes in buf. */

@@ -150,6 +150,10 @@ static struct thread *thread_copy(const struct clone_request *r)
 		t->clear_child_tid = r->child_tid;
 	t->nice = self->nice;
 	t->affinity = self->affinity;
+	if (!(self->policy & POLICY_RESET_ON_FORK)) {
+		t->policy = self->policy;
+		t->rt_priority = self->rt_priority;
+	}
 	t->timer_slack = self->timer_slack;
 	memcpy(t->name, self->name, sizeof(t->name));
 	return t;

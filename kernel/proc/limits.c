@@ -3,6 +3,7 @@
  */
 #include <linux/capability.h>
 #include <linux/resource.h>
+#include <linux/sched.h>
 
 #include "fs/vfs.h"
 #include "mm/space.h"
@@ -223,6 +224,70 @@ int affinity_set(u32 tid, u64 mask)
 			if (!err)
 				t->affinity = mask;
 		}
+	}
+	spin_unlock(&p->signal_lock);
+	process_put(p);
+	return err;
+}
+
+/* --- policies --- */
+
+#define REALTIME_PRIORITY_MIN 1
+#define REALTIME_PRIORITY_MAX 99
+
+static int policy_check(const struct sched_policy *s)
+{
+	switch (s->policy & ~(u32)SCHED_RESET_ON_FORK) {
+	case SCHED_NORMAL:
+	case SCHED_BATCH:
+	case SCHED_IDLE:
+		return s->priority ? -EINVAL : 0;
+	case SCHED_FIFO:
+	case SCHED_RR:
+		if (s->priority < REALTIME_PRIORITY_MIN || s->priority > REALTIME_PRIORITY_MAX)
+			return -EINVAL;
+		return cred_capable(cred_current(), CAP_SYS_NICE) || s->priority <= rlimit_get(RLIMIT_RTPRIO) ? 0 : -EPERM;
+	}
+	return -EINVAL;
+}
+
+int policy_get(u32 tid, struct sched_policy *out)
+{
+	struct process *p = pid_thread_process(tid ? tid : thread_current()->tid);
+	struct thread *t;
+
+	if (!p)
+		return -ESRCH;
+	spin_lock(&p->signal_lock);
+	t = process_thread(p, tid ? tid : thread_current()->tid);
+	if (t) {
+		out->policy = (t->policy & ~POLICY_RESET_ON_FORK) | (t->policy & POLICY_RESET_ON_FORK ? SCHED_RESET_ON_FORK : 0);
+		out->priority = t->rt_priority;
+		out->nice = t->nice;
+	}
+	spin_unlock(&p->signal_lock);
+	process_put(p);
+	return t ? 0 : -ESRCH;
+}
+
+int policy_set(u32 tid, const struct sched_policy *set, bool set_nice)
+{
+	struct process *p = pid_thread_process(tid ? tid : thread_current()->tid);
+	struct thread *t;
+	int err;
+
+	if (!p)
+		return -ESRCH;
+	err = policy_check(set);
+	spin_lock(&p->signal_lock);
+	t = process_thread(p, tid ? tid : thread_current()->tid);
+	if (!t) {
+		err = -ESRCH;
+	} else if (!err && may_set_nice(p, t, set_nice ? set->nice : t->nice, &err)) {
+		t->policy = (u8)((set->policy & 0x7f) | (set->policy & SCHED_RESET_ON_FORK ? POLICY_RESET_ON_FORK : 0));
+		t->rt_priority = (u8)set->priority;
+		if (set_nice)
+			t->nice = clamp(set->nice, -20, 19);
 	}
 	spin_unlock(&p->signal_lock);
 	process_put(p);

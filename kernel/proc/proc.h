@@ -126,6 +126,7 @@ struct thread {
 	u32 fpu_cpu;		/* O: CPU whose registers still hold its state, if that CPU agrees */
 	s32 nice;		/* P: -20 to 19 */
 	u64 affinity;		/* P: bit n: may run on CPU n */
+	u8 policy, rt_priority;	/* P: SCHED_* and priority as sched_setscheduler(2) set them; all run by nice alone */
 	u64 sigwait;		/* S: signals that sigtimedwait waits for */
 	u32 min_flt, maj_flt;	/* O */
 	u64 voluntary_switches, involuntary_switches; /* O */

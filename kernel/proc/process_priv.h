@@ -59,6 +59,8 @@ bool group_will_be_orphaned(struct pgroup *g, const struct process *ignored);
 bool group_has_stopped(struct pgroup *g);
 struct pgroup *group_create_first(struct process *p); /* session and group of a process that has none; NULL without memory */
 
+#define POLICY_RESET_ON_FORK 0x80 /* in thread->policy: SCHED_RESET_ON_FORK */
+
 /* --- users (cred.c) --- */
 struct cred *cred_copy(const struct cred *c);
 struct cred *cred_new_root(void);

@@ -1,6 +1,10 @@
-/* sched.c - system calls about scheduling: one policy, round robin by nice values; the others' names are known and refused or ignored as Linux does for the unprivileged. */
+/*
+ * sched.c - system calls about scheduling. All threads run round robin, by nice value; the policies of sched(7)
+ * are remembered and reported, no more.
+ */
 #include <linux/capability.h>
 #include <linux/sched.h>
+#include <linux/sched/types.h>
 
 #include "proc/calls.h"
 #include "sys/convert.h"
@@ -49,58 +53,93 @@ SYSCALL3(sched_setaffinity, s32, tid, u32, size, const void __user *, in)
 	return tid < 0 ? -ESRCH : affinity_set((u32)tid, mask);
 }
 
-static int policy_check(int policy, s32 priority)
-{
-	switch (policy) {
-	case SCHED_NORMAL:
-	case SCHED_BATCH:
-	case SCHED_IDLE:
-		return priority ? -EINVAL : 0;
-	case SCHED_FIFO:
-	case SCHED_RR:
-		return priority < REALTIME_PRIORITY_MIN || priority > REALTIME_PRIORITY_MAX ? -EINVAL : -EPERM;
-	}
-	return -EINVAL;
-}
-
 SYSCALL1(sched_getscheduler, s32, tid)
 {
-	int err = thread_exists(tid);
+	struct sched_policy s;
+	int err = tid < 0 ? -EINVAL : policy_get((u32)tid, &s);
 
-	return err ? err : SCHED_NORMAL;
+	return err ? err : (long)s.policy;
 }
 
 SYSCALL3(sched_setscheduler, s32, tid, int, policy, const struct user_sched_param __user *, user)
 {
 	struct user_sched_param p;
-	int err;
+	struct sched_policy s;
 
-	if (!user || tid < 0)
+	if (!user || tid < 0 || policy < 0)
 		return -EINVAL;
 	if (copy_from_user(&p, user, sizeof(p)))
 		return -EFAULT;
-	err = thread_exists(tid);
-	return err ? err : policy_check(policy & ~SCHED_RESET_ON_FORK, p.priority);
+	s = (struct sched_policy){ .policy = (u32)policy, .priority = (u32)p.priority };
+	return policy_set((u32)tid, &s, false);
 }
 
 SYSCALL2(sched_getparam, s32, tid, struct user_sched_param __user *, out)
 {
-	int err = out ? thread_exists(tid) : -EINVAL;
+	struct sched_policy s;
+	int err = out && tid >= 0 ? policy_get((u32)tid, &s) : -EINVAL;
 
-	return err ? err : put_user((struct user_sched_param){ 0 }, out);
+	return err ? err : put_user((struct user_sched_param){ (s32)s.priority }, out);
 }
 
 SYSCALL2(sched_setparam, s32, tid, const struct user_sched_param __user *, user)
 {
 	struct user_sched_param p;
+	struct sched_policy s;
 	int err;
 
 	if (!user || tid < 0)
 		return -EINVAL;
 	if (copy_from_user(&p, user, sizeof(p)))
 		return -EFAULT;
-	err = thread_exists(tid);
-	return err ? err : p.priority ? -EINVAL : 0;
+	err = policy_get((u32)tid, &s);
+	s.priority = (u32)p.priority;
+	return err ? err : policy_set((u32)tid, &s, false);
+}
+
+SYSCALL4(sched_getattr, s32, tid, struct sched_attr __user *, out, u32, size, u32, flags)
+{
+	struct sched_policy s;
+	struct sched_attr a;
+	int err;
+
+	if (!out || tid < 0 || flags || size < SCHED_ATTR_SIZE_VER0 || size > PAGE_SIZE)
+		return -EINVAL;
+	err = policy_get((u32)tid, &s);
+	if (err)
+		return err;
+	a = (struct sched_attr){
+		.size = min(size, (u32)sizeof(a)),
+		.sched_policy = s.policy & ~(u32)SCHED_RESET_ON_FORK,
+		.sched_flags = s.policy & SCHED_RESET_ON_FORK ? SCHED_FLAG_RESET_ON_FORK : 0,
+		.sched_nice = s.nice,
+		.sched_priority = s.priority,
+	};
+	return copy_to_user(out, &a, a.size) ? -EFAULT : 0;
+}
+
+SYSCALL3(sched_setattr, s32, tid, const struct sched_attr __user *, user, u32, flags)
+{
+	struct sched_attr a = { 0 };
+	struct sched_policy s;
+	u32 size;
+
+	if (!user || tid < 0 || flags)
+		return -EINVAL;
+	if (get_user(size, &user->size))
+		return -EFAULT;
+	if (!size)
+		size = SCHED_ATTR_SIZE_VER0;
+	if (size < SCHED_ATTR_SIZE_VER0 || size > sizeof(a))
+		return -E2BIG;
+	if (copy_from_user(&a, user, size))
+		return -EFAULT;
+	if (a.sched_policy == SCHED_DEADLINE)
+		return -EPERM;
+	s = (struct sched_policy){ .policy = a.sched_policy, .priority = a.sched_priority, .nice = a.sched_nice };
+	if (a.sched_flags & SCHED_FLAG_RESET_ON_FORK)
+		s.policy |= SCHED_RESET_ON_FORK;
+	return policy_set((u32)tid, &s, a.sched_policy == SCHED_NORMAL || a.sched_policy == SCHED_BATCH);
 }
 
 static long priority_bound(int policy, long realtime)
