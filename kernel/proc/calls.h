@@ -16,7 +16,7 @@ struct path;
 struct clone_request {
 	u64 flags; /* CLONE_*, without the exit signal */
 	u32 exit_signal;
-	u64 stack; /* the child's stack pointer; 0: as the parent's */
+	u64 stack;                        /* the child's stack pointer; 0: as the parent's */
 	u64 parent_tid, child_tid, pidfd; /* user addresses */
 	u64 tls;
 };
@@ -37,7 +37,7 @@ struct wait_usage { /* of the child and all that it waited for */
 };
 struct wait_result {
 	u32 pid, uid;
-	u32 status; /* as wait(2) encodes it */
+	u32 status;      /* as wait(2) encodes it */
 	int code, value; /* si_code CLD_*, si_status */
 	struct wait_usage usage;
 };
@@ -48,7 +48,8 @@ int process_wait(const struct wait_request *r, struct wait_result *result);
  * --- exec.c: argv and envp are user arrays of user strings. 0: the process is the new program; the caller gives up what it holds and calls
  * process_enter_user ---
  */
-int process_exec(const struct path *start, const char *name, u32 lookup_flags, const char *shown_name, u64 argv, u64 envp);
+int process_exec(const struct path *start, const char *name, u32 lookup_flags,
+		 const char *shown_name, u64 argv, u64 envp);
 
 /* Leave for user mode with the registers of thread_regs. */
 void __noreturn process_enter_user(void);
@@ -70,13 +71,15 @@ void signal_set_mask(u64 mask);
 u64 signal_pending_blocked(void); /* sigpending */
 /* kill(2) and its like, with the caller's permissions. */
 int signal_kill(s32 pid, const struct signal_info *info);
-int signal_send_process(struct process *p, const struct signal_info *info); /* as kill, to a process already found */
+int signal_send_process(struct process *p,
+			const struct signal_info *info); /* as kill, to a process already found */
 int signal_tgkill(s32 tgid, s32 tid, const struct signal_info *info); /* tgid 0: any */
 void signal_info_user(struct signal_info *info, int sig, int code);
 /* Wait with another mask (sigsuspend, ppoll...): the old mask comes back on the way to user mode, after a handler's frame was made. */
 void signal_use_mask(u64 mask);
-int signal_timedwait(u64 set, u64 deadline_ns, struct signal_info *info); /* the signal, -EAGAIN, -EINTR */
-long signal_return(struct regs *regs);					   /* rt_sigreturn */
+int signal_timedwait(u64 set, u64 deadline_ns,
+		     struct signal_info *info); /* the signal, -EAGAIN, -EINTR */
+long signal_return(struct regs *regs);          /* rt_sigreturn */
 struct signal_stack {
 	u64 sp, size;
 	u32 flags;
@@ -120,7 +123,8 @@ struct timer_event { /* struct sigevent */
 	u64 value;
 };
 int posix_timer_create(s32 clock, const struct timer_event *e); /* e NULL: SIGALRM. The id */
-int posix_timer_settime(s32 id, bool absolute, const struct itimer_value *v, struct itimer_value *old);
+int posix_timer_settime(s32 id, bool absolute, const struct itimer_value *v,
+			struct itimer_value *old);
 int posix_timer_gettime(s32 id, struct itimer_value *out);
 int posix_timer_getoverrun(s32 id);
 int posix_timer_delete(s32 id);

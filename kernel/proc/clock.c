@@ -102,7 +102,9 @@ int clock_resolution(s32 clock, u64 *ns)
 {
 	u64 now;
 
-	*ns = clock == CLOCK_REALTIME_COARSE || clock == CLOCK_MONOTONIC_COARSE ? COARSE_RESOLUTION_NS : 1;
+	*ns = clock == CLOCK_REALTIME_COARSE || clock == CLOCK_MONOTONIC_COARSE
+		      ? COARSE_RESOLUTION_NS
+		      : 1;
 	return clock_read(clock, &now);
 }
 
@@ -138,7 +140,8 @@ int clock_sleep_until(s32 clock, u64 ns, u64 *remaining)
 	u64 now;
 
 	if (!can_sleep_by(clock))
-		return clock == CLOCK_THREAD_CPUTIME_ID || clock_read(clock, &now) ? -EINVAL : -EOPNOTSUPP;
+		return clock == CLOCK_THREAD_CPUTIME_ID || clock_read(clock, &now) ? -EINVAL
+										   : -EOPNOTSUPP;
 	for (;;) {
 		u64 left, deadline;
 

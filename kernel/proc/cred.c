@@ -12,9 +12,9 @@
 #include "proc/process_priv.h"
 
 #define CAPABILITIES_ALL ((1ull << (CAP_LAST_CAP + 1)) - 1)
-#define CAPABILITIES_FS                                                                                                      \
-	(BIT(CAP_CHOWN) | BIT(CAP_MKNOD) | BIT(CAP_DAC_OVERRIDE) | BIT(CAP_DAC_READ_SEARCH) | BIT(CAP_FOWNER) | BIT(CAP_FSETID) | \
-	 BIT(CAP_LINUX_IMMUTABLE) | BIT(CAP_MAC_OVERRIDE))
+#define CAPABILITIES_FS                                                                       \
+	(BIT(CAP_CHOWN) | BIT(CAP_MKNOD) | BIT(CAP_DAC_OVERRIDE) | BIT(CAP_DAC_READ_SEARCH) | \
+	 BIT(CAP_FOWNER) | BIT(CAP_FSETID) | BIT(CAP_LINUX_IMMUTABLE) | BIT(CAP_MAC_OVERRIDE))
 #define KEEP UINT32_MAX
 
 void cred_get(struct cred *c)
@@ -82,7 +82,7 @@ struct uid_count *uid_count_get(u32 uid)
 	struct uid_count *u, *fresh = kmalloc(sizeof(*fresh));
 
 	spin_lock(&uid_lock);
-	list_for_each(u, &uid_counts, link) {
+	list_for_each (u, &uid_counts, link) {
 		if (u->uid == uid) {
 			u->processes++;
 			spin_unlock(&uid_lock);
@@ -153,7 +153,8 @@ static int cred_commit(struct cred *c)
 		spin_unlock(&tree_lock);
 		uid_count_put(before);
 	}
-	if (c->euid != old->euid || c->egid != old->egid || c->fsuid != old->fsuid || c->fsgid != old->fsgid) {
+	if (c->euid != old->euid || c->egid != old->egid || c->fsuid != old->fsuid ||
+	    c->fsgid != old->fsgid) {
 		p->dumpable = false;
 		p->pdeath_signal = 0;
 	}
@@ -181,12 +182,14 @@ static void fix_capabilities(const struct cred *old, struct cred *c)
 
 static bool may_take_uid(const struct cred *old, u32 uid)
 {
-	return uid == KEEP || uid == old->uid || uid == old->euid || uid == old->suid || cred_capable(old, CAP_SETUID);
+	return uid == KEEP || uid == old->uid || uid == old->euid || uid == old->suid ||
+	       cred_capable(old, CAP_SETUID);
 }
 
 static bool may_take_gid(const struct cred *old, u32 gid)
 {
-	return gid == KEEP || gid == old->gid || gid == old->egid || gid == old->sgid || cred_capable(old, CAP_SETGID);
+	return gid == KEEP || gid == old->gid || gid == old->egid || gid == old->sgid ||
+	       cred_capable(old, CAP_SETGID);
 }
 
 static int change_uids(u32 ruid, u32 euid, u32 suid)
@@ -251,7 +254,8 @@ int cred_setreuid(u32 ruid, u32 euid)
 		return -EPERM;
 	if (!may_take_uid(old, euid))
 		return -EPERM;
-	return change_uids(ruid, euid, ruid != KEEP || (euid != KEEP && euid != old->uid) ? new_euid : KEEP);
+	return change_uids(ruid, euid,
+			   ruid != KEEP || (euid != KEEP && euid != old->uid) ? new_euid : KEEP);
 }
 
 int cred_setregid(u32 rgid, u32 egid)
@@ -264,7 +268,8 @@ int cred_setregid(u32 rgid, u32 egid)
 		return -EPERM;
 	if (!may_take_gid(old, egid))
 		return -EPERM;
-	return change_gids(rgid, egid, rgid != KEEP || (egid != KEEP && egid != old->gid) ? new_egid : KEEP);
+	return change_gids(rgid, egid,
+			   rgid != KEEP || (egid != KEEP && egid != old->gid) ? new_egid : KEEP);
 }
 
 int cred_setuid(u32 uid)
@@ -352,7 +357,8 @@ int cred_capset(u64 effective, u64 permitted, u64 inheritable)
 	const struct cred *old = cred_current();
 	struct cred *c;
 
-	if (!cred_capable(old, CAP_SETPCAP) && inheritable & ~(old->cap_inheritable | old->cap_permitted))
+	if (!cred_capable(old, CAP_SETPCAP) &&
+	    inheritable & ~(old->cap_inheritable | old->cap_permitted))
 		return -EPERM;
 	if (inheritable & ~(old->cap_inheritable | old->cap_bounding))
 		return -EPERM;
@@ -394,7 +400,8 @@ int cred_ambient(u32 operation, u32 cap)
 	if (operation == PR_CAP_AMBIENT_IS_SET)
 		return !!(old->cap_ambient & BIT(cap));
 	if (operation == PR_CAP_AMBIENT_RAISE &&
-	    (!(old->cap_permitted & old->cap_inheritable & BIT(cap)) || old->securebits & (1u << SECURE_NO_CAP_AMBIENT_RAISE)))
+	    (!(old->cap_permitted & old->cap_inheritable & BIT(cap)) ||
+	     old->securebits & (1u << SECURE_NO_CAP_AMBIENT_RAISE)))
 		return -EPERM;
 	if (operation < PR_CAP_AMBIENT_RAISE || operation > PR_CAP_AMBIENT_CLEAR_ALL)
 		return -EINVAL;
@@ -417,7 +424,8 @@ int cred_set_securebits(u32 bits)
 	struct cred *c;
 
 	/* A locked bit keeps its value, locks stay, and nothing unknown is set. */
-	if (((locked >> 1) & (old->securebits ^ bits)) || locked & ~bits || bits & ~(SECURE_ALL_LOCKS | SECURE_ALL_BITS))
+	if (((locked >> 1) & (old->securebits ^ bits)) || locked & ~bits ||
+	    bits & ~(SECURE_ALL_LOCKS | SECURE_ALL_BITS))
 		return -EPERM;
 	if (bits != old->securebits && !cred_capable(old, CAP_SETPCAP))
 		return -EPERM;

@@ -57,7 +57,7 @@ static void begin_stop(struct process *p, int sig)
 		return;
 	p->continue_event = p->notify_continue = false;
 	p->stop_signal = (u32)sig;
-	list_for_each(t, &p->threads, thread_link) {
+	list_for_each (t, &p->threads, thread_link) {
 		if (t->stopped)
 			continue;
 		atomic_or(&t->work, WORK_STOP);
@@ -128,7 +128,8 @@ static void restart_syscall(struct regs *regs)
 }
 
 /* Run the handler: build its frame and block what it asks to block. Without room for the frame the program dies by SIGSEGV. */
-static void enter_handler(struct regs *regs, int sig, const struct signal_info *info, const struct sigaction_kernel *a)
+static void enter_handler(struct regs *regs, int sig, const struct signal_info *info,
+			  const struct sigaction_kernel *a)
 {
 	struct thread *t = thread_current();
 	struct process *p = t->process;
@@ -171,7 +172,8 @@ static int take_signal(struct thread *t, struct signal_info *info, struct sigact
 	int sig;
 
 	spin_lock(&p->signal_lock);
-	while (!p->exiting && !(t->work & WORK_STOP) && (sig = signal_dequeue(t, t->sigmask, info))) {
+	while (!p->exiting && !(t->work & WORK_STOP) &&
+	       (sig = signal_dequeue(t, t->sigmask, info))) {
 		*a = p->actions[sig - 1];
 		if (a->handler == (u64)SIG_IGN)
 			continue;

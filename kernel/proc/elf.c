@@ -16,21 +16,22 @@
 #include "proc/exec_priv.h"
 
 #define PIE_BASE 0x555555554000ull /* two thirds of the user half, as on Linux */
-#define BRK_RANDOM_BITS 13	   /* pages: 32 MiB */
+#define BRK_RANDOM_BITS 13         /* pages: 32 MiB */
 #define PHDRS_BYTES_MAX 65536u
 
 struct elf {
 	struct file *file;
 	Elf64_Ehdr header;
 	Elf64_Phdr *segments; /* kmalloc'd */
-	u64 bias;	      /* what is added to its addresses */
-	u64 end;	      /* of the highest segment in memory, before rounding; 0: none yet */
-	bool first_must_fit;  /* the first segment may not replace what is there (as Linux: the others may) */
+	u64 bias;             /* what is added to its addresses */
+	u64 end;              /* of the highest segment in memory, before rounding; 0: none yet */
+	bool first_must_fit; /* the first segment may not replace what is there (as Linux: the others may) */
 };
 
 static bool header_ok(const Elf64_Ehdr *h)
 {
-	return memcmp(h->e_ident, ELFMAG, SELFMAG) == 0 && (h->e_type == ET_EXEC || h->e_type == ET_DYN) && h->e_machine == EM_X86_64;
+	return memcmp(h->e_ident, ELFMAG, SELFMAG) == 0 &&
+	       (h->e_type == ET_EXEC || h->e_type == ET_DYN) && h->e_machine == EM_X86_64;
 }
 
 /* Check the header and read the program headers, for a file whose first bytes are at `start`. -ENOEXEC if it is not for us. */
@@ -69,7 +70,8 @@ static const Elf64_Phdr *segment_find(const struct elf *e, u32 type)
 
 static u32 segment_prot(const Elf64_Phdr *s)
 {
-	return (s->p_flags & PF_R ? AREA_READ : 0) | (s->p_flags & PF_W ? AREA_WRITE : 0) | (s->p_flags & PF_X ? AREA_EXEC : 0);
+	return (s->p_flags & PF_R ? AREA_READ : 0) | (s->p_flags & PF_W ? AREA_WRITE : 0) |
+	       (s->p_flags & PF_X ? AREA_EXEC : 0);
 }
 
 static s64 map_file(struct mm *mm, const struct elf *e, u64 addr, u64 length, u32 prot, u64 offset)
@@ -95,7 +97,8 @@ static s64 map_zero(struct mm *mm, u64 start, u64 end, u32 extra_prot)
 	struct map_request r = {
 		.addr = start,
 		.length = end - start,
-		.flags = AREA_READ | AREA_WRITE | extra_prot | AREA_MAYREAD | AREA_MAYWRITE | AREA_MAYEXEC,
+		.flags = AREA_READ | AREA_WRITE | extra_prot | AREA_MAYREAD | AREA_MAYWRITE |
+			 AREA_MAYEXEC,
 		.fixed = true,
 	};
 
@@ -121,7 +124,8 @@ static int clear_tail(struct mm *mm, u64 from)
 
 static int segment_check(const Elf64_Phdr *s, u64 start)
 {
-	if (s->p_filesz > s->p_memsz || s->p_memsz > USER_END || start >= USER_END || USER_END - s->p_memsz < start)
+	if (s->p_filesz > s->p_memsz || s->p_memsz > USER_END || start >= USER_END ||
+	    USER_END - s->p_memsz < start)
 		return -EINVAL;
 	return (s->p_offset ^ s->p_vaddr) % PAGE_SIZE && s->p_filesz ? -EINVAL : 0;
 }
@@ -137,7 +141,8 @@ static int segment_map(struct mm *mm, struct elf *e, const Elf64_Phdr *s)
 	if (err)
 		return err;
 	if (s->p_filesz) {
-		at = map_file(mm, e, page, ROUND_UP(shift + s->p_filesz, PAGE_SIZE), prot, s->p_offset - shift);
+		at = map_file(mm, e, page, ROUND_UP(shift + s->p_filesz, PAGE_SIZE), prot,
+			      s->p_offset - shift);
 		if (at < 0)
 			return (int)at;
 		zero_from = ROUND_UP(file_end, PAGE_SIZE);
@@ -289,7 +294,8 @@ static void set_break(struct exec *x, const struct elf *e)
 {
 	struct mm *mm = x->mm;
 
-	mm->brk_start = mm->brk = ROUND_UP(e->end, PAGE_SIZE) + exec_random_pages(x, BRK_RANDOM_BITS);
+	mm->brk_start = mm->brk =
+		ROUND_UP(e->end, PAGE_SIZE) + exec_random_pages(x, BRK_RANDOM_BITS);
 }
 
 /* What /proc/PID/stat shows. */
@@ -322,7 +328,8 @@ static u64 headers_address(const struct elf *e)
 	for (u32 i = 0; i < e->header.e_phnum; i++) {
 		const Elf64_Phdr *s = &e->segments[i];
 
-		if (s->p_type == PT_LOAD && s->p_offset <= offset && offset < s->p_offset + s->p_filesz)
+		if (s->p_type == PT_LOAD && s->p_offset <= offset &&
+		    offset < s->p_offset + s->p_filesz)
 			return offset - s->p_offset + s->p_vaddr + e->bias;
 	}
 	return 0;
@@ -334,7 +341,8 @@ static int stack_permissions(struct exec *x, const struct elf *e)
 
 	if (!s || !(s->p_flags & PF_X))
 		return 0;
-	return space_protect(x->mm, x->stack_low, x->stack_top - x->stack_low, AREA_READ | AREA_WRITE | AREA_EXEC, false);
+	return space_protect(x->mm, x->stack_low, x->stack_top - x->stack_low,
+			     AREA_READ | AREA_WRITE | AREA_EXEC, false);
 }
 
 /* All that Linux does after the old image is gone. */
@@ -347,7 +355,9 @@ static int map_all(struct exec *x, struct elf *program, struct elf *interpreter)
 	program->first_must_fit = !pie;
 	/* A static PIE is its own dynamic linker, or is ld.so run as a program: it goes where libraries go. */
 	if (!err && pie)
-		err = elf_place(x->mm, program, interpreter->file ? PIE_BASE + exec_random_pages(x, MMAP_RANDOM_BITS) : 0);
+		err = elf_place(
+			x->mm, program,
+			interpreter->file ? PIE_BASE + exec_random_pages(x, MMAP_RANDOM_BITS) : 0);
 	if (!err)
 		err = elf_map_segments(x->mm, program);
 	if (err)
@@ -369,7 +379,8 @@ static int map_all(struct exec *x, struct elf *program, struct elf *interpreter)
 	}
 	if (x->entry >= USER_END)
 		return -EINVAL;
-	return exec_write_auxv(x, headers_address(program), program->header.e_phnum, interpreter->bias, entry);
+	return exec_write_auxv(x, headers_address(program), program->header.e_phnum,
+			       interpreter->bias, entry);
 }
 
 int elf_load(struct exec *x)

@@ -105,7 +105,8 @@ static void space_set_mmap_base(struct exec *x)
 	if (gap < UINT64_MAX - pad)
 		gap += pad;
 	gap = clamp(gap, STACK_GAP_MIN, USER_END / 6 * 5);
-	x->mm->mmap_base = ROUND_DOWN(USER_END - gap - exec_random_pages(x, MMAP_RANDOM_BITS), PAGE_SIZE);
+	x->mm->mmap_base =
+		ROUND_DOWN(USER_END - gap - exec_random_pages(x, MMAP_RANDOM_BITS), PAGE_SIZE);
 }
 
 /* Errors in the order in which Linux finds them: the file, the strings, the format. */
@@ -158,7 +159,7 @@ static int kill_other_threads(struct process *p, struct thread *self)
 		return -EAGAIN;
 	}
 	p->exec_thread = self;
-	list_for_each(t, &p->threads, thread_link) {
+	list_for_each (t, &p->threads, thread_link) {
 		if (t != self) {
 			atomic_or(&t->work, WORK_EXIT);
 			thread_interrupt(t);
@@ -216,7 +217,8 @@ static void change_space(struct exec *x, struct process *p, struct thread *t)
 	if (old) {
 		if (t->robust_list)
 			robust_list_exit(t);
-		if (t->clear_child_tid && load_relaxed(&old->users.n) > 1 && put_user(0u, (u32 __user *)t->clear_child_tid) == 0)
+		if (t->clear_child_tid && load_relaxed(&old->users.n) > 1 &&
+		    put_user(0u, (u32 __user *)t->clear_child_tid) == 0)
 			futex_wake_address(old, t->clear_child_tid);
 	}
 	t->clear_child_tid = t->robust_list = t->rseq = 0;
@@ -228,7 +230,8 @@ static void change_space(struct exec *x, struct process *p, struct thread *t)
 	space_activate(t->mm);
 	cpu_set_kernel_stack((char *)t->stack + KERNEL_STACK_SIZE);
 	if (old) {
-		p->max_rss = max(p->max_rss, load_relaxed(&old->peak_rss_pages) * (PAGE_SIZE / 1024));
+		p->max_rss =
+			max(p->max_rss, load_relaxed(&old->peak_rss_pages) * (PAGE_SIZE / 1024));
 		space_put(old);
 	}
 	vfork_complete(t);
@@ -299,7 +302,8 @@ static bool wants_random_addresses(const struct process *p)
 }
 
 /* 0: the process is the new program; its first registers are set. */
-static int exec_run(const struct path *start, const char *name, u32 lookup_flags, const char *shown_name, const struct exec_vector *argv,
+static int exec_run(const struct path *start, const char *name, u32 lookup_flags,
+		    const char *shown_name, const struct exec_vector *argv,
 		    const struct exec_vector *envp)
 {
 	struct exec *x = kzalloc(sizeof(*x));
@@ -327,9 +331,11 @@ static int exec_run(const struct path *start, const char *name, u32 lookup_flags
 	return err;
 }
 
-int process_exec(const struct path *start, const char *name, u32 lookup_flags, const char *shown_name, u64 argv, u64 envp)
+int process_exec(const struct path *start, const char *name, u32 lookup_flags,
+		 const char *shown_name, u64 argv, u64 envp)
 {
-	struct exec_vector args = { .user = true, .array = argv }, env = { .user = true, .array = envp };
+	struct exec_vector args = { .user = true, .array = argv },
+			   env = { .user = true, .array = envp };
 	u64 t0 = clock_monotonic();
 	int err = exec_run(start, name, lookup_flags, shown_name, &args, &env);
 

@@ -6,9 +6,11 @@
 
 #include "proc/process_priv.h"
 
-#define EXEC_HEADER 256u	  /* bytes at a file's beginning that decide what it is (Linux: BINPRM_BUF_SIZE) */
+#define EXEC_HEADER \
+	256u /* bytes at a file's beginning that decide what it is (Linux: BINPRM_BUF_SIZE) */
 #define EXEC_STRING_MAX 131072u /* one argument, its NUL included */
-#define EXEC_PREFIX_MAX 16u	  /* strings that scripts put before the arguments: up to 3 for each of 5 levels */
+#define EXEC_PREFIX_MAX \
+	16u /* strings that scripts put before the arguments: up to 3 for each of 5 levels */
 
 /* Where the strings come from: a program's memory, or the launch record. */
 struct exec_vector {
@@ -28,9 +30,10 @@ struct stack_writer {
 };
 
 struct exec {
-	struct file *file; /* counted, held against writing: the program (the last interpreter of scripts) */
-	struct mm *mm;	   /* being built: nobody else knows it */
-	const char *name;  /* what the caller named: AT_EXECFN and comm */
+	struct file *
+		file; /* counted, held against writing: the program (the last interpreter of scripts) */
+	struct mm *mm;    /* being built: nobody else knows it */
+	const char *name; /* what the caller named: AT_EXECFN and comm */
 	u8 header[EXEC_HEADER];
 	struct exec_vector argv, envp;
 	char *prefix[EXEC_PREFIX_MAX]; /* script.c: in order; they replace argv[0]. kmalloc'd */
@@ -41,16 +44,17 @@ struct exec {
 	bool committed; /* errors kill from now on, as on Linux, where the old image is gone by then */
 
 	/* exec_stack.c */
-	u64 stack_top, stack_low; /* the area */
-	u64 sp;			  /* of the program: points to argc */
-	u64 auxv;		  /* where the auxiliary vector goes */
+	u64 stack_top, stack_low;           /* the area */
+	u64 sp;                             /* of the program: points to argc */
+	u64 auxv;                           /* where the auxiliary vector goes */
 	u64 name_address, platform, random; /* for it */
 
 	/* elf.c */
 	u64 entry; /* where to start: the interpreter's, or the program's */
 };
 
-int exec_open(const struct path *start, const char *name, u32 lookup_flags, struct file **out); /* for execution, held against writing */
+int exec_open(const struct path *start, const char *name, u32 lookup_flags,
+	      struct file **out); /* for execution, held against writing */
 int exec_read_header(struct exec *x);
 
 /* script.c: follow #! lines: x->file becomes the interpreter. 0, also if it is no script. */

@@ -18,11 +18,11 @@
 #include "mm/space.h"
 #include "proc/exec_priv.h"
 
-#define STRINGS_MIN 131072ull	   /* what a program may always pass (ARG_MAX) */
-#define STRINGS_MAX (6ull << 20)   /* and at most, however large its stack limit */
-#define SIZES_FIRST 64u		   /* strings; more get more room */
-#define STACK_EXTRA 131072ull	   /* mapped below what is used */
-#define STACK_RANDOM_BITS 22	   /* pages */
+#define STRINGS_MIN 131072ull    /* what a program may always pass (ARG_MAX) */
+#define STRINGS_MAX (6ull << 20) /* and at most, however large its stack limit */
+#define SIZES_FIRST 64u          /* strings; more get more room */
+#define STACK_EXTRA 131072ull    /* mapped below what is used */
+#define STACK_RANDOM_BITS 22     /* pages */
 #define PLATFORM "x86_64"
 #define CLOCK_TICKS 100
 
@@ -137,7 +137,8 @@ int exec_count(struct exec *x)
 	if (err)
 		return err;
 	pointers = (argument_count(x) + x->envp.count) * sizeof(u64);
-	if (pointers + x->argv.bytes + x->envp.bytes + prefix_bytes(x) + strlen(x->name) + 1 > budget)
+	if (pointers + x->argv.bytes + x->envp.bytes + prefix_bytes(x) + strlen(x->name) + 1 >
+	    budget)
 		return -E2BIG;
 	return 0;
 }
@@ -192,7 +193,8 @@ static int push_word(struct stack_writer *w, u64 v)
 }
 
 /* A string, and where it lies to the pointers. The NUL is ours: the program might change the string meanwhile. */
-static int push_string(struct stack_writer *strings, struct stack_writer *pointers, u64 src, u64 size, bool user)
+static int push_string(struct stack_writer *strings, struct stack_writer *pointers, u64 src,
+		       u64 size, bool user)
 {
 	static const char nul;
 	int err = writer_push(strings, (u64)&nul, 1, false);
@@ -203,7 +205,8 @@ static int push_string(struct stack_writer *strings, struct stack_writer *pointe
 }
 
 /* The strings [first, count) of v, last first. What the program changes in them meanwhile is copied or not, but their sizes stay. */
-static int push_vector(struct stack_writer *strings, struct stack_writer *pointers, const struct exec_vector *v, u64 first)
+static int push_vector(struct stack_writer *strings, struct stack_writer *pointers,
+		       const struct exec_vector *v, u64 first)
 {
 	int err = 0;
 
@@ -217,12 +220,14 @@ static int push_vector(struct stack_writer *strings, struct stack_writer *pointe
 	return err;
 }
 
-static int push_arguments(struct exec *x, struct stack_writer *strings, struct stack_writer *pointers)
+static int push_arguments(struct exec *x, struct stack_writer *strings,
+			  struct stack_writer *pointers)
 {
 	int err = push_vector(strings, pointers, &x->argv, x->nprefix ? 1 : 0);
 
 	for (u32 i = x->nprefix; i > 0 && !err; i--)
-		err = push_string(strings, pointers, (u64)x->prefix[i - 1], strlen(x->prefix[i - 1]) + 1, false);
+		err = push_string(strings, pointers, (u64)x->prefix[i - 1],
+				  strlen(x->prefix[i - 1]) + 1, false);
 	if (!err && !x->nprefix && !x->argv.count)
 		err = push_string(strings, pointers, (u64) "", 1, false);
 	return err;
@@ -270,27 +275,31 @@ u64 exec_random_pages(struct exec *x, u32 bits)
 static int stack_place(struct exec *x)
 {
 	u64 empty = !x->nprefix && !x->argv.count ? 1 : 0;
-	u64 strings = sizeof(u64) + strlen(x->name) + 1 + x->envp.bytes + x->argv.bytes + prefix_bytes(x) + empty;
+	u64 strings = sizeof(u64) + strlen(x->name) + 1 + x->envp.bytes + x->argv.bytes +
+		      prefix_bytes(x) + empty;
 	u64 pointers = (1 + argument_count(x) + 1 + x->envp.count + 1) * sizeof(u64);
 	u64 low, below;
 
 	x->stack_top = USER_END - exec_random_pages(x, STACK_RANDOM_BITS);
 	below = x->stack_top - strings;
-	x->platform = ROUND_DOWN(below - (x->randomize ? exec_random(x) % 8192 : 0), 16ull) - sizeof(PLATFORM);
+	x->platform = ROUND_DOWN(below - (x->randomize ? exec_random(x) % 8192 : 0), 16ull) -
+		      sizeof(PLATFORM);
 	x->random = ROUND_DOWN(x->platform - 16, 16ull);
 	/* The vector's size is even in words, so sp is aligned if the pointers are an even number too. */
 	x->sp = ROUND_DOWN(x->random - sizeof(x->mm->auxv) - pointers, 16ull);
 	x->auxv = x->sp + pointers;
 	low = ROUND_DOWN(x->sp, PAGE_SIZE);
 	x->stack_low = min(low, ROUND_DOWN(below, PAGE_SIZE) - STACK_EXTRA);
-	return space_map_stack(x->mm, x->stack_top, x->stack_top - x->stack_low, AREA_READ | AREA_WRITE);
+	return space_map_stack(x->mm, x->stack_top, x->stack_top - x->stack_low,
+			       AREA_READ | AREA_WRITE);
 }
 
 static int write_platform(struct exec *x)
 {
 	u64 bytes[2] = { exec_random(x), exec_random(x) };
 
-	if (space_write(x->mm, x->platform, PLATFORM, sizeof(PLATFORM), 0) != (ssize)sizeof(PLATFORM) ||
+	if (space_write(x->mm, x->platform, PLATFORM, sizeof(PLATFORM), 0) !=
+		    (ssize)sizeof(PLATFORM) ||
 	    space_write(x->mm, x->random, bytes, sizeof(bytes), 0) != (ssize)sizeof(bytes))
 		return -ENOMEM;
 	return 0;
@@ -374,7 +383,8 @@ int exec_write_auxv(struct exec *x, u64 phdr, u32 phnum, u64 base, u64 entry)
 	aux(&b, AT_NULL, 0);
 	assert(b.n <= ARRAY_SIZE(x->mm->auxv));
 	memset(b.v + b.n, 0, sizeof(x->mm->auxv) - b.n * sizeof(u64));
-	if (space_write(x->mm, x->auxv, x->mm->auxv, sizeof(x->mm->auxv), 0) != (ssize)sizeof(x->mm->auxv))
+	if (space_write(x->mm, x->auxv, x->mm->auxv, sizeof(x->mm->auxv), 0) !=
+	    (ssize)sizeof(x->mm->auxv))
 		return -ENOMEM;
 	return 0;
 }

@@ -115,7 +115,7 @@ static void group_orphan_check(struct process *p, struct process *parent)
 		return;
 	if (!group_will_be_orphaned(g, p) || !group_has_stopped(g))
 		return;
-	list_for_each(m, &g->members, group_link) {
+	list_for_each (m, &g->members, group_link) {
 		signal_process(m, SIGHUP, NULL);
 		signal_process(m, SIGCONT, NULL);
 	}
@@ -135,7 +135,9 @@ static void reparent_child(struct process *p, struct process *child, struct proc
 	} else {
 		list_push_back(&reaper->children, &child->sibling);
 		if (child->pdeath_signal) {
-			struct signal_source s = { .code = SI_USER, .pid = p->pid, .uid = p->cred->uid };
+			struct signal_source s = { .code = SI_USER,
+						   .pid = p->pid,
+						   .uid = p->cred->uid };
 
 			signal_process(child, (int)child->pdeath_signal, &s);
 		}
@@ -169,7 +171,8 @@ bool process_notify_parent(struct process *p)
 	info.code = p->exit_status & 0x7f ? CLD_KILLED : CLD_EXITED;
 	info.child.pid = p->pid;
 	info.child.uid = p->cred->uid;
-	info.child.status = info.code == CLD_EXITED ? (s32)(p->exit_status >> 8) : (s32)(p->exit_status & 0x7f);
+	info.child.status = info.code == CLD_EXITED ? (s32)(p->exit_status >> 8)
+						    : (s32)(p->exit_status & 0x7f);
 	info.child.user_ticks = (s64)(p->dead_user_ns / 10000000);
 	info.child.system_ticks = (s64)(p->dead_system_ns / 10000000);
 	spin_lock(&parent->signal_lock);
@@ -200,7 +203,7 @@ static void process_become_zombie(struct process *p, u32 status)
 	session_leader_exit(p);
 	spin_lock(&tree_lock);
 	reaper = find_reaper(p);
-	list_for_each_safe(child, next, &p->children, sibling)
+	list_for_each_safe (child, next, &p->children, sibling)
 		reparent_child(p, child, reaper);
 	p->exit_status = status;
 	p->state = PROCESS_ZOMBIE;

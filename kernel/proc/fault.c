@@ -50,7 +50,8 @@ static int oom_consider(struct process *p, void *arg)
 		s->dying = true;
 		return 0;
 	}
-	points = (s64)(rss.anon + rss.file + rss.shmem) + adjust * (s64)(frame_managed / OOM_SCORE_ADJ_MAX);
+	points = (s64)(rss.anon + rss.file + rss.shmem) +
+		 adjust * (s64)(frame_managed / OOM_SCORE_ADJ_MAX);
 	if (s->victim && points <= s->points)
 		return 0;
 	if (s->victim)
@@ -76,7 +77,8 @@ static void oom_kill(bool impatient)
 	if (!s.victim)
 		panic("out of memory, and no process to kill");
 	process_name(s.victim, name);
-	log_info("out of memory: killed process %u (%.16s), %ld pages", s.victim->pid, name, s.points);
+	log_info("out of memory: killed process %u (%.16s), %ld pages", s.victim->pid, name,
+		 s.points);
 	signal_process(s.victim, SIGKILL, NULL);
 	process_put(s.victim);
 }
@@ -96,7 +98,9 @@ static bool oom_handle(u32 attempt)
 
 static u32 access_of(u64 error_code)
 {
-	u32 access = error_code & ERROR_FETCH ? ACCESS_EXEC : error_code & ERROR_WRITE ? ACCESS_WRITE : ACCESS_READ;
+	u32 access = error_code & ERROR_FETCH   ? ACCESS_EXEC
+		     : error_code & ERROR_WRITE ? ACCESS_WRITE
+						: ACCESS_READ;
 
 	return error_code & ERROR_USER ? access | ACCESS_USER : access;
 }
@@ -131,7 +135,8 @@ bool user_page_fault(struct regs *regs, u64 address, u64 error_code, bool from_u
 	if (!from_user)
 		return false;
 	remember_trap(t, VECTOR_PAGE_FAULT, error_code, address);
-	signal_fault(result.signal ? result.signal : SIGBUS, result.signal ? result.code : BUS_ADRERR, address);
+	signal_fault(result.signal ? result.signal : SIGBUS,
+		     result.signal ? result.code : BUS_ADRERR, address);
 	return true;
 }
 

@@ -25,8 +25,9 @@ struct vfork_done {
 	bool done;
 };
 
-#define CLONE_NAMESPACES                                                                                                 \
-	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWTIME)
+#define CLONE_NAMESPACES                                                               \
+	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | \
+	 CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWTIME)
 
 static u64 fork_count; /* A */
 
@@ -106,12 +107,16 @@ static int clone_check(const struct clone_request *r)
 	u64 f = r->flags;
 
 	if (f & CLONE_NAMESPACES)
-		return (f & CLONE_NEWNS && f & CLONE_FS) || (f & CLONE_NEWUSER && f & (CLONE_FS | CLONE_THREAD)) ? -EINVAL : -EPERM;
+		return (f & CLONE_NEWNS && f & CLONE_FS) ||
+				       (f & CLONE_NEWUSER && f & (CLONE_FS | CLONE_THREAD))
+			       ? -EINVAL
+			       : -EPERM;
 	if (f & CLONE_THREAD && !(f & CLONE_SIGHAND))
 		return -EINVAL;
 	if (f & CLONE_SIGHAND && (!(f & CLONE_VM) || f & CLONE_CLEAR_SIGHAND))
 		return -EINVAL;
-	if (f & CLONE_PARENT && process_current()->parent == init_process && process_current()->pid == 1)
+	if (f & CLONE_PARENT && process_current()->parent == init_process &&
+	    process_current()->pid == 1)
 		return -EINVAL;
 	if (f & CLONE_PIDFD && f & (CLONE_THREAD | CLONE_DETACHED))
 		return -EINVAL;
@@ -277,8 +282,8 @@ static bool process_limit_reached(const struct process *self)
 {
 	const struct cred *c = self->cred;
 
-	return c->uid && uid_count_value(self->uid_count) >= self->rlimit_soft[RLIMIT_NPROC] && !cred_capable(c, CAP_SYS_RESOURCE) &&
-	       !cred_capable(c, CAP_SYS_ADMIN);
+	return c->uid && uid_count_value(self->uid_count) >= self->rlimit_soft[RLIMIT_NPROC] &&
+	       !cred_capable(c, CAP_SYS_RESOURCE) && !cred_capable(c, CAP_SYS_ADMIN);
 }
 
 /* Into the tree: from here on the child can be seen, signalled and waited for. */
@@ -380,7 +385,8 @@ void thread_charge_system(u64 t0)
 	u64 ns = clock_monotonic() - max(t0, t->switch_stamp);
 
 	t->system_ns += ns;
-	t->user_ns -= ns; /* may pass below zero until the next switch accounts the same time as user time */
+	t->user_ns -=
+		ns; /* may pass below zero until the next switch accounts the same time as user time */
 }
 
 long process_clone(const struct clone_request *r)

@@ -21,7 +21,7 @@ struct bucket {
 };
 
 struct futex_waiter {
-	struct list link; /* bucket lock; empty list: woken */
+	struct list link;      /* bucket lock; empty list: woken */
 	struct bucket *bucket; /* bucket lock of the old and the new one to change */
 	u64 key[2];
 	u32 bitset;
@@ -75,7 +75,7 @@ static u32 wake_in_bucket(struct bucket *b, const u64 key[2], u32 count, u32 bit
 	struct futex_waiter *w, *next;
 	u32 woken = 0;
 
-	list_for_each_safe(w, next, &b->waiters, link) {
+	list_for_each_safe (w, next, &b->waiters, link) {
 		if (woken == count)
 			break;
 		if (same_key(w->key, key) && w->bitset & bitset) {
@@ -205,7 +205,7 @@ int futex_requeue(u64 from, u64 to, u32 wake, u32 requeue, bool compare, u32 val
 	b = bucket_of(target);
 	lock_two(a, b);
 	woken = wake_in_bucket(a, key, wake, FUTEX_BITSET_MATCH_ANY);
-	list_for_each_safe(w, next, &a->waiters, link) {
+	list_for_each_safe (w, next, &a->waiters, link) {
 		if (moved == requeue)
 			break;
 		if (!same_key(w->key, key))
@@ -312,7 +312,8 @@ static void robust_release(u64 address, u32 tid)
 	if (address % sizeof(u32) || get_user(value, (u32 __user *)address))
 		return;
 	while ((value & FUTEX_TID_MASK) == tid) {
-		if (cas_user_u32((u32 __user *)address, value, (value & FUTEX_WAITERS) | FUTEX_OWNER_DIED, &seen))
+		if (cas_user_u32((u32 __user *)address, value,
+				 (value & FUTEX_WAITERS) | FUTEX_OWNER_DIED, &seen))
 			return;
 		if (seen == value) {
 			if (value & FUTEX_WAITERS)

@@ -67,7 +67,7 @@ bool group_will_be_orphaned(struct pgroup *g, const struct process *ignored)
 {
 	struct process *p;
 
-	list_for_each(p, &g->members, group_link) {
+	list_for_each (p, &g->members, group_link) {
 		struct process *parent = p->parent;
 
 		if (p == ignored || p->state != PROCESS_LIVE || !parent || parent == init_process)
@@ -82,7 +82,7 @@ bool group_has_stopped(struct pgroup *g)
 {
 	struct process *p;
 
-	list_for_each(p, &g->members, group_link) {
+	list_for_each (p, &g->members, group_link) {
 		if (load_relaxed(&p->stop_signal) && p->nthreads && p->nstopped == p->nthreads)
 			return true;
 	}

@@ -114,7 +114,8 @@ static int program_exec_path(char *buf)
 		const char *end = strchr(dir, ':');
 		int n = end ? (int)(end - dir) : (int)strlen(dir), err;
 
-		if (format(buf, PATH_LENGTH_MAX, "%.*s%s%s", n, dir, n ? "/" : "", name) < (int)PATH_LENGTH_MAX) {
+		if (format(buf, PATH_LENGTH_MAX, "%.*s%s%s", n, dir, n ? "/" : "", name) <
+		    (int)PATH_LENGTH_MAX) {
 			err = process_exec_kernel(buf, launch.argv, launch.envp);
 			if (err != -ENOENT && err != -ENOTDIR && err != -EACCES)
 				return err;
@@ -131,7 +132,8 @@ static int program_exec_path(char *buf)
 static void program_set_cwd(struct process *p)
 {
 	struct path path;
-	int err = path_lookup(NULL, launch.cwd && *launch.cwd ? launch.cwd : "/", LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &path);
+	int err = path_lookup(NULL, launch.cwd && *launch.cwd ? launch.cwd : "/",
+			      LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &path);
 
 	if (!err) {
 		err = fs_context_set_cwd(p->fs, &path);
@@ -157,7 +159,9 @@ static void program_start(void *arg)
 	if (!err)
 		process_enter_user();
 	host_exec_failed(-err);
-	process_exit_group((err == -ENOENT || err == -ENOTDIR ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE) << 8);
+	process_exit_group(
+		(err == -ENOENT || err == -ENOTDIR ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE)
+		<< 8);
 }
 
 static struct cred *program_cred(void)
@@ -298,7 +302,8 @@ static void check_leaks(void)
 	if (violations)
 		panic("mm check: %u violations: %s", violations, text);
 	if (mm_counters.spaces || mm_counters.tables || mm_counters.anon_pages)
-		panic("leak: %lu spaces, %lu tables, %lu anonymous pages", mm_counters.spaces, mm_counters.tables, mm_counters.anon_pages);
+		panic("leak: %lu spaces, %lu tables, %lu anonymous pages", mm_counters.spaces,
+		      mm_counters.tables, mm_counters.anon_pages);
 	if (process_live_count() != 1)
 		panic("leak: %lu processes", process_live_count() - 1);
 }
@@ -352,7 +357,8 @@ static void __noreturn machine_end(void)
 	bool alone;
 
 	process_for_each(kill_unless_init, NULL);
-	alone = wait_event_deadline(&init_process->child_wait, reap_until_alone(), clock_monotonic() + END_PATIENCE_NS) == 0;
+	alone = wait_event_deadline(&init_process->child_wait, reap_until_alone(),
+				    clock_monotonic() + END_PATIENCE_NS) == 0;
 	if (!alone)
 		log_info("processes that were killed do not end");
 	vfs_sync();

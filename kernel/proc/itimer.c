@@ -31,7 +31,8 @@ static void real_timer_expired(struct timer *timer)
 	if (p->itimer_next[ITIMER_REAL] != NEVER && p->itimer_next[ITIMER_REAL] <= now) {
 		send(p, SIGALRM);
 		if (p->itimer_interval[ITIMER_REAL]) {
-			u64 late = now - p->itimer_next[ITIMER_REAL], interval = p->itimer_interval[ITIMER_REAL];
+			u64 late = now - p->itimer_next[ITIMER_REAL],
+			    interval = p->itimer_interval[ITIMER_REAL];
 
 			/* Expirations that were missed come as one. */
 			p->itimer_next[ITIMER_REAL] += interval * (late / interval + 1);
@@ -48,7 +49,7 @@ static u64 user_ns(struct process *p, u64 now)
 	u64 ns = p->dead_user_ns;
 	struct thread *t;
 
-	list_for_each(t, &p->threads, thread_link)
+	list_for_each (t, &p->threads, thread_link)
 		ns += thread_runtime(t, now) - t->system_ns;
 	return ns;
 }
@@ -83,7 +84,8 @@ void itimer_get(u32 which, struct itimer_value *out)
 
 static void update_cpu_limited(struct process *p)
 {
-	p->cpu_limited = p->itimer_next[ITIMER_VIRTUAL] != NEVER || p->itimer_next[ITIMER_PROF] != NEVER ||
+	p->cpu_limited = p->itimer_next[ITIMER_VIRTUAL] != NEVER ||
+			 p->itimer_next[ITIMER_PROF] != NEVER ||
 			 p->rlimit_soft[RLIMIT_CPU] != UINT64_MAX;
 }
 
@@ -132,7 +134,8 @@ static void check_cpu_timer(struct process *p, u32 which, u64 now, int sig)
 
 	if (p->itimer_next[which] == NEVER || used < p->itimer_next[which])
 		return;
-	p->itimer_next[which] = p->itimer_interval[which] ? used + p->itimer_interval[which] : NEVER;
+	p->itimer_next[which] = p->itimer_interval[which] ? used + p->itimer_interval[which]
+							  : NEVER;
 	send(p, sig);
 }
 

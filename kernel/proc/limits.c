@@ -29,8 +29,8 @@ int process_may_change(struct process *p)
 	if (p == process_current())
 		return 0;
 	c = process_cred_get(p);
-	ok = (me->uid == c->euid && me->uid == c->suid && me->uid == c->uid && me->gid == c->egid && me->gid == c->sgid &&
-	      me->gid == c->gid) ||
+	ok = (me->uid == c->euid && me->uid == c->suid && me->uid == c->uid && me->gid == c->egid &&
+	      me->gid == c->sgid && me->gid == c->gid) ||
 	     cred_capable(me, CAP_SYS_RESOURCE);
 	cred_put(c);
 	return ok ? 0 : -EPERM;
@@ -100,7 +100,8 @@ static bool may_set_nice(struct process *p, struct thread *t, s32 nice, int *err
 	cred_put(c);
 	if (!same)
 		*err = -EPERM;
-	else if (nice < t->nice && (s64)limit < 20 - nice && limit != UINT64_MAX && !cred_capable(me, CAP_SYS_NICE))
+	else if (nice < t->nice && (s64)limit < 20 - nice && limit != UINT64_MAX &&
+		 !cred_capable(me, CAP_SYS_NICE))
 		*err = -EACCES;
 	else
 		return true;
@@ -141,7 +142,7 @@ static int priority_process(struct process *p, void *arg)
 			return 0;
 	}
 	spin_lock(&p->signal_lock);
-	list_for_each(t, &p->threads, thread_link)
+	list_for_each (t, &p->threads, thread_link)
 		priority_thread(p, t, s);
 	spin_unlock(&p->signal_lock);
 	return 0;
@@ -156,7 +157,8 @@ static int priority_run(struct priority_search *s)
 		return -EINVAL;
 	if (s->which != PRIO_PROCESS) {
 		if (!s->who)
-			s->who = s->which == PRIO_PGRP ? process_group_id(process_current()) : cred_current()->uid;
+			s->who = s->which == PRIO_PGRP ? process_group_id(process_current())
+						       : cred_current()->uid;
 		process_for_each(priority_process, s);
 		return s->result;
 	}
@@ -182,7 +184,11 @@ int priority_get(int which, u32 who)
 
 int priority_set(int which, u32 who, s32 nice)
 {
-	struct priority_search s = { .which = which, .who = who, .set = true, .nice = clamp(nice, -20, 19), .result = -ESRCH };
+	struct priority_search s = { .which = which,
+				     .who = who,
+				     .set = true,
+				     .nice = clamp(nice, -20, 19),
+				     .result = -ESRCH };
 
 	return priority_run(&s);
 }
@@ -246,7 +252,10 @@ static int policy_check(const struct sched_policy *s)
 	case SCHED_RR:
 		if (s->priority < REALTIME_PRIORITY_MIN || s->priority > REALTIME_PRIORITY_MAX)
 			return -EINVAL;
-		return cred_capable(cred_current(), CAP_SYS_NICE) || s->priority <= rlimit_get(RLIMIT_RTPRIO) ? 0 : -EPERM;
+		return cred_capable(cred_current(), CAP_SYS_NICE) ||
+				       s->priority <= rlimit_get(RLIMIT_RTPRIO)
+			       ? 0
+			       : -EPERM;
 	}
 	return -EINVAL;
 }
@@ -261,7 +270,8 @@ int policy_get(u32 tid, struct sched_policy *out)
 	spin_lock(&p->signal_lock);
 	t = process_thread(p, tid ? tid : thread_current()->tid);
 	if (t) {
-		out->policy = (t->policy & ~POLICY_RESET_ON_FORK) | (t->policy & POLICY_RESET_ON_FORK ? SCHED_RESET_ON_FORK : 0);
+		out->policy = (t->policy & ~POLICY_RESET_ON_FORK) |
+			      (t->policy & POLICY_RESET_ON_FORK ? SCHED_RESET_ON_FORK : 0);
 		out->priority = t->rt_priority;
 		out->nice = t->nice;
 	}
@@ -284,7 +294,8 @@ int policy_set(u32 tid, const struct sched_policy *set, bool set_nice)
 	if (!t) {
 		err = -ESRCH;
 	} else if (!err && may_set_nice(p, t, set_nice ? set->nice : t->nice, &err)) {
-		t->policy = (u8)((set->policy & 0x7f) | (set->policy & SCHED_RESET_ON_FORK ? POLICY_RESET_ON_FORK : 0));
+		t->policy = (u8)((set->policy & 0x7f) |
+				 (set->policy & SCHED_RESET_ON_FORK ? POLICY_RESET_ON_FORK : 0));
 		t->rt_priority = (u8)set->priority;
 		if (set_nice)
 			t->nice = clamp(set->nice, -20, 19);

@@ -39,7 +39,8 @@ static u32 next_free(void)
 		if (entry_find(number))
 			continue;
 		if (!leaves[number / LEAF_ENTRIES]) {
-			leaves[number / LEAF_ENTRIES] = kzalloc(LEAF_ENTRIES * sizeof(struct pid_entry *));
+			leaves[number / LEAF_ENTRIES] =
+				kzalloc(LEAF_ENTRIES * sizeof(struct pid_entry *));
 			if (!leaves[number / LEAF_ENTRIES])
 				return 0;
 		}

@@ -31,12 +31,15 @@ static void pidfd_info(struct file *f, char *buf, size_t size)
 	format(buf, size, "Pid:\t%d\nNSpid:\t%d\n", pid, pid);
 }
 
-static const struct file_ops pidfd_ops = { .release = pidfd_release, .poll = pidfd_poll, .fdinfo = pidfd_info };
+static const struct file_ops pidfd_ops = { .release = pidfd_release,
+					   .poll = pidfd_poll,
+					   .fdinfo = pidfd_info };
 
 /* A descriptor for p, whose reference it takes over on success. */
 static int pidfd_install(struct process *p, bool nonblock)
 {
-	struct file *f = file_new_anonymous("anon_inode:[pidfd]", &pidfd_ops, p, O_RDWR | (nonblock ? O_NONBLOCK : 0), 0600);
+	struct file *f = file_new_anonymous("anon_inode:[pidfd]", &pidfd_ops, p,
+					    O_RDWR | (nonblock ? O_NONBLOCK : 0), 0600);
 	int fd;
 
 	if (IS_ERR(f))

@@ -13,24 +13,24 @@
 #define OVERRUN_MAX INT32_MAX
 
 struct posix_timer {
-	struct list link;	/* S: in process->posix_timers */
-	struct process *process; /* C: not counted: it takes its timers with it */
-	s32 id;			/* C */
-	s32 clock;		/* C */
+	struct list link;         /* S: in process->posix_timers */
+	struct process *process;  /* C: not counted: it takes its timers with it */
+	s32 id;                   /* C */
+	s32 clock;                /* C */
 	struct timer_event event; /* C */
 	struct timer timer;
-	u64 next;     /* S: monotonic ns, 0: disarmed */
-	u64 interval; /* S */
-	u64 overrun;  /* S: since the signal was queued */
+	u64 next;         /* S: monotonic ns, 0: disarmed */
+	u64 interval;     /* S */
+	u64 overrun;      /* S: since the signal was queued */
 	s32 last_overrun; /* S: of the signal delivered last */
-	bool queued;  /* S */
+	bool queued;      /* S */
 };
 
 static struct posix_timer *find(struct process *p, s32 id)
 {
 	struct posix_timer *t;
 
-	list_for_each(t, &p->posix_timers, link) {
+	list_for_each (t, &p->posix_timers, link) {
 		if (t->id == id)
 			return t;
 	}
@@ -114,7 +114,10 @@ static int event_check(const struct timer_event *e)
 		return 0;
 	if (e->sig < 1 || e->sig > SIGNAL_COUNT)
 		return -EINVAL;
-	return e->notify == SIGEV_SIGNAL || e->notify == SIGEV_THREAD || e->notify == SIGEV_THREAD_ID ? 0 : -EINVAL;
+	return e->notify == SIGEV_SIGNAL || e->notify == SIGEV_THREAD ||
+			       e->notify == SIGEV_THREAD_ID
+		       ? 0
+		       : -EINVAL;
 }
 
 int posix_timer_create(s32 clock, const struct timer_event *e)
@@ -138,7 +141,10 @@ int posix_timer_create(s32 clock, const struct timer_event *e)
 		return -EINVAL;
 	}
 	t->id = (s32)p->next_timer_id++;
-	t->event = e ? *e : (struct timer_event){ .notify = SIGEV_SIGNAL, .sig = SIGALRM, .value = (u64)t->id };
+	t->event = e ? *e
+		     : (struct timer_event){ .notify = SIGEV_SIGNAL,
+					     .sig = SIGALRM,
+					     .value = (u64)t->id };
 	list_push_back(&p->posix_timers, &t->link);
 	spin_unlock(&p->signal_lock);
 	return t->id;
@@ -155,7 +161,8 @@ static void value_get(const struct posix_timer *t, struct itimer_value *out)
 /* The monotonic time of a setting. */
 static u64 deadline_of(const struct posix_timer *t, bool absolute, u64 value)
 {
-	bool real = t->clock == CLOCK_REALTIME || t->clock == CLOCK_TAI || t->clock == CLOCK_REALTIME_ALARM;
+	bool real = t->clock == CLOCK_REALTIME || t->clock == CLOCK_TAI ||
+		    t->clock == CLOCK_REALTIME_ALARM;
 	u64 now = clock_monotonic(), then;
 
 	if (!value)
@@ -166,7 +173,8 @@ static u64 deadline_of(const struct posix_timer *t, bool absolute, u64 value)
 	return real && value < clock_realtime() ? now : max(then, 1ull);
 }
 
-int posix_timer_settime(s32 id, bool absolute, const struct itimer_value *v, struct itimer_value *old)
+int posix_timer_settime(s32 id, bool absolute, const struct itimer_value *v,
+			struct itimer_value *old)
 {
 	struct process *p = process_current();
 	struct posix_timer *t;

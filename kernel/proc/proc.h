@@ -15,11 +15,11 @@
 #include "proc/timer.h"
 
 struct mm;
-struct files;	   /* fs/file.h */
+struct files;      /* fs/file.h */
 struct fs_context; /* fs/vfs.h: root, cwd, umask */
 struct file;
 struct tty;
-struct pgroup;	   /* group.c */
+struct pgroup;     /* group.c */
 struct vfork_done; /* fork.c */
 struct uid_count;  /* cred.c */
 
@@ -36,8 +36,8 @@ struct cred {
 };
 void cred_get(struct cred *c);
 void cred_put(struct cred *c);
-bool cred_in_group(const struct cred *c, u32 gid);  /* fsgid or supplementary */
-bool cred_capable(const struct cred *c, u32 cap);   /* CAP_* */
+bool cred_in_group(const struct cred *c, u32 gid); /* fsgid or supplementary */
+bool cred_capable(const struct cred *c, u32 cap);  /* CAP_* */
 
 struct sigaction_kernel {
 	u64 handler; /* SIG_DFL 0, SIG_IGN 1, or an address */
@@ -48,7 +48,7 @@ struct sigaction_kernel {
 
 #define SIGNAL_COUNT 64
 struct signal_queue { /* pending signals of a thread or of a process; G: process->signal_lock */
-	u64 set;	  /* G: bit n-1: signal n pending */
+	u64 set;      /* G: bit n-1: signal n pending */
 	struct list infos; /* G: struct signal_pending (signal_priv.h), in order of arrival */
 	u32 count;
 };
@@ -84,59 +84,61 @@ _Static_assert(sizeof(struct signal_info) == 128, "siginfo_t");
 
 enum thread_state {
 	THREAD_RUNNABLE, /* runs, or waits in a run queue */
-	THREAD_PARKING,	 /* announced that it will park; runs */
-	THREAD_PARKED,	 /* off the CPU until unparked */
-	THREAD_DEAD,	 /* will never run again */
+	THREAD_PARKING,  /* announced that it will park; runs */
+	THREAD_PARKED,   /* off the CPU until unparked */
+	THREAD_DEAD,     /* will never run again */
 };
 
 /* Letters: S: process->signal_lock; T: process tree lock; P: process->lock; O: only the thread itself; A: atomic; C: constant. */
 struct thread {
-	struct context context; /* runq lock while not running */
-	void *stack;		/* C: lowest address of its kernel stack */
+	struct context context;  /* runq lock while not running */
+	void *stack;             /* C: lowest address of its kernel stack */
 	struct process *process; /* C; NULL for kernel threads that belong to none */
-	struct mm *mm;		/* O: the space it runs in, NULL for kernel threads. The process's use of it counts for all its threads */
-	u32 tid;		/* C but for exec, which gives the process's pid */
-	u32 state;		/* A: enum thread_state */
-	u32 cpu;		/* A: runs, or last ran, here */
-	u32 work;		/* A: WORK_*: what must be done before user mode */
-	struct list run_link;	/* runq lock */
-	struct list thread_link; /* S: in process->threads */
-	struct lock_stack locks; /* O: debug builds */
+	struct mm *
+		mm; /* O: the space it runs in, NULL for kernel threads. The process's use of it counts for all its threads */
+	u32 tid;    /* C but for exec, which gives the process's pid */
+	u32 state;  /* A: enum thread_state */
+	u32 cpu;    /* A: runs, or last ran, here */
+	u32 work;   /* A: WORK_*: what must be done before user mode */
+	struct list run_link;       /* runq lock */
+	struct list thread_link;    /* S: in process->threads */
+	struct lock_stack locks;    /* O: debug builds */
 	u64 sigmask, saved_sigmask; /* O (read under S): blocked signals */
-	bool restore_sigmask;	    /* O: sigsuspend, ppoll: put saved_sigmask back after the handler frame is made */
-	struct signal_queue pending; /* S */
+	bool restore_sigmask; /* O: sigsuspend, ppoll: put saved_sigmask back after the handler frame is made */
+	struct signal_queue pending;    /* S */
 	u64 altstack_sp, altstack_size; /* O */
 	u32 altstack_flags;
-	void *fpu;		/* O: XSAVE area */
-	u64 fs_base, gs_base;	/* O: while not running */
-	u64 clear_child_tid;	/* O: user address */
-	u64 robust_list;	/* O */
-	u64 rseq;		/* O */
+	void *fpu;            /* O: XSAVE area */
+	u64 fs_base, gs_base; /* O: while not running */
+	u64 clear_child_tid;  /* O: user address */
+	u64 robust_list;      /* O */
+	u64 rseq;             /* O */
 	u64 park_deadline;
 	u64 user_ns, system_ns, switch_stamp; /* O */
-	u64 restart[6];		/* O: for restart_syscall: [0] is enum restart_kind */
-	char name[16];		/* P: comm */
+	u64 restart[6];                       /* O: for restart_syscall: [0] is enum restart_kind */
+	char name[16];                        /* P: comm */
 
-	u8 park_mode;		/* A: enum park_mode while parked */
-	bool park_expired;	/* A: the deadline of this park has passed */
-	bool stopped;		/* S: parked by a stop signal */
-	bool exiting;		/* S: has begun to die: takes no more signals */
+	u8 park_mode;            /* A: enum park_mode while parked */
+	bool park_expired;       /* A: the deadline of this park has passed */
+	bool stopped;            /* S: parked by a stop signal */
+	bool exiting;            /* S: has begun to die: takes no more signals */
 	struct timer park_timer; /* O */
-	void *fpu_block;	/* C: what was allocated for fpu */
-	u32 fpu_cpu;		/* O: CPU whose registers still hold its state, if that CPU agrees */
-	s32 nice;		/* P: -20 to 19 */
-	u64 affinity;		/* P: bit n: may run on CPU n */
-	u8 policy, rt_priority;	/* P: SCHED_* and priority as sched_setscheduler(2) set them; all run by nice alone */
-	u64 sigwait;		/* S: signals that sigtimedwait waits for */
-	u32 min_flt, maj_flt;	/* O */
+	void *fpu_block;         /* C: what was allocated for fpu */
+	u32 fpu_cpu;  /* O: CPU whose registers still hold its state, if that CPU agrees */
+	s32 nice;     /* P: -20 to 19 */
+	u64 affinity; /* P: bit n: may run on CPU n */
+	u8 policy,
+		rt_priority; /* P: SCHED_* and priority as sched_setscheduler(2) set them; all run by nice alone */
+	u64 sigwait;                                  /* S: signals that sigtimedwait waits for */
+	u32 min_flt, maj_flt;                         /* O */
 	u64 voluntary_switches, involuntary_switches; /* O */
-	u64 start_ns;		/* C */
-	u64 slice_ns;		/* O: runtime since it was last put at the end of the queue */
+	u64 start_ns;                                 /* C */
+	u64 slice_ns;             /* O: runtime since it was last put at the end of the queue */
 	struct vfork_done *vfork; /* O: a parent waits until this thread leaves its space */
-	u32 timer_slack;	/* O: prctl */
-	u64 set_child_tid;	/* O: user address that a new thread writes its tid to; 0: none */
+	u32 timer_slack;          /* O: prctl */
+	u64 set_child_tid;        /* O: user address that a new thread writes its tid to; 0: none */
 	u64 trap_number, trap_error, trap_address; /* O: of its last exception, for signal frames */
-	void (*entry)(void *arg); /* C: kernel threads */
+	void (*entry)(void *arg);                  /* C: kernel threads */
 	void *entry_arg;
 };
 
@@ -155,59 +157,63 @@ enum process_state {
 
 struct process {
 	struct refcount refs;
-	u32 pid;		  /* C */
-	struct process *parent;	  /* T */
-	struct list children;	  /* T */
-	struct list sibling;	  /* T */
-	struct pgroup *group;	  /* T; its session is group->session */
-	struct list group_link;	  /* T */
-	struct list threads;	  /* S */
-	u32 nthreads;		  /* S */
-	struct thread *leader;	  /* S */
-	struct spinlock lock;	  /* RANK_PROCESS: guards P */
-	struct mm *mm;		  /* P: NULL once it has exited */
-	struct files *files;	  /* P: NULL once exited */
-	struct fs_context *fs;	  /* P */
-	struct cred *cred;	  /* P: replaced as a whole */
-	struct spinlock signal_lock; /* RANK_SIGNAL */
+	u32 pid;                                       /* C */
+	struct process *parent;                        /* T */
+	struct list children;                          /* T */
+	struct list sibling;                           /* T */
+	struct pgroup *group;                          /* T; its session is group->session */
+	struct list group_link;                        /* T */
+	struct list threads;                           /* S */
+	u32 nthreads;                                  /* S */
+	struct thread *leader;                         /* S */
+	struct spinlock lock;                          /* RANK_PROCESS: guards P */
+	struct mm *mm;                                 /* P: NULL once it has exited */
+	struct files *files;                           /* P: NULL once exited */
+	struct fs_context *fs;                         /* P */
+	struct cred *cred;                             /* P: replaced as a whole */
+	struct spinlock signal_lock;                   /* RANK_SIGNAL */
 	struct sigaction_kernel actions[SIGNAL_COUNT]; /* S */
-	struct signal_queue pending; /* S */
-	u32 exit_status;	  /* T: as wait(2) encodes it */
-	u32 exit_signal;	  /* T: to the parent; 0: none */
-	u32 state;		  /* T: enum process_state */
-	struct waitq child_wait;  /* parents wait here for children */
-	struct file *exe;	  /* P: a reference */
-	u64 start_ns;		  /* C */
+	struct signal_queue pending;                   /* S */
+	u32 exit_status;                               /* T: as wait(2) encodes it */
+	u32 exit_signal;                               /* T: to the parent; 0: none */
+	u32 state;                                     /* T: enum process_state */
+	struct waitq child_wait;                       /* parents wait here for children */
+	struct file *exe;                              /* P: a reference */
+	u64 start_ns;                                  /* C */
 	u64 rlimit_soft[RLIMIT_COUNT], rlimit_hard[RLIMIT_COUNT]; /* P */
-	u32 oom_score_adj;	  /* A: a signed number */
-	bool execed;		  /* T: has called exec since fork (setpgid) */
+	u32 oom_score_adj;                                        /* A: a signed number */
+	bool execed;                                  /* T: has called exec since fork (setpgid) */
 	bool dumpable, no_new_privs, child_subreaper; /* P */
-	u32 pdeath_signal;	  /* P */
-	u64 child_user_ns, child_system_ns, min_flt, maj_flt, child_min_flt, child_maj_flt; /* T (own: of threads that have exited, S) */
-	u64 itimer_next[3], itimer_interval[3]; /* S: ITIMER_REAL (monotonic ns), VIRTUAL, PROF (CPU ns) */
+	u32 pdeath_signal;                            /* P */
+	u64 child_user_ns, child_system_ns, min_flt, maj_flt, child_min_flt,
+		child_maj_flt; /* T (own: of threads that have exited, S) */
+	u64 itimer_next[3],
+		itimer_interval[3]; /* S: ITIMER_REAL (monotonic ns), VIRTUAL, PROF (CPU ns) */
 
-	bool exiting;		  /* S: all threads must die; group_status says how */
-	u32 group_status;	  /* S */
-	u32 stop_signal;	  /* S: the stop in force or under way; 0: none */
-	u32 nstopped;		  /* S: threads that have stopped */
+	bool exiting;                    /* S: all threads must die; group_status says how */
+	u32 group_status;                /* S */
+	u32 stop_signal;                 /* S: the stop in force or under way; 0: none */
+	u32 nstopped;                    /* S: threads that have stopped */
 	bool stop_event, continue_event; /* S: not yet reported by wait: stopped, continued */
-	bool vfork_child;	  /* T: shares its parent's space */
-	bool cpu_limited;	  /* S: a CPU-time timer or limit is set: the scheduler ticks */
+	bool vfork_child;                /* T: shares its parent's space */
+	bool cpu_limited;         /* S: a CPU-time timer or limit is set: the scheduler ticks */
 	struct waitq signal_wait; /* signalfd: woken when a signal becomes pending */
-	struct waitq exit_wait;	  /* pidfd, exec: woken when threads exit and when it becomes a zombie */
+	struct waitq
+		exit_wait; /* pidfd, exec: woken when threads exit and when it becomes a zombie */
 	struct timer real_timer;  /* S: ITIMER_REAL */
 	struct list posix_timers; /* S: struct posix_timer (posix_timer.c) */
-	u32 next_timer_id;	  /* S */
-	u32 personality;	  /* P */
-	u64 reads, writes, bytes_read, bytes_written; /* of read(2) and write(2) and their like; no lock: of two threads at the same time one may not count */
+	u32 next_timer_id;        /* S */
+	u32 personality;          /* P */
+	u64 reads, writes, bytes_read,
+		bytes_written; /* of read(2) and write(2) and their like; no lock: of two threads at the same time one may not count */
 	u64 dead_user_ns, dead_system_ns; /* S: of threads that have exited */
-	u64 child_max_rss, max_rss; /* T: KiB; max_rss: of images that exec replaced */
+	u64 child_max_rss, max_rss;       /* T: KiB; max_rss: of images that exec replaced */
 	u64 voluntary_switches, involuntary_switches, child_voluntary, child_involuntary; /* S, T */
-	u64 cpu_limit_warned;	  /* S: seconds at which RLIMIT_CPU was last reported */
-	u32 nqueued;		  /* S: signals queued, for RLIMIT_SIGPENDING */
-	char last_name[16];	  /* S: comm of the last thread that exited */
-	bool notify_continue;	  /* S: the parent is still to be told that it continues */
-	struct thread *exec_thread; /* S: waits for the others to die */
+	u64 cpu_limit_warned;        /* S: seconds at which RLIMIT_CPU was last reported */
+	u32 nqueued;                 /* S: signals queued, for RLIMIT_SIGPENDING */
+	char last_name[16];          /* S: comm of the last thread that exited */
+	bool notify_continue;        /* S: the parent is still to be told that it continues */
+	struct thread *exec_thread;  /* S: waits for the others to die */
 	struct uid_count *uid_count; /* T: processes of its real user (cred.c) */
 };
 
@@ -234,7 +240,8 @@ struct file *process_exe_get(struct process *p);
 struct cred *process_cred_get(struct process *p); /* counted */
 static inline struct cred *cred_current(void)
 {
-	return process_current()->cred; /* stable for the running process's own threads until it changes it itself */
+	return process_current()
+		->cred; /* stable for the running process's own threads until it changes it itself */
 }
 u32 process_parent_pid(struct process *p);
 u32 process_group_id(struct process *p);
@@ -245,7 +252,7 @@ char thread_state_letter(const struct thread *t);
 void process_name(struct process *p, char name[16]);
 /* CPU time of all its threads, living and dead. */
 struct process_times {
-	u64 user_ns, system_ns;		    /* own */
+	u64 user_ns, system_ns;             /* own */
 	u64 child_user_ns, child_system_ns; /* of children that were waited for */
 	u64 min_flt, maj_flt, child_min_flt, child_maj_flt;
 	u64 voluntary_switches, involuntary_switches;
@@ -278,12 +285,16 @@ struct signal_source {
 	u32 pid, uid; /* si_pid, si_uid */
 	s64 value;    /* si_value, si_status */
 };
-void signal_thread(struct thread *t, int sig, const struct signal_source *s);	/* as tgkill: no permission check */
-void signal_process(struct process *p, int sig, const struct signal_source *s); /* s NULL: from the kernel (SI_KERNEL) */
-void signal_group(u32 pgid, int sig, const struct signal_source *s); /* all of a process group; ESRCH is ignored */
+void signal_thread(struct thread *t, int sig,
+		   const struct signal_source *s); /* as tgkill: no permission check */
+void signal_process(struct process *p, int sig,
+		    const struct signal_source *s); /* s NULL: from the kernel (SI_KERNEL) */
+void signal_group(u32 pgid, int sig,
+		  const struct signal_source *s); /* all of a process group; ESRCH is ignored */
 /* A fault of the current thread: delivered even if blocked or ignored (then it kills). */
 void signal_fault(int sig, int code, u64 address);
-bool signal_is_ignored(int sig); /* blocked or ignored by the current process: SIGTTIN, SIGTTOU rules */
+bool signal_is_ignored(
+	int sig); /* blocked or ignored by the current process: SIGTTIN, SIGTTOU rules */
 /* For signalfd: the signals of `set` that are pending for the current thread or its process, and taking one (its number, or 0). */
 u64 signal_pending_in(u64 set);
 int signal_take(u64 set, struct signal_info *out);
@@ -297,8 +308,8 @@ struct thread *kthread_create(void (*fn)(void *), void *arg, const char *name);
 
 /* Scheduling. */
 void thread_yield(void);
-u64 clock_realtime(void);		/* ns since the epoch */
-void clock_set_realtime(u64 ns);	/* from the host, at start */
+u64 clock_realtime(void);        /* ns since the epoch */
+void clock_set_realtime(u64 ns); /* from the host, at start */
 /* As thread_park(interruptible), but only the death of the process ends the wait early (-EINTR). */
 int thread_park_killable(u64 deadline_ns);
 /* The idle loop of this CPU: the last call of its start. */

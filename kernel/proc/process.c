@@ -134,7 +134,7 @@ struct thread *process_thread(struct process *p, u32 tid)
 {
 	struct thread *t;
 
-	list_for_each(t, &p->threads, thread_link) {
+	list_for_each (t, &p->threads, thread_link) {
 		if (t->tid == tid)
 			return t;
 	}
@@ -147,7 +147,7 @@ int process_for_each_thread(struct process *p, int (*fn)(struct thread *t, void 
 	int r = 0;
 
 	spin_lock(&p->signal_lock);
-	list_for_each(t, &p->threads, thread_link) {
+	list_for_each (t, &p->threads, thread_link) {
 		r = fn(t, arg);
 		if (r)
 			break;
@@ -243,8 +243,9 @@ bool process_may_inspect(struct process *p)
 	if (p == process_current())
 		return true;
 	c = process_cred_get(p);
-	same = me->fsuid == c->euid && me->fsuid == c->suid && me->fsuid == c->uid && me->fsgid == c->egid && me->fsgid == c->sgid &&
-	       me->fsgid == c->gid && p->dumpable && !(c->cap_permitted & ~me->cap_permitted);
+	same = me->fsuid == c->euid && me->fsuid == c->suid && me->fsuid == c->uid &&
+	       me->fsgid == c->egid && me->fsgid == c->sgid && me->fsgid == c->gid && p->dumpable &&
+	       !(c->cap_permitted & ~me->cap_permitted);
 	cred_put(c);
 	return same || cred_capable(me, CAP_SYS_PTRACE);
 }
@@ -274,7 +275,7 @@ u64 process_runtime(struct process *p, u64 now)
 	u64 ns = p->dead_user_ns + p->dead_system_ns;
 	struct thread *t;
 
-	list_for_each(t, &p->threads, thread_link)
+	list_for_each (t, &p->threads, thread_link)
 		ns += thread_runtime(t, now);
 	return ns;
 }
@@ -297,7 +298,7 @@ void process_times(struct process *p, struct process_times *out)
 	out->voluntary_switches = p->voluntary_switches;
 	out->involuntary_switches = p->involuntary_switches;
 	out->nthreads = p->nthreads;
-	list_for_each(t, &p->threads, thread_link) {
+	list_for_each (t, &p->threads, thread_link) {
 		thread_add_times(t, now, &out->user_ns, &out->system_ns);
 		out->min_flt += t->min_flt;
 		out->maj_flt += t->maj_flt;
@@ -365,5 +366,6 @@ void panic_dump_process(void)
 	if (!t)
 		panic_print("no thread yet\n");
 	else
-		panic_print("thread %u (%.16s) of process %u\n", t->tid, t->name, t->process ? t->process->pid : 0);
+		panic_print("thread %u (%.16s) of process %u\n", t->tid, t->name,
+			    t->process ? t->process->pid : 0);
 }

@@ -14,62 +14,65 @@ extern struct process *init_process; /* process 1 */
 /* --- numbers (pid.c): one table for threads, processes, groups and sessions, so that a number in any use is not given out again --- */
 struct session {
 	u32 id;
-	u32 ngroups;	 /* T */
-	struct tty *tty; /* T: borrowed from fs/tty.c, which clears it */
+	u32 ngroups;       /* T */
+	struct tty *tty;   /* T: borrowed from fs/tty.c, which clears it */
 	bool leader_alive; /* T */
 };
 
 struct pgroup {
 	u32 id;
 	struct session *session; /* C */
-	struct list members;	 /* T: struct process.group_link */
+	struct list members;     /* T: struct process.group_link */
 };
 
 struct pid_entry { /* N: pid lock */
 	u32 number;
 	struct process *process; /* N */
-	struct thread *thread;	 /* N */
-	struct pgroup *group;	 /* N */
+	struct thread *thread;   /* N */
+	struct pgroup *group;    /* N */
 	struct session *session; /* N */
 };
 
-u32 pid_alloc(struct process *p, struct thread *t); /* a free number for them, or 0: none is free, or no memory */
-void pid_set_thread(u32 number, struct thread *t);  /* NULL: no thread has it any more */
+u32 pid_alloc(struct process *p,
+	      struct thread *t); /* a free number for them, or 0: none is free, or no memory */
+void pid_set_thread(u32 number, struct thread *t); /* NULL: no thread has it any more */
 void pid_clear_process(u32 number);
 /* Enter a group (and session) under the number of a living process. */
 void pid_set_group(u32 number, struct pgroup *g);
 void pid_set_session(u32 number, struct session *s); /* NULL: gone */
-struct pgroup *pid_group(u32 number);	  /* T held; NULL */
-struct session *pid_session(u32 number);  /* T held; NULL */
+struct pgroup *pid_group(u32 number);                /* T held; NULL */
+struct session *pid_session(u32 number);             /* T held; NULL */
 /* The counted process that the thread tid belongs to, or NULL. Look for the thread again under its signal lock. */
 struct process *pid_thread_process(u32 tid);
 /* The counted process with the lowest pid >= *from; *from becomes its pid. NULL: no more. */
 struct process *pid_next_process(u32 *from);
 
 /* --- processes (process.c) --- */
-struct process *process_alloc(void); /* one reference; empty */
+struct process *process_alloc(void);                       /* one reference; empty */
 struct thread *process_thread(struct process *p, u32 tid); /* S held; NULL */
-u64 process_runtime(struct process *p, u64 now);	   /* S held: CPU ns of all its threads */
-u64 thread_account_now(struct thread *t);		   /* current thread: CPU ns so far */
+u64 process_runtime(struct process *p, u64 now);           /* S held: CPU ns of all its threads */
+u64 thread_account_now(struct thread *t);                  /* current thread: CPU ns so far */
 
 /* --- groups (group.c): T held --- */
 void group_join(struct process *p, struct pgroup *g);
 void group_leave(struct process *p); /* frees the group, and its session, with the last member */
 bool group_will_be_orphaned(struct pgroup *g, const struct process *ignored);
 bool group_has_stopped(struct pgroup *g);
-struct pgroup *group_create_first(struct process *p); /* session and group of a process that has none; NULL without memory */
+struct pgroup *group_create_first(
+	struct process *p); /* session and group of a process that has none; NULL without memory */
 
 #define POLICY_RESET_ON_FORK 0x80 /* in thread->policy: SCHED_RESET_ON_FORK */
 
 /* --- users (cred.c) --- */
 struct cred *cred_copy(const struct cred *c);
 struct cred *cred_new_root(void);
-struct uid_count *uid_count_get(u32 uid); /* finds or makes; counts one more process. NULL without memory */
+struct uid_count *
+uid_count_get(u32 uid); /* finds or makes; counts one more process. NULL without memory */
 void uid_count_ref(struct uid_count *u);
 void uid_count_put(struct uid_count *u);
 u32 uid_count_value(const struct uid_count *u);
 void cred_install(struct process *p, struct cred *c); /* takes over c; the old one is given up */
-void cred_apply_exec(struct process *p);	      /* capabilities after exec without set-user-ID */
+void cred_apply_exec(struct process *p); /* capabilities after exec without set-user-ID */
 
 /* --- signals (signal.c) --- */
 struct signal_pending { /* one queued signal */
@@ -78,52 +81,72 @@ struct signal_pending { /* one queued signal */
 };
 
 #define SIGNAL_BIT(sig) (1ull << ((sig)-1))
-#define SIGNALS_STOP (SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU))
+#define SIGNALS_STOP \
+	(SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU))
 #define SIGNALS_UNBLOCKABLE (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
-#define SIGNALS_SYNCHRONOUS                                                                                                  \
-	(SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGSYS))
+#define SIGNALS_SYNCHRONOUS                                                                    \
+	(SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGTRAP) | \
+	 SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGSYS))
 #define SIGNALS_IGNORED_BY_DEFAULT \
 	(SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGWINCH) | SIGNAL_BIT(SIGURG))
 
 void signal_queue_init(struct signal_queue *q);
-void signal_queue_flush(struct process *p, struct signal_queue *q, u64 set); /* S held: drop the queued signals of set */
+void signal_queue_flush(struct process *p, struct signal_queue *q,
+			u64 set); /* S held: drop the queued signals of set */
 /* S held. t NULL: for the process as a whole. -EAGAIN: a real-time signal, and no room to queue it. */
 int signal_send_locked(struct process *p, struct thread *t, const struct signal_info *info);
-int signal_dequeue(struct thread *t, u64 blocked, struct signal_info *info); /* S held: the next one not blocked, or 0 */
-void signal_recalc(struct thread *t);		 /* S held: WORK_SIGNAL says whether an unblocked signal is pending */
-void signal_retarget(struct process *p);	 /* S held: a thread has left: others look at what is pending */
-void process_kill_locked(struct process *p, u32 status); /* S held: all threads die; status as wait(2) encodes it */
-void signal_child_event(struct process *p, int code, int status); /* tell the parent: CLD_STOPPED, CLD_CONTINUED */
-void signal_set_mask(u64 mask);			 /* of the current thread */
-void signal_info_user(struct signal_info *info, int sig, int code); /* from the current process: pid and uid filled in */
+int signal_dequeue(struct thread *t, u64 blocked,
+		   struct signal_info *info); /* S held: the next one not blocked, or 0 */
+void signal_recalc(
+	struct thread *t); /* S held: WORK_SIGNAL says whether an unblocked signal is pending */
+void signal_retarget(
+	struct process *p); /* S held: a thread has left: others look at what is pending */
+void process_kill_locked(struct process *p,
+			 u32 status); /* S held: all threads die; status as wait(2) encodes it */
+void signal_child_event(struct process *p, int code,
+			int status); /* tell the parent: CLD_STOPPED, CLD_CONTINUED */
+void signal_set_mask(u64 mask);      /* of the current thread */
+void signal_info_user(struct signal_info *info, int sig,
+		      int code); /* from the current process: pid and uid filled in */
 
 /* --- frames (sigframe.c) --- */
-int sigframe_setup(struct regs *regs, int sig, const struct signal_info *info, const struct sigaction_kernel *action, u64 mask);
+int sigframe_setup(struct regs *regs, int sig, const struct signal_info *info,
+		   const struct sigaction_kernel *action, u64 mask);
 
 u64 sigframe_max_size(void); /* AT_MINSIGSTKSZ */
 
 /* --- exit (exit.c) --- */
-void __noreturn thread_exit(u32 status); /* the current thread, by exit(2), or as part of its process's death */
-bool process_notify_parent(struct process *p); /* T held: SIGCHLD for a zombie. True: nobody will wait for it: reap it */
-void process_release(struct process *p);       /* T held: out of the tree; its number is free; gives up the tree's reference */
-void vfork_complete(struct thread *t);	       /* its parent may go on */
+void __noreturn
+thread_exit(u32 status); /* the current thread, by exit(2), or as part of its process's death */
+bool process_notify_parent(
+	struct process
+		*p); /* T held: SIGCHLD for a zombie. True: nobody will wait for it: reap it */
+void process_release(
+	struct process *
+		p); /* T held: out of the tree; its number is free; gives up the tree's reference */
+void vfork_complete(struct thread *t); /* its parent may go on */
 void futex_init(void);
-void robust_list_exit(struct thread *t);       /* futex.c */
-void futex_wake_address(struct mm *mm, u64 va); /* futex.c: one waiter of a private or shared word (clear_child_tid) */
+void robust_list_exit(struct thread *t); /* futex.c */
+void futex_wake_address(
+	struct mm *mm,
+	u64 va); /* futex.c: one waiter of a private or shared word (clear_child_tid) */
 
 /* --- fork.c, exec.c, pidfd.c --- */
 void thread_charge_system(u64 t0);
-struct file *exec_file_get(struct process *p); /* the program's file, once more held against writing; NULL if it has exited */
+struct file *exec_file_get(
+	struct process
+		*p); /* the program's file, once more held against writing; NULL if it has exited */
 void exec_file_put(struct file *f);
 /* The first program: from kernel memory, in a process that has no space yet. 0: enter_user with thread_regs; or errno. */
 int process_exec_kernel(const char *name, char **argv, char **envp);
-int pidfd_give(struct process *p, u64 user_fd); /* a new descriptor, also stored at user_fd (0: nowhere); or errno */
+int pidfd_give(struct process *p,
+	       u64 user_fd); /* a new descriptor, also stored at user_fd (0: nowhere); or errno */
 
 /* --- timers of processes --- */
 void process_check_cpu_limits(struct thread *t, u64 now); /* itimer.c; from the tick */
-void cpu_limit_changed(struct process *p);		  /* itimer.c: RLIMIT_CPU was set */
-void itimers_exit(struct process *p);			  /* itimer.c */
-void posix_timers_exit(struct process *p);		  /* posix_timer.c */
+void cpu_limit_changed(struct process *p);                /* itimer.c: RLIMIT_CPU was set */
+void itimers_exit(struct process *p);                     /* itimer.c */
+void posix_timers_exit(struct process *p);                /* posix_timer.c */
 /* posix_timer.c: S held: a timer's signal is being delivered: fill in the overruns, forget that it is queued. */
 void posix_timer_delivered(struct process *p, struct signal_info *info);
 

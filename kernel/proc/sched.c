@@ -15,19 +15,18 @@
 /* Q: lock. L: this CPU only. */
 struct runq {
 	struct spinlock lock;
-	struct list ready;	  /* Q: struct thread.run_link */
-	u32 nready;		  /* Q */
-	struct thread *current;	  /* Q */
-	struct thread *idle;	  /* C */
-	struct thread *dead;	  /* Q: switched away from for the last time: the next thread frees it */
+	struct list ready;      /* Q: struct thread.run_link */
+	u32 nready;             /* Q */
+	struct thread *current; /* Q */
+	struct thread *idle;    /* C */
+	struct thread *dead; /* Q: switched away from for the last time: the next thread frees it */
 	struct thread *fpu_owner; /* L: whose state the vector registers hold */
-	u64 slice_end;		  /* Q: when current must make room; DEADLINE_NONE: nobody waits */
-	u64 idle_ns, switches;	  /* L */
+	u64 slice_end;            /* Q: when current must make room; DEADLINE_NONE: nobody waits */
+	u64 idle_ns, switches;    /* L */
 };
 
-static struct runq runqs[CPUS_MAX] = {
-	[0 ... CPUS_MAX - 1] = { .lock = SPINLOCK_INIT(RANK_RUNQ), .slice_end = DEADLINE_NONE }
-};
+static struct runq runqs[CPUS_MAX] = { [0 ... CPUS_MAX - 1] = { .lock = SPINLOCK_INIT(RANK_RUNQ),
+								.slice_end = DEADLINE_NONE } };
 static u64 online; /* A: bit n: CPU n schedules */
 
 static struct runq *this_runq(void)
@@ -81,12 +80,14 @@ void scheduler_load_average(u32 load[3])
 {
 	static const u32 keep[3] = { 1884, 2014, 2037 }; /* e^(-5s/period) in 1/2048 */
 	static u64 averages[3], last;
-	u64 now = clock_monotonic(), steps = min((now - last) / LOAD_INTERVAL_NS, (u64)LOAD_STEPS_MAX);
+	u64 now = clock_monotonic(),
+	    steps = min((now - last) / LOAD_INTERVAL_NS, (u64)LOAD_STEPS_MAX);
 	u64 active = (scheduler_runnable_count() ? scheduler_runnable_count() - 1 : 0) * 65536ull;
 
 	for (u64 s = 0; s < steps; s++) {
 		for (u32 i = 0; i < 3; i++)
-			averages[i] = (averages[i] * keep[i] + active * (LOAD_ONE - keep[i])) / LOAD_ONE;
+			averages[i] =
+				(averages[i] * keep[i] + active * (LOAD_ONE - keep[i])) / LOAD_ONE;
 	}
 	if (steps)
 		last = now;
@@ -293,7 +294,8 @@ static void enqueue(struct thread *t, bool woken)
 	q->nready++;
 	running = q->current;
 	if (running != q->idle) {
-		u64 end = running->switch_stamp + (woken ? WAKEUP_GRANULE_NS : thread_slice(running));
+		u64 end =
+			running->switch_stamp + (woken ? WAKEUP_GRANULE_NS : thread_slice(running));
 
 		q->slice_end = min(q->slice_end, end);
 	}
@@ -324,7 +326,8 @@ void scheduler_tick(u64 now)
 	if (now >= q->slice_end) {
 		if (q->nready)
 			atomic_or(&t->work, WORK_RESCHED);
-		q->slice_end = t->mm && t->process->cpu_limited ? now + TIME_SLICE_NS : DEADLINE_NONE;
+		q->slice_end = t->mm && t->process->cpu_limited ? now + TIME_SLICE_NS
+								: DEADLINE_NONE;
 	}
 	spin_unlock(&q->lock);
 }
@@ -420,7 +423,8 @@ int thread_park_mode(enum park_mode mode, u64 deadline_ns)
 
 int thread_park(bool interruptible, u64 deadline_ns)
 {
-	return thread_park_mode(interruptible ? PARK_INTERRUPTIBLE : PARK_UNINTERRUPTIBLE, deadline_ns);
+	return thread_park_mode(interruptible ? PARK_INTERRUPTIBLE : PARK_UNINTERRUPTIBLE,
+				deadline_ns);
 }
 
 int thread_park_killable(u64 deadline_ns)

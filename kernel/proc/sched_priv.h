@@ -8,12 +8,12 @@
 #include "proc/proc.h"
 
 #define CPU_NONE UINT32_MAX
-#define TIME_SLICE_NS 10000000ull	/* of a thread of nice 0, when others wait */
+#define TIME_SLICE_NS 10000000ull    /* of a thread of nice 0, when others wait */
 #define WAKEUP_GRANULE_NS 2000000ull /* what a thread may still run when another wakes */
 
 enum park_mode {
 	PARK_UNINTERRUPTIBLE,
-	PARK_KILLABLE,	    /* ends early when the process dies */
+	PARK_KILLABLE,      /* ends early when the process dies */
 	PARK_INTERRUPTIBLE, /* ends early for signals, stops and death */
 };
 
@@ -23,11 +23,11 @@ int thread_park_mode(enum park_mode mode, u64 deadline_ns);
 /* Wake t for work that was set in t->work: a park that this work may end, ends. If it runs elsewhere in user mode, it comes to look. */
 void thread_interrupt(struct thread *t);
 void thread_make_runnable(struct thread *t); /* a new thread, for the first time */
-void __noreturn thread_die(void);	     /* leave the CPU for good; the next thread frees what is left */
-void thread_resched(void);		     /* preempted: let others run */
-void scheduler_tick(u64 now);		     /* from the timer interrupt */
-u64 scheduler_next_tick(void);		     /* when this CPU wants the next tick; DEADLINE_NONE: never */
-void scheduler_want_tick(void);		     /* the running thread came under a CPU-time limit */
+void __noreturn thread_die(void); /* leave the CPU for good; the next thread frees what is left */
+void thread_resched(void);        /* preempted: let others run */
+void scheduler_tick(u64 now);     /* from the timer interrupt */
+u64 scheduler_next_tick(void);    /* when this CPU wants the next tick; DEADLINE_NONE: never */
+void scheduler_want_tick(void);   /* the running thread came under a CPU-time limit */
 bool cpu_is_online(u32 cpu);
 u64 cpus_online_mask(void);
 u64 thread_runtime(const struct thread *t, u64 now); /* CPU ns up to now */
@@ -36,8 +36,9 @@ u64 thread_runtime(const struct thread *t, u64 now); /* CPU ns up to now */
 void timer_rearm(void);
 
 /* thread.c */
-struct thread *thread_alloc(bool user); /* with a stack; user: also room for vector state. NULL without memory */
-void thread_free(struct thread *t);	/* not running anywhere */
-void thread_entered(void);		/* sched.c: the first thing that a new thread calls */
+struct thread *
+thread_alloc(bool user); /* with a stack; user: also room for vector state. NULL without memory */
+void thread_free(struct thread *t); /* not running anywhere */
+void thread_entered(void);          /* sched.c: the first thing that a new thread calls */
 
 #endif

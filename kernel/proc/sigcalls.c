@@ -26,9 +26,10 @@ int signal_action(int sig, const struct sigaction_kernel *set, struct sigaction_
 		*a = *set;
 		a->mask &= ~SIGNALS_UNBLOCKABLE;
 		/* What is pending and now ignored is dropped (POSIX 2.4.3). */
-		if (a->handler == (u64)SIG_IGN || (a->handler == (u64)SIG_DFL && SIGNALS_IGNORED_BY_DEFAULT & SIGNAL_BIT(sig))) {
+		if (a->handler == (u64)SIG_IGN ||
+		    (a->handler == (u64)SIG_DFL && SIGNALS_IGNORED_BY_DEFAULT & SIGNAL_BIT(sig))) {
 			signal_queue_flush(p, &p->pending, SIGNAL_BIT(sig));
-			list_for_each(t, &p->threads, thread_link)
+			list_for_each (t, &p->threads, thread_link)
 				signal_queue_flush(p, &t->pending, SIGNAL_BIT(sig));
 		}
 	}
@@ -154,7 +155,8 @@ static bool may_signal(struct process *p, int sig, bool same_session)
 {
 	const struct cred *me = cred_current();
 	struct cred *c = process_cred_get(p);
-	bool ok = me->euid == c->suid || me->euid == c->uid || me->uid == c->suid || me->uid == c->uid || cred_capable(me, CAP_KILL) ||
+	bool ok = me->euid == c->suid || me->euid == c->uid || me->uid == c->suid ||
+		  me->uid == c->uid || cred_capable(me, CAP_KILL) ||
 		  (sig == SIGCONT && same_session);
 
 	cred_put(c);
@@ -166,7 +168,8 @@ static int kill_one(struct process *p, const struct signal_info *info)
 {
 	int err = 0;
 
-	if (!p->group || !may_signal(p, info->signal, p->group->session == process_current()->group->session))
+	if (!p->group ||
+	    !may_signal(p, info->signal, p->group->session == process_current()->group->session))
 		return p->group ? -EPERM : -ESRCH;
 	if (!info->signal)
 		return 0;
@@ -186,7 +189,7 @@ static int kill_group(u32 pgid, const struct signal_info *info)
 	spin_lock(&tree_lock);
 	g = pgid ? pid_group(pgid) : process_current()->group;
 	if (g) {
-		list_for_each(p, &g->members, group_link) {
+		list_for_each (p, &g->members, group_link) {
 			last = kill_one(p, info);
 			success |= !last;
 		}
@@ -265,7 +268,10 @@ int signal_tgkill(s32 tgid, s32 tid, const struct signal_info *info)
 	if (!p)
 		return -ESRCH;
 	if (!tgid || p->pid == (u32)tgid) {
-		err = may_signal(p, info->signal, process_session_id(p) == process_session_id(process_current())) ? 0 : -EPERM;
+		err = may_signal(p, info->signal,
+				 process_session_id(p) == process_session_id(process_current()))
+			      ? 0
+			      : -EPERM;
 		spin_lock(&p->signal_lock);
 		t = process_thread(p, (u32)tid);
 		if (!t)

@@ -95,7 +95,8 @@ int signal_altstack(const struct signal_stack *set, struct signal_stack *old, u6
 /* --- building --- */
 
 /* Where the frame begins and where the vector state goes: 0, or -EFAULT where the alternate stack overflows. */
-static int frame_place(const struct regs *regs, const struct sigaction_kernel *a, u64 *frame, u64 *fpu)
+static int frame_place(const struct regs *regs, const struct sigaction_kernel *a, u64 *frame,
+		       u64 *fpu)
 {
 	struct thread *t = thread_current();
 	bool was_on = on_altstack(t, regs->rsp), enters = false;
@@ -132,18 +133,40 @@ static int write_fpu(u64 to)
 	return copy_to_user((void __user *)to, t->fpu, size) ? -EFAULT : 0;
 }
 
-static void context_fill(struct sigcontext *c, const struct regs *r, const struct thread *t, u64 fpu, u64 mask)
+static void context_fill(struct sigcontext *c, const struct regs *r, const struct thread *t,
+			 u64 fpu, u64 mask)
 {
 	*c = (struct sigcontext){
-		.r8 = r->r8, .r9 = r->r9, .r10 = r->r10, .r11 = r->r11, .r12 = r->r12, .r13 = r->r13, .r14 = r->r14, .r15 = r->r15,
-		.rdi = r->rdi, .rsi = r->rsi, .rbp = r->rbp, .rbx = r->rbx, .rdx = r->rdx, .rax = r->rax, .rcx = r->rcx,
-		.rsp = r->rsp, .rip = r->rip, .eflags = r->rflags, .cs = USER_CS, .ss = USER_DS,
-		.err = t->trap_error, .trapno = t->trap_number, .cr2 = t->trap_address,
-		.oldmask = mask, .fpstate = (void *)fpu,
+		.r8 = r->r8,
+		.r9 = r->r9,
+		.r10 = r->r10,
+		.r11 = r->r11,
+		.r12 = r->r12,
+		.r13 = r->r13,
+		.r14 = r->r14,
+		.r15 = r->r15,
+		.rdi = r->rdi,
+		.rsi = r->rsi,
+		.rbp = r->rbp,
+		.rbx = r->rbx,
+		.rdx = r->rdx,
+		.rax = r->rax,
+		.rcx = r->rcx,
+		.rsp = r->rsp,
+		.rip = r->rip,
+		.eflags = r->rflags,
+		.cs = USER_CS,
+		.ss = USER_DS,
+		.err = t->trap_error,
+		.trapno = t->trap_number,
+		.cr2 = t->trap_address,
+		.oldmask = mask,
+		.fpstate = (void *)fpu,
 	};
 }
 
-int sigframe_setup(struct regs *regs, int sig, const struct signal_info *info, const struct sigaction_kernel *a, u64 mask)
+int sigframe_setup(struct regs *regs, int sig, const struct signal_info *info,
+		   const struct sigaction_kernel *a, u64 mask)
 {
 	struct thread *t = thread_current();
 	struct frame f = { .return_address = a->restorer, .info = *info };
@@ -155,7 +178,8 @@ int sigframe_setup(struct regs *regs, int sig, const struct signal_info *info, c
 	err = write_fpu(fpu);
 	if (err)
 		return err;
-	f.uc.uc_flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS | (fpu_features() ? UC_FP_XSTATE : 0);
+	f.uc.uc_flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS |
+			(fpu_features() ? UC_FP_XSTATE : 0);
 	f.uc.uc_stack.ss_sp = (void *)t->altstack_sp;
 	f.uc.uc_stack.ss_flags = (int)t->altstack_flags;
 	f.uc.uc_stack.ss_size = t->altstack_size;
@@ -242,9 +266,25 @@ static bool segments_ok(const struct ucontext *uc)
 static void restore_registers(struct regs *r, const struct sigcontext *c)
 {
 	*r = (struct regs){
-		.r8 = c->r8, .r9 = c->r9, .r10 = c->r10, .r11 = c->r11, .r12 = c->r12, .r13 = c->r13, .r14 = c->r14, .r15 = c->r15,
-		.rdi = c->rdi, .rsi = c->rsi, .rbp = c->rbp, .rbx = c->rbx, .rdx = c->rdx, .rax = c->rax, .rcx = c->rcx,
-		.rsp = c->rsp, .rip = c->rip, .cs = USER_CS, .ss = USER_DS,
+		.r8 = c->r8,
+		.r9 = c->r9,
+		.r10 = c->r10,
+		.r11 = c->r11,
+		.r12 = c->r12,
+		.r13 = c->r13,
+		.r14 = c->r14,
+		.r15 = c->r15,
+		.rdi = c->rdi,
+		.rsi = c->rsi,
+		.rbp = c->rbp,
+		.rbx = c->rbx,
+		.rdx = c->rdx,
+		.rax = c->rax,
+		.rcx = c->rcx,
+		.rsp = c->rsp,
+		.rip = c->rip,
+		.cs = USER_CS,
+		.ss = USER_DS,
 		.rflags = (r->rflags & ~FLAGS_USER) | (c->eflags & FLAGS_USER),
 		.orig_rax = UINT64_MAX,
 	};
@@ -257,13 +297,16 @@ long signal_return(struct regs *regs)
 	struct signal_stack stack;
 
 	if (copy_from_user(&uc, (void __user *)(frame + offsetof(struct frame, uc)), sizeof(uc)) ||
-	    restore_fpu((u64)uc.uc_mcontext.fpstate) || uc.uc_mcontext.rip >= USER_END || !segments_ok(&uc)) {
+	    restore_fpu((u64)uc.uc_mcontext.fpstate) || uc.uc_mcontext.rip >= USER_END ||
+	    !segments_ok(&uc)) {
 		signal_fault(SIGSEGV, SI_KERNEL, 0);
 		return 0;
 	}
 	signal_set_mask(uc.uc_sigmask);
 	restore_registers(regs, &uc.uc_mcontext);
-	stack = (struct signal_stack){ .sp = (u64)uc.uc_stack.ss_sp, .size = uc.uc_stack.ss_size, .flags = (u32)uc.uc_stack.ss_flags };
+	stack = (struct signal_stack){ .sp = (u64)uc.uc_stack.ss_sp,
+				       .size = uc.uc_stack.ss_size,
+				       .flags = (u32)uc.uc_stack.ss_flags };
 	/* A stack that is refused stays as it is: Linux ignores that too. */
 	(void)signal_altstack(&stack, NULL, regs->rsp);
 	if (load_acquire(&thread_current()->work))

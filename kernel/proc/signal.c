@@ -31,7 +31,7 @@ void signal_queue_flush(struct process *p, struct signal_queue *q, u64 set)
 	if (!(q->set & set))
 		return;
 	q->set &= ~set;
-	list_for_each_safe(e, next, &q->infos, link) {
+	list_for_each_safe (e, next, &q->infos, link) {
 		if (!(SIGNAL_BIT(e->info.signal) & set))
 			continue;
 		list_remove(&e->link);
@@ -70,7 +70,7 @@ static void queue_take(struct process *p, struct signal_queue *q, int sig, struc
 	struct signal_pending *e, *found = NULL;
 	bool another = false;
 
-	list_for_each(e, &q->infos, link) {
+	list_for_each (e, &q->infos, link) {
 		if (e->info.signal != sig)
 			continue;
 		if (found) {
@@ -117,7 +117,8 @@ int signal_dequeue(struct thread *t, u64 blocked, struct signal_info *info)
 
 void signal_recalc(struct thread *t)
 {
-	if (((t->pending.set | t->process->pending.set) & ~t->sigmask) || t->process->notify_continue)
+	if (((t->pending.set | t->process->pending.set) & ~t->sigmask) ||
+	    t->process->notify_continue)
 		atomic_or(&t->work, WORK_SIGNAL);
 	else
 		atomic_and(&t->work, ~WORK_SIGNAL);
@@ -129,13 +130,15 @@ static bool ignores(const struct process *p, int sig)
 {
 	u64 handler = p->actions[sig - 1].handler;
 
-	return handler == (u64)SIG_IGN || (handler == (u64)SIG_DFL && SIGNALS_IGNORED_BY_DEFAULT & SIGNAL_BIT(sig));
+	return handler == (u64)SIG_IGN ||
+	       (handler == (u64)SIG_DFL && SIGNALS_IGNORED_BY_DEFAULT & SIGNAL_BIT(sig));
 }
 
 /* Would the signal kill by its default action? */
 static bool is_fatal(const struct process *p, int sig)
 {
-	return p->actions[sig - 1].handler == (u64)SIG_DFL && !((SIGNALS_IGNORED_BY_DEFAULT | SIGNALS_STOP) & SIGNAL_BIT(sig));
+	return p->actions[sig - 1].handler == (u64)SIG_DFL &&
+	       !((SIGNALS_IGNORED_BY_DEFAULT | SIGNALS_STOP) & SIGNAL_BIT(sig));
 }
 
 static void wake_for_work(struct thread *t, u32 work)
@@ -153,7 +156,7 @@ void process_kill_locked(struct process *p, u32 status)
 	p->exiting = true;
 	p->group_status = status;
 	p->stop_signal = 0;
-	list_for_each(t, &p->threads, thread_link)
+	list_for_each (t, &p->threads, thread_link)
 		wake_for_work(t, WORK_EXIT);
 }
 
@@ -162,7 +165,7 @@ static void flush_everywhere(struct process *p, u64 set)
 	struct thread *t;
 
 	signal_queue_flush(p, &p->pending, set);
-	list_for_each(t, &p->threads, thread_link)
+	list_for_each (t, &p->threads, thread_link)
 		signal_queue_flush(p, &t->pending, set);
 }
 
@@ -181,7 +184,7 @@ static void continue_process(struct process *p)
 	p->stop_signal = 0;
 	p->stop_event = false;
 	p->nstopped = 0;
-	list_for_each(t, &p->threads, thread_link) {
+	list_for_each (t, &p->threads, thread_link) {
 		atomic_and(&t->work, ~WORK_STOP);
 		if (p->notify_continue)
 			atomic_or(&t->work, WORK_SIGNAL);
@@ -195,7 +198,8 @@ static void continue_process(struct process *p)
 /* A stopped thread takes nothing (but SIGKILL, which asks nobody): the signal stays pending until it is continued. */
 static bool wants(const struct thread *t, int sig)
 {
-	return !t->exiting && !t->stopped && (!(t->sigmask & SIGNAL_BIT(sig)) || t->sigwait & SIGNAL_BIT(sig));
+	return !t->exiting && !t->stopped &&
+	       (!(t->sigmask & SIGNAL_BIT(sig)) || t->sigwait & SIGNAL_BIT(sig));
 }
 
 /* Who takes a signal that was sent to the process: the leader if it does not block it, else any that does not. */
@@ -205,7 +209,7 @@ static struct thread *choose_target(struct process *p, int sig)
 
 	if (p->leader && wants(p->leader, sig))
 		return p->leader;
-	list_for_each(t, &p->threads, thread_link) {
+	list_for_each (t, &p->threads, thread_link) {
 		if (wants(t, sig))
 			return t;
 	}
@@ -255,7 +259,7 @@ void signal_retarget(struct process *p)
 {
 	struct thread *t;
 
-	list_for_each(t, &p->threads, thread_link) {
+	list_for_each (t, &p->threads, thread_link) {
 		if (p->pending.set & ~t->sigmask && !t->exiting)
 			wake_for_work(t, WORK_SIGNAL);
 	}
@@ -312,7 +316,7 @@ void signal_group(u32 pgid, int sig, const struct signal_source *s)
 	spin_lock(&tree_lock);
 	g = pid_group(pgid);
 	if (g) {
-		list_for_each(p, &g->members, group_link)
+		list_for_each (p, &g->members, group_link)
 			signal_process(p, sig, s);
 	}
 	spin_unlock(&tree_lock);
@@ -342,7 +346,8 @@ bool signal_is_ignored(int sig)
 {
 	struct thread *t = thread_current();
 
-	return t->sigmask & SIGNAL_BIT(sig) || load_relaxed(&t->process->actions[sig - 1].handler) == (u64)SIG_IGN;
+	return t->sigmask & SIGNAL_BIT(sig) ||
+	       load_relaxed(&t->process->actions[sig - 1].handler) == (u64)SIG_IGN;
 }
 
 /* The parent is told by SIGCHLD, unless it does not want to hear of stops, and by its wait. */

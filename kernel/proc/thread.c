@@ -165,7 +165,8 @@ char thread_state_letter(const struct thread *t)
 
 	if (t->stopped)
 		return 'T';
-	if (state == THREAD_PARKED) /* one of the kernel's own threads takes no signals, and is idle */
+	if (state ==
+	    THREAD_PARKED) /* one of the kernel's own threads takes no signals, and is idle */
 		return t->park_mode == PARK_INTERRUPTIBLE || !t->mm ? 'S' : 'D';
 	return state == THREAD_DEAD ? 'X' : 'R';
 }

@@ -13,7 +13,7 @@ struct cpu_timers {
 	struct spinlock lock;
 	struct timer *root;    /* lock: the earliest */
 	struct timer *running; /* lock: whose function runs now */
-	u64 armed;	       /* this CPU only: what the hardware is set to */
+	u64 armed;             /* this CPU only: what the hardware is set to */
 };
 
 static struct cpu_timers cpu_timers[CPUS_MAX] = {

@@ -12,8 +12,9 @@
 struct timer {
 	u64 deadline; /* monotonic ns */
 	void (*fn)(struct timer *t);
-	struct timer *child, *next, *prev; /* pairing heap; prev: the elder sibling, or the parent of a first child */
-	u32 cpu;			   /* whose heap, while pending */
+	struct timer *child, *next,
+		*prev; /* pairing heap; prev: the elder sibling, or the parent of a first child */
+	u32 cpu;       /* whose heap, while pending */
 	bool pending;
 };
 

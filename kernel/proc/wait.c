@@ -48,13 +48,15 @@ static void usage_add_to_parent(struct process *parent, const struct wait_usage 
 }
 
 /* T held for the three below; true: *result is filled. */
-static bool take_exit(struct process *child, const struct wait_request *r, struct wait_result *result)
+static bool take_exit(struct process *child, const struct wait_request *r,
+		      struct wait_result *result)
 {
 	if (child->state != PROCESS_ZOMBIE || !(r->options & WEXITED))
 		return false;
 	result->status = child->exit_status;
 	result->code = child->exit_status & 0x7f ? CLD_KILLED : CLD_EXITED;
-	result->value = child->exit_status & 0x7f ? (int)(child->exit_status & 0x7f) : (int)(child->exit_status >> 8);
+	result->value = child->exit_status & 0x7f ? (int)(child->exit_status & 0x7f)
+						  : (int)(child->exit_status >> 8);
 	usage_of_zombie(child, &result->usage);
 	if (!(r->options & WNOWAIT)) {
 		usage_add_to_parent(child->parent, &result->usage);
@@ -63,7 +65,8 @@ static bool take_exit(struct process *child, const struct wait_request *r, struc
 	return true;
 }
 
-static bool take_stop(struct process *child, const struct wait_request *r, struct wait_result *result)
+static bool take_stop(struct process *child, const struct wait_request *r,
+		      struct wait_result *result)
 {
 	bool taken = false;
 
@@ -82,7 +85,8 @@ static bool take_stop(struct process *child, const struct wait_request *r, struc
 	return taken;
 }
 
-static bool take_continue(struct process *child, const struct wait_request *r, struct wait_result *result)
+static bool take_continue(struct process *child, const struct wait_request *r,
+			  struct wait_result *result)
 {
 	bool taken = false;
 
@@ -109,13 +113,14 @@ static int wait_scan(struct process *self, const struct wait_request *r, struct 
 	int found = -ECHILD;
 
 	spin_lock(&tree_lock);
-	list_for_each_safe(child, next, &self->children, sibling) {
+	list_for_each_safe (child, next, &self->children, sibling) {
 		u32 pid = child->pid, uid = child->cred->uid;
 
 		if (!is_eligible(child, r))
 			continue;
 		found = 0;
-		if (take_exit(child, r, result) || take_stop(child, r, result) || take_continue(child, r, result)) {
+		if (take_exit(child, r, result) || take_stop(child, r, result) ||
+		    take_continue(child, r, result)) {
 			result->pid = pid;
 			result->uid = uid;
 			found = 1;
@@ -138,6 +143,7 @@ int process_wait(const struct wait_request *r, struct wait_result *result)
 		found = wait_scan(self, r, result);
 		return min(found, 0);
 	}
-	err = wait_event_interruptible(&self->child_wait, (found = wait_scan(self, r, result)) != 0);
+	err = wait_event_interruptible(&self->child_wait,
+				       (found = wait_scan(self, r, result)) != 0);
 	return found ? min(found, 0) : err;
 }

@@ -31,7 +31,9 @@ static inline int timespec_to_ns(const struct __kernel_timespec *ts, u64 *ns)
 {
 	if (ts->tv_sec < 0 || (u64)ts->tv_nsec >= NS_PER_SEC)
 		return -EINVAL;
-	*ns = (u64)ts->tv_sec >= NS_MAX / NS_PER_SEC ? NS_MAX : (u64)ts->tv_sec * NS_PER_SEC + (u64)ts->tv_nsec;
+	*ns = (u64)ts->tv_sec >= NS_MAX / NS_PER_SEC
+		      ? NS_MAX
+		      : (u64)ts->tv_sec * NS_PER_SEC + (u64)ts->tv_nsec;
 	return 0;
 }
 
@@ -39,7 +41,9 @@ static inline int timeval_to_ns(const struct __kernel_old_timeval *tv, u64 *ns)
 {
 	if (tv->tv_sec < 0 || (u64)tv->tv_usec >= 1000000)
 		return -EINVAL;
-	*ns = (u64)tv->tv_sec >= NS_MAX / NS_PER_SEC ? NS_MAX : (u64)tv->tv_sec * NS_PER_SEC + (u64)tv->tv_usec * 1000;
+	*ns = (u64)tv->tv_sec >= NS_MAX / NS_PER_SEC
+		      ? NS_MAX
+		      : (u64)tv->tv_sec * NS_PER_SEC + (u64)tv->tv_usec * 1000;
 	return 0;
 }
 

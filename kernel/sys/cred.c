@@ -29,14 +29,18 @@ SYSCALL3(getresuid, u32 __user *, ruid, u32 __user *, euid, u32 __user *, suid)
 {
 	const struct cred *c = cred_current();
 
-	return put_user(c->uid, ruid) || put_user(c->euid, euid) || put_user(c->suid, suid) ? -EFAULT : 0;
+	return put_user(c->uid, ruid) || put_user(c->euid, euid) || put_user(c->suid, suid)
+		       ? -EFAULT
+		       : 0;
 }
 
 SYSCALL3(getresgid, u32 __user *, rgid, u32 __user *, egid, u32 __user *, sgid)
 {
 	const struct cred *c = cred_current();
 
-	return put_user(c->gid, rgid) || put_user(c->egid, egid) || put_user(c->sgid, sgid) ? -EFAULT : 0;
+	return put_user(c->gid, rgid) || put_user(c->egid, egid) || put_user(c->sgid, sgid)
+		       ? -EFAULT
+		       : 0;
 }
 
 SYSCALL1(setuid, u32, uid)
@@ -108,7 +112,8 @@ SYSCALL2(setgroups, int, size, const u32 __user *, list)
 /* --- capabilities --- */
 
 /* How many 32-bit words of each set the caller's version has; an unknown one gets the preferred one told (capget(2)). */
-static int capability_words(struct __user_cap_header_struct __user *user, struct __user_cap_header_struct *h, bool probing)
+static int capability_words(struct __user_cap_header_struct __user *user,
+			    struct __user_cap_header_struct *h, bool probing)
 {
 	if (copy_from_user(h, user, sizeof(*h)))
 		return -EFAULT;
@@ -124,7 +129,8 @@ static int capability_words(struct __user_cap_header_struct __user *user, struct
 	return probing ? 0 : -EINVAL;
 }
 
-SYSCALL2(capget, struct __user_cap_header_struct __user *, header, struct __user_cap_data_struct __user *, data)
+SYSCALL2(capget, struct __user_cap_header_struct __user *, header,
+	 struct __user_cap_data_struct __user *, data)
 {
 	struct __user_cap_data_struct d[_LINUX_CAPABILITY_U32S_3];
 	struct __user_cap_header_struct h;
@@ -150,7 +156,8 @@ SYSCALL2(capget, struct __user_cap_header_struct __user *, header, struct __user
 	return copy_to_user(data, d, (size_t)words * sizeof(d[0])) ? -EFAULT : 0;
 }
 
-SYSCALL2(capset, struct __user_cap_header_struct __user *, header, const struct __user_cap_data_struct __user *, data)
+SYSCALL2(capset, struct __user_cap_header_struct __user *, header,
+	 const struct __user_cap_data_struct __user *, data)
 {
 	struct __user_cap_data_struct d[_LINUX_CAPABILITY_U32S_3];
 	struct __user_cap_header_struct h;

@@ -54,7 +54,8 @@ long futex_restart(void)
 
 SYSCALL6(futex, u64, address, int, operation, u32, value, u64, timeout, u64, address2, u32, value3)
 {
-	bool shared = !(operation & FUTEX_PRIVATE_FLAG), realtime = operation & FUTEX_CLOCK_REALTIME;
+	bool shared = !(operation & FUTEX_PRIVATE_FLAG),
+	     realtime = operation & FUTEX_CLOCK_REALTIME;
 	int command = operation & FUTEX_CMD_MASK, err;
 	u64 deadline;
 
@@ -66,7 +67,8 @@ SYSCALL6(futex, u64, address, int, operation, u32, value, u64, timeout, u64, add
 		err = futex_deadline(timeout, command == FUTEX_WAIT_BITSET, realtime, &deadline);
 		if (err)
 			return err;
-		return wait(address, value, command == FUTEX_WAIT ? FUTEX_BITSET_MATCH_ANY : value3, shared, deadline);
+		return wait(address, value, command == FUTEX_WAIT ? FUTEX_BITSET_MATCH_ANY : value3,
+			    shared, deadline);
 	case FUTEX_WAKE:
 		return futex_wake(address, value, FUTEX_BITSET_MATCH_ANY, shared);
 	case FUTEX_WAKE_BITSET:
@@ -75,7 +77,8 @@ SYSCALL6(futex, u64, address, int, operation, u32, value, u64, timeout, u64, add
 	case FUTEX_CMP_REQUEUE:
 		if ((s32)value < 0 || (s32)timeout < 0)
 			return -EINVAL;
-		return futex_requeue(address, address2, value, (u32)timeout, command == FUTEX_CMP_REQUEUE, value3, shared);
+		return futex_requeue(address, address2, value, (u32)timeout,
+				     command == FUTEX_CMP_REQUEUE, value3, shared);
 	case FUTEX_WAKE_OP:
 		return futex_wake_op(address, address2, value, (u32)timeout, value3, shared);
 	}

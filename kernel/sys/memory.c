@@ -15,9 +15,10 @@
 #include "sys/syscall.h"
 
 /* Flags that MAP_SHARED_VALIDATE knows. */
-#define MAP_KNOWN                                                                                                               \
-	(MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE | MAP_GROWSDOWN | MAP_LOCKED |    \
-	 MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | MAP_32BIT | MAP_FIXED_NOREPLACE | MAP_UNINITIALIZED)
+#define MAP_KNOWN                                                                                \
+	(MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE | \
+	 MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK |  \
+	 MAP_HUGETLB | MAP_32BIT | MAP_FIXED_NOREPLACE | MAP_UNINITIALIZED)
 
 static struct mm *current_mm(void)
 {
@@ -127,7 +128,8 @@ SYSCALL6(mmap, u64, addr, u64, length, u32, prot, u32, flags, int, fd, u64, offs
 		.fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE),
 		.noreplace = flags & MAP_FIXED_NOREPLACE,
 		.below_4g = flags & MAP_32BIT,
-		.populate = (flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE || flags & MAP_LOCKED,
+		.populate = (flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE ||
+			    flags & MAP_LOCKED,
 		.offset = offset,
 	};
 
@@ -162,7 +164,8 @@ SYSCALL2(munmap, u64, addr, u64, length)
 
 SYSCALL3(mprotect, u64, addr, u64, length, u32, prot)
 {
-	if (addr % PAGE_SIZE || prot & ~(u32)(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM | PROT_GROWSDOWN | PROT_GROWSUP))
+	if (addr % PAGE_SIZE || prot & ~(u32)(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM |
+					      PROT_GROWSDOWN | PROT_GROWSUP))
 		return -EINVAL;
 	if ((prot & (PROT_GROWSDOWN | PROT_GROWSUP)) == (PROT_GROWSDOWN | PROT_GROWSUP))
 		return -EINVAL;
@@ -203,7 +206,8 @@ SYSCALL3(madvise, u64, addr, u64, length, int, advice)
 
 SYSCALL3(msync, u64, addr, u64, length, int, flags)
 {
-	if (flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC) || addr % PAGE_SIZE || (flags & (MS_ASYNC | MS_SYNC)) == (MS_ASYNC | MS_SYNC))
+	if (flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC) || addr % PAGE_SIZE ||
+	    (flags & (MS_ASYNC | MS_SYNC)) == (MS_ASYNC | MS_SYNC))
 		return -EINVAL;
 	if (addr + ROUND_UP(length, PAGE_SIZE) < addr)
 		return -ENOMEM;
@@ -267,7 +271,8 @@ SYSCALL1(mlockall, u32, flags)
 	u64 limit = rlimit_get(RLIMIT_MEMLOCK);
 	bool free = cred_capable(cred_current(), CAP_IPC_LOCK);
 
-	if (!flags || flags & ~(u32)(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) || flags == MCL_ONFAULT)
+	if (!flags || flags & ~(u32)(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) ||
+	    flags == MCL_ONFAULT)
 		return -EINVAL;
 	if (!limit && !free)
 		return -EPERM;
@@ -321,7 +326,8 @@ static int cursor_get(struct vm_cursor *c, u64 user, u64 count)
 }
 
 /* One chunk between the spaces, through buf: bytes done (0: the end), or -EFAULT. */
-static s64 vm_copy_chunk(struct mm *mm, struct vm_cursor *local, struct vm_cursor *remote, void *buf, bool write)
+static s64 vm_copy_chunk(struct mm *mm, struct vm_cursor *local, struct vm_cursor *remote,
+			 void *buf, bool write)
 {
 	u64 here, there, n = cursor_part(local, VM_CHUNK, &here);
 	ssize done;
@@ -377,7 +383,8 @@ static s64 vm_transfer(u32 pid, struct vm_cursor *local, struct vm_cursor *remot
 	return r;
 }
 
-static s64 vm_call(u32 pid, u64 local_user, u64 nlocal, u64 remote_user, u64 nremote, u64 flags, bool write)
+static s64 vm_call(u32 pid, u64 local_user, u64 nlocal, u64 remote_user, u64 nremote, u64 flags,
+		   bool write)
 {
 	struct vm_cursor local = { 0 }, remote = { 0 };
 	s64 r = flags ? -EINVAL : cursor_get(&local, local_user, nlocal);
@@ -396,7 +403,8 @@ SYSCALL6(process_vm_readv, u32, pid, u64, local, u64, nlocal, u64, remote, u64, 
 	return vm_call(pid, local, nlocal, remote, nremote, flags, false);
 }
 
-SYSCALL6(process_vm_writev, u32, pid, u64, local, u64, nlocal, u64, remote, u64, nremote, u64, flags)
+SYSCALL6(process_vm_writev, u32, pid, u64, local, u64, nlocal, u64, remote, u64, nremote, u64,
+	 flags)
 {
 	return vm_call(pid, local, nlocal, remote, nremote, flags, true);
 }

@@ -87,7 +87,8 @@ SYSCALL3(getrandom, u8 __user *, out, size_t, n, u32, flags)
 	bool fault = false;
 	size_t done = 0;
 
-	if (flags & ~(u32)(GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE) || (flags & (GRND_RANDOM | GRND_INSECURE)) == (GRND_RANDOM | GRND_INSECURE))
+	if (flags & ~(u32)(GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE) ||
+	    (flags & (GRND_RANDOM | GRND_INSECURE)) == (GRND_RANDOM | GRND_INSECURE))
 		return -EINVAL;
 	n = min(n, (size_t)INT32_MAX);
 	while (done < n) {
@@ -139,7 +140,8 @@ SYSCALL2(setrlimit, u32, resource, const struct rlimit64 __user *, set)
 	return rlimit_set(process_current(), resource, l.rlim_cur, l.rlim_max);
 }
 
-static int limits_exchange(struct process *p, u32 resource, const struct rlimit64 *set, struct rlimit64 *old)
+static int limits_exchange(struct process *p, u32 resource, const struct rlimit64 *set,
+			   struct rlimit64 *old)
 {
 	int err = process_may_change(p);
 
@@ -149,7 +151,8 @@ static int limits_exchange(struct process *p, u32 resource, const struct rlimit6
 	return set ? rlimit_set(p, resource, set->rlim_cur, set->rlim_max) : 0;
 }
 
-SYSCALL4(prlimit64, s32, pid, u32, resource, const struct rlimit64 __user *, user, struct rlimit64 __user *, out)
+SYSCALL4(prlimit64, s32, pid, u32, resource, const struct rlimit64 __user *, user,
+	 struct rlimit64 __user *, out)
 {
 	struct rlimit64 set, old;
 	struct process *p;

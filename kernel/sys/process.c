@@ -81,9 +81,11 @@ SYSCALL2(clone3, u64, user, size_t, size)
 
 	if (err)
 		return err;
-	if (a.flags & (CLONE_DETACHED | CSIGNAL) || a.flags & ~(0xffffffffull | CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP))
+	if (a.flags & (CLONE_DETACHED | CSIGNAL) ||
+	    a.flags & ~(0xffffffffull | CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP))
 		return -EINVAL;
-	if (a.exit_signal & ~(u64)CSIGNAL || a.exit_signal > SIGNAL_COUNT || a.set_tid || a.set_tid_size || a.flags & CLONE_INTO_CGROUP)
+	if (a.exit_signal & ~(u64)CSIGNAL || a.exit_signal > SIGNAL_COUNT || a.set_tid ||
+	    a.set_tid_size || a.flags & CLONE_INTO_CGROUP)
 		return -EINVAL;
 	if (a.flags & (CLONE_THREAD | CLONE_PARENT) && a.exit_signal)
 		return -EINVAL;
@@ -161,7 +163,8 @@ static long exec_at(int dirfd, const char __user *path, u64 argv, u64 envp, int 
 	if (err)
 		return err;
 	shown = shown_name(&p, dirfd);
-	err = shown ? process_exec(p.start, p.name, at_lookup_flags(flags), shown, argv, envp) : -ENOMEM;
+	err = shown ? process_exec(p.start, p.name, at_lookup_flags(flags), shown, argv, envp)
+		    : -ENOMEM;
 	kfree(shown);
 	user_path_put(&p);
 	if (err)
@@ -250,14 +253,16 @@ static int waitid_target(struct wait_request *r, int which, s32 id)
 	return -EINVAL;
 }
 
-SYSCALL5(waitid, int, which, s32, id, struct signal_info __user *, info, int, options, struct rusage __user *, usage)
+SYSCALL5(waitid, int, which, s32, id, struct signal_info __user *, info, int, options,
+	 struct rusage __user *, usage)
 {
 	struct wait_request r = { .options = (u32)options };
 	struct wait_result result;
 	struct rusage ru;
 	int err;
 
-	if (options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD | (int)__WCLONE | __WALL) ||
+	if (options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD |
+			(int)__WCLONE | __WALL) ||
 	    !(options & (WEXITED | WSTOPPED | WCONTINUED)))
 		return -EINVAL;
 	err = waitid_target(&r, which, id);
@@ -281,7 +286,9 @@ SYSCALL5(waitid, int, which, s32, id, struct signal_info __user *, info, int, op
 			i.child.status = result.value;
 		}
 		/* Linux fills in these members alone; the rest of the program's structure stays as it was. */
-		if (copy_to_user(info, &i, offsetof(struct signal_info, child.status) + sizeof(i.child.status)))
+		if (copy_to_user(info, &i,
+				 offsetof(struct signal_info, child.status) +
+					 sizeof(i.child.status)))
 			return -EFAULT;
 	}
 	return 0;
@@ -340,7 +347,8 @@ SYSCALL2(pidfd_open, s32, pid, u32, flags)
 	return pidfd_open((u32)pid, flags & PIDFD_NONBLOCK);
 }
 
-SYSCALL4(pidfd_send_signal, int, fd, int, sig, const struct signal_info __user *, user_info, u32, flags)
+SYSCALL4(pidfd_send_signal, int, fd, int, sig, const struct signal_info __user *, user_info, u32,
+	 flags)
 {
 	struct signal_info info;
 	struct process *p;

@@ -136,10 +136,13 @@ SYSCALL3(sched_setattr, s32, tid, const struct sched_attr __user *, user, u32, f
 		return -EFAULT;
 	if (a.sched_policy == SCHED_DEADLINE)
 		return -EPERM;
-	s = (struct sched_policy){ .policy = a.sched_policy, .priority = a.sched_priority, .nice = a.sched_nice };
+	s = (struct sched_policy){ .policy = a.sched_policy,
+				   .priority = a.sched_priority,
+				   .nice = a.sched_nice };
 	if (a.sched_flags & SCHED_FLAG_RESET_ON_FORK)
 		s.policy |= SCHED_RESET_ON_FORK;
-	return policy_set((u32)tid, &s, a.sched_policy == SCHED_NORMAL || a.sched_policy == SCHED_BATCH);
+	return policy_set((u32)tid, &s,
+			  a.sched_policy == SCHED_NORMAL || a.sched_policy == SCHED_BATCH);
 }
 
 static long priority_bound(int policy, long realtime)

@@ -15,11 +15,12 @@ struct user_sigaction {
 };
 
 /* Flags that Linux knows; others are cleared, so that a program can see what is supported (sigaction(2), "Dynamically probing"). */
-#define SA_KNOWN                                                                                                           \
-	(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_EXPOSE_TAGBITS | SA_ONSTACK | SA_RESTART | SA_NODEFER | SA_RESETHAND | \
-	 SA_RESTORER)
+#define SA_KNOWN                                                                                  \
+	(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_EXPOSE_TAGBITS | SA_ONSTACK | SA_RESTART | \
+	 SA_NODEFER | SA_RESETHAND | SA_RESTORER)
 
-SYSCALL4(rt_sigaction, int, sig, const struct user_sigaction __user *, set, struct user_sigaction __user *, old, size_t, size)
+SYSCALL4(rt_sigaction, int, sig, const struct user_sigaction __user *, set,
+	 struct user_sigaction __user *, old, size_t, size)
 {
 	struct sigaction_kernel new, before;
 	struct user_sigaction u;
@@ -30,7 +31,8 @@ SYSCALL4(rt_sigaction, int, sig, const struct user_sigaction __user *, set, stru
 	if (set) {
 		if (copy_from_user(&u, set, sizeof(u)))
 			return -EFAULT;
-		new = (struct sigaction_kernel){ u.handler, u.flags & SA_KNOWN, u.restorer, u.mask };
+		new = (struct sigaction_kernel){ u.handler, u.flags & SA_KNOWN, u.restorer,
+						 u.mask };
 	}
 	err = signal_action(sig, set ? &new : NULL, &before);
 	if (err || !old)
@@ -93,7 +95,8 @@ SYSCALL0(pause)
 	return -ERESTARTNOHAND;
 }
 
-SYSCALL4(rt_sigtimedwait, const u64 __user *, set, struct signal_info __user *, out, u64, timeout, size_t, size)
+SYSCALL4(rt_sigtimedwait, const u64 __user *, set, struct signal_info __user *, out, u64, timeout,
+	 size_t, size)
 {
 	u64 mask, ns, deadline = DEADLINE_NONE;
 	struct signal_info info;
@@ -131,12 +134,16 @@ SYSCALL2(sigaltstack, const stack_t __user *, set, stack_t __user *, old)
 	if (set) {
 		if (copy_from_user(&user, set, sizeof(user)))
 			return -EFAULT;
-		new = (struct signal_stack){ .sp = (u64)user.ss_sp, .size = user.ss_size, .flags = (u32)user.ss_flags };
+		new = (struct signal_stack){ .sp = (u64)user.ss_sp,
+					     .size = user.ss_size,
+					     .flags = (u32)user.ss_flags };
 	}
 	err = signal_altstack(set ? &new : NULL, &before, sp);
 	if (err || !old)
 		return err;
-	user = (stack_t){ .ss_sp = (void *)before.sp, .ss_flags = (int)before.flags, .ss_size = before.size };
+	user = (stack_t){ .ss_sp = (void *)before.sp,
+			  .ss_flags = (int)before.flags,
+			  .ss_size = before.size };
 	return copy_to_user(old, &user, sizeof(user)) ? -EFAULT : 0;
 }
 
@@ -169,7 +176,8 @@ SYSCALL2(tkill, s32, tid, int, sig)
 }
 
 /* A program may not pretend to be the kernel, or kill(2), towards others. */
-static int queued_info(struct signal_info *info, const struct signal_info __user *user, int sig, bool to_self)
+static int queued_info(struct signal_info *info, const struct signal_info __user *user, int sig,
+		       bool to_self)
 {
 	if (copy_from_user(info, user, sizeof(*info)))
 		return -EFAULT;

@@ -19,13 +19,14 @@ extern const struct syscall_entry syscalls_start[], syscalls_end[];
 
 static syscall_fn table[SYSCALL_MAX];
 static u32 missing[SYSCALL_MAX]; /* A: how often it was asked for */
-static u32 missing_beyond;	 /* A: numbers that Linux has not either */
+static u32 missing_beyond;       /* A: numbers that Linux has not either */
 
 void syscall_init(void)
 {
 	for (const struct syscall_entry *e = syscalls_start; e < syscalls_end; e++) {
 		if (e->number >= SYSCALL_MAX || table[e->number])
-			panic("system call %u (%s) is defined twice, or beyond the table", e->number, e->name);
+			panic("system call %u (%s) is defined twice, or beyond the table",
+			      e->number, e->name);
 		table[e->number] = e->call;
 	}
 }
@@ -43,7 +44,8 @@ void syscall_dispatch(struct regs *regs)
 	long result;
 
 	if (likely(number < SYSCALL_MAX && table[number]))
-		result = table[number](regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9);
+		result = table[number](regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8,
+				       regs->r9);
 	else
 		result = count_missing(number);
 	regs->rax = (u64)result;
@@ -61,7 +63,8 @@ size_t syscall_missing_text(char *buf, size_t size)
 		const char *name = syscall_name(number);
 
 		if (count)
-			n += (size_t)format(buf + n, size - n, "%u %s %u\n", number, name ? name : "unknown", count);
+			n += (size_t)format(buf + n, size - n, "%u %s %u\n", number,
+					    name ? name : "unknown", count);
 		if (n >= size)
 			return size - 1;
 	}

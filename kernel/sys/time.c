@@ -55,7 +55,8 @@ SYSCALL2(gettimeofday, struct __kernel_old_timeval __user *, out, struct timezon
 	return 0;
 }
 
-SYSCALL2(settimeofday, const struct __kernel_old_timeval __user *, value, const struct timezone __user *, zone)
+SYSCALL2(settimeofday, const struct __kernel_old_timeval __user *, value,
+	 const struct timezone __user *, zone)
 {
 	struct __kernel_old_timeval tv;
 	u64 ns;
@@ -193,7 +194,8 @@ SYSCALL2(getitimer, u32, which, struct user_itimerval __user *, out)
 	return itimer_to_user(&v, out);
 }
 
-SYSCALL3(setitimer, u32, which, const struct user_itimerval __user *, set, struct user_itimerval __user *, old)
+SYSCALL3(setitimer, u32, which, const struct user_itimerval __user *, set,
+	 struct user_itimerval __user *, old)
 {
 	struct itimer_value v = { 0 }, before;
 	struct user_itimerval u;
@@ -201,7 +203,8 @@ SYSCALL3(setitimer, u32, which, const struct user_itimerval __user *, set, struc
 	if (set) {
 		if (copy_from_user(&u, set, sizeof(u)))
 			return -EFAULT;
-		if (timeval_to_ns(&u.interval, &v.interval_ns) || timeval_to_ns(&u.value, &v.value_ns))
+		if (timeval_to_ns(&u.interval, &v.interval_ns) ||
+		    timeval_to_ns(&u.value, &v.value_ns))
 			return -EINVAL;
 	}
 	if (which > ITIMER_PROF)
