@@ -274,9 +274,6 @@ static int run_guest(const struct options *options, const struct descriptor *des
 		fail("cannot make the channel to the guest: %s", strerror(errno));
 	fcntl(channel[0], F_SETFL, O_NONBLOCK);
 	config->console_fd = channel[1];
-	config->panic_fd = dup(channel[1]);
-	if (config->panic_fd < 0)
-		fail("cannot make the channel to the guest: %s", strerror(errno));
 	config->launch_fd = make_launch(options, descriptors, config);
 	session_block_signals();
 	if (options->gdb)
@@ -284,7 +281,6 @@ static int run_guest(const struct options *options, const struct descriptor *des
 	if (!vm_start(&vm, config))
 		fail("cannot start a process for QEMU: %s", strerror(errno));
 	close(channel[1]);
-	close(config->panic_fd);
 	close(config->launch_fd);
 	return session_run(&session, &vm, channel[0]);
 }

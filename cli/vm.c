@@ -129,15 +129,11 @@ static void add_devices(struct argument_list *list, const struct vm_config *conf
 	add(list, "/proc/self/fd/%d", config->launch_fd);
 	add(list, "-chardev");
 	add(list, "socket,id=c0,fd=%d", config->console_fd);
-	add(list, "-chardev");
-	add(list, "socket,id=c1,fd=%d", config->panic_fd);
 	/*
-	 * The channel is a serial port, which waits while the socket is full. Port 0 is a console,
-	 * which would drop what does not fit; the device's emergency register, for panics, leads
-	 * there, into the same socket.
+	 * A serial port waits while the socket is full; a console port (number 0) would drop what
+	 * does not fit.
 	 */
 	add_option(list, "-device", "virtio-serial-device,max_ports=2");
-	add_option(list, "-device", "virtconsole,chardev=c1,nr=0");
 	add_option(list, "-device", "virtserialport,chardev=c0,nr=1");
 	add_directory(list, "root", config->root, false);
 	for (unsigned int i = 0; i < config->rw_count; i++) {
@@ -236,7 +232,6 @@ static void child_exec(const struct vm_config *config, char **arguments, int out
 	if (!config->probe) {
 		keep_open(config->launch_fd);
 		keep_open(config->console_fd);
-		keep_open(config->panic_fd);
 	}
 	execv(config->qemu, arguments);
 	dprintf(STDERR_FILENO, "cannot run %s: %s\n", config->qemu, strerror(errno));

@@ -25,7 +25,6 @@ struct vm_config {
 	unsigned int rw_count;
 	int launch_fd;  /* file with the launch record */
 	int console_fd; /* QEMU's end of the channel */
-	int panic_fd;   /* the same again: QEMU has no two devices on one descriptor */
 	const struct string_list *extra;
 };
 
@@ -49,8 +48,8 @@ char *vm_find(const char *program);
 
 /*
  * Start QEMU. It leads a process group of its own (so that Ctrl-C on the terminal is for us to
- * forward, not for QEMU to die of), dies with us, and inherits no descriptor but launch_fd,
- * console_fd and panic_fd. Returns false, with errno, if no process could be made; if QEMU cannot be executed
+ * forward, not for QEMU to die of), dies with us, and inherits no descriptor but launch_fd and
+ * console_fd. Returns false, with errno, if no process could be made; if QEMU cannot be executed
  * the process ends at once with a line on vm->output.
  */
 bool vm_start(struct vm *vm, const struct vm_config *config);
