@@ -5,6 +5,7 @@
 #include <asm-generic/fcntl.h>
 #include <asm-generic/ioctls.h>
 #include <asm/signal.h>
+#include <linux/capability.h>
 
 #include "arch/x86_64/usercopy.h"
 #include "fs/tty_priv.h"
@@ -63,6 +64,88 @@ static u32 speed_of_control(u32 control)
 	return code & CBAUDEX ? high[code & 15] : low[code & 15];
 }
 
+/* What is frozen in m stays as it is in t. Locked. */
+static void keep_frozen(const struct tty *t, struct terminal_modes *m)
+{
+	const struct terminal_modes *old = &t->modes, *frozen = &t->frozen;
+
+	m->input ^= (m->input ^ old->input) & frozen->input;
+	m->output ^= (m->output ^ old->output) & frozen->output;
+	m->control ^= (m->control ^ old->control) & frozen->control;
+	m->local ^= (m->local ^ old->local) & frozen->local;
+	if (frozen->line)
+		m->line = old->line;
+	for (u32 i = 0; i < ARRAY_SIZE(m->chars); i++) {
+		if (frozen->chars[i])
+			m->chars[i] = old->chars[i];
+	}
+}
+
+static long frozen_get(struct tty *t, void __user *to)
+{
+	struct terminal_modes m;
+
+	mutex_lock(&t->lock);
+	m = t->frozen;
+	mutex_unlock(&t->lock);
+	return copy_to_user(to, &m, TERMIOS_SIZE) ? -EFAULT : 0;
+}
+
+static long frozen_set(struct tty *t, const void __user *from)
+{
+	struct terminal_modes m = {};
+
+	if (!cred_capable(cred_current(), CAP_SYS_ADMIN))
+		return -EPERM;
+	if (copy_from_user(&m, from, TERMIOS_SIZE))
+		return -EFAULT;
+	mutex_lock(&t->lock);
+	t->frozen = m;
+	mutex_unlock(&t->lock);
+	return 0;
+}
+
+/* The layout of Linux's struct termio, System V's form of the modes. */
+struct terminal_modes_old {
+	u16 input, output, control, local;
+	u8 line;
+	u8 chars[8];
+};
+
+static long old_modes_get(struct tty *t, void __user *to)
+{
+	struct terminal_modes_old o;
+
+	mutex_lock(&t->lock);
+	o = (struct terminal_modes_old){
+		.input = (u16)t->modes.input,
+		.output = (u16)t->modes.output,
+		.control = (u16)t->modes.control,
+		.local = (u16)t->modes.local,
+		.line = t->modes.line,
+	};
+	memcpy(o.chars, t->modes.chars, sizeof(o.chars));
+	mutex_unlock(&t->lock);
+	return copy_to_user(to, &o, sizeof(o)) ? -EFAULT : 0;
+}
+
+/* The halves that the old form has not stay. */
+static int old_modes_fetch(struct terminal_modes *m, const void __user *from)
+{
+	struct terminal_modes_old o;
+
+	if (copy_from_user(&o, from, sizeof(o)))
+		return -EFAULT;
+	m->input = (m->input & 0xffff0000) | o.input;
+	m->output = (m->output & 0xffff0000) | o.output;
+	m->control = (m->control & 0xffff0000) | o.control;
+	m->local = (m->local & 0xffff0000) | o.local;
+	m->line = o.line;
+	memcpy(m->chars, o.chars, sizeof(o.chars));
+	return 0;
+}
+
+/* size: of struct termios or termios2 at `from`, or 0: struct termio. */
 static long modes_set(struct tty *t, const void __user *from, size_t size, bool drain, bool flush)
 {
 	struct terminal_modes m = t->modes;
@@ -71,9 +154,11 @@ static long modes_set(struct tty *t, const void __user *from, size_t size, bool 
 
 	if (err)
 		return err;
-	if (copy_from_user(&m, from, size))
+	if (size && copy_from_user(&m, from, size))
 		return -EFAULT;
-	if (size == TERMIOS_SIZE && (m.control & CBAUD) != BOTHER)
+	if (!size && old_modes_fetch(&m, from))
+		return -EFAULT;
+	if (size <= TERMIOS_SIZE && (m.control & CBAUD) != BOTHER)
 		m.input_speed = m.output_speed = speed_of_control(m.control);
 	if (drain) {
 		err = tty_drain(t);
@@ -84,6 +169,7 @@ static long modes_set(struct tty *t, const void __user *from, size_t size, bool 
 	if (flush)
 		tty_input_flush(t);
 	old_local = t->modes.local;
+	keep_frozen(t, &m);
 	t->modes = m;
 	tty_input_mode_changed(t, old_local);
 	if (!(m.input & IXON))
@@ -131,8 +217,14 @@ static long foreground_set(struct tty *t, const s32 __user *from)
 		return -EFAULT;
 	if (group < 0)
 		return -EINVAL;
-	if (!session_has_group(session, (u32)group))
+	if (!session_has_group(session, (u32)group)) {
+		struct process *leader = process_find((u32)group);
+
+		if (!leader)
+			return -ESRCH;
+		process_put(leader);
 		return -EPERM;
+	}
 	mutex_lock(&t->lock);
 	if (t->session == session)
 		t->foreground = (u32)group;
@@ -234,6 +326,16 @@ static long ioctl_modes(struct tty *t, u32 request, void __user *arg)
 	case TCSETSF2:
 		return modes_set(t, arg, sizeof(struct terminal_modes), request != TCSETS2,
 				 request == TCSETSF2);
+	case TCGETA:
+		return old_modes_get(t, arg);
+	case TCSETA:
+	case TCSETAW:
+	case TCSETAF:
+		return modes_set(t, arg, 0, request != TCSETA, request == TCSETAF);
+	case TIOCGLCKTRMIOS:
+		return frozen_get(t, arg);
+	case TIOCSLCKTRMIOS:
+		return frozen_set(t, arg);
 	}
 	return -ENOTTY;
 }

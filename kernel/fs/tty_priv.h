@@ -70,7 +70,9 @@ struct tty {
 
 	struct mutex lock;           /* RANK_TTY: guards L (single words are read without) */
 	struct terminal_modes modes; /* L */
-	struct terminal_size size;   /* L */
+	struct terminal_modes
+		frozen; /* L: bits and characters of `modes` that stay (TIOCSLCKTRMIOS) */
+	struct terminal_size size; /* L */
 	u32 session;    /* L: 0: none. With it comes a reference, which the session holds */
 	u32 foreground; /* L: process group; 0: none */
 	u32 opens;      /* L: open files of programs */
