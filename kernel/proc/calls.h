@@ -22,6 +22,8 @@ struct clone_request {
 };
 long process_clone(const struct clone_request *r); /* the child's tid, in the parent */
 
+int process_unshare(u64 flags); /* unshare(2) */
+
 /* --- exit.c, wait.c --- */
 void __noreturn process_exit_group(u32 status); /* as wait(2) encodes it */
 void __noreturn thread_exit(u32 status);

@@ -401,3 +401,40 @@ long process_clone(const struct clone_request *r)
 	thread_charge_system(t0);
 	return err;
 }
+
+/* --- unshare --- */
+
+static int unshare_fs(struct process *p)
+{
+	struct fs_context *old, *own = fs_context_copy(p->fs);
+
+	if (!own)
+		return -ENOMEM;
+	spin_lock(&p->lock);
+	old = p->fs;
+	p->fs = own;
+	spin_unlock(&p->lock);
+	fs_context_put(old);
+	return 0;
+}
+
+/* Threads share all but cannot be parted; what vfork and clone let processes share can. */
+int process_unshare(u64 flags)
+{
+	struct process *p = process_current();
+	int err = 0;
+
+	if (flags & ~(u64)(CLONE_NAMESPACES | CLONE_FS | CLONE_FILES | CLONE_THREAD |
+			   CLONE_SIGHAND | CLONE_VM | CLONE_SYSVSEM))
+		return -EINVAL;
+	if (flags & (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM) &&
+	    (p->nthreads > 1 || load_relaxed(&p->mm->users.n) > 1))
+		return -EINVAL;
+	if (flags & CLONE_NAMESPACES)
+		return -EPERM;
+	if (flags & CLONE_FS)
+		err = unshare_fs(p);
+	if (!err && flags & CLONE_FILES)
+		err = files_unshare(p);
+	return err;
+}

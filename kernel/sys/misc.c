@@ -211,6 +211,12 @@ SYSCALL2(arch_prctl, int, code, u64, address)
 	return -EINVAL;
 }
 
+/* A terminal that is hung up by force: for programs that log users in, which do not run here. */
+SYSCALL0(vhangup)
+{
+	return -EPERM;
+}
+
 #define PERSONALITY_ASK 0xffffffffu
 
 SYSCALL1(personality, u32, persona)

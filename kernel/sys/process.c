@@ -103,6 +103,11 @@ SYSCALL2(clone3, u64, user, size_t, size)
 	return process_clone(&r);
 }
 
+SYSCALL1(unshare, u64, flags)
+{
+	return process_unshare(flags);
+}
+
 SYSCALL1(set_tid_address, u64, address)
 {
 	thread_current()->clear_child_tid = address;

@@ -3,6 +3,7 @@
 #include <linux/capability.h>
 #include <linux/signal.h>
 #include <linux/times.h>
+#include <linux/timex.h>
 
 #include "proc/calls.h"
 #include "sys/convert.h"
@@ -70,6 +71,39 @@ SYSCALL2(settimeofday, const struct __kernel_old_timeval __user *, value,
 		return -EFAULT;
 	err = timeval_to_ns(&tv, &ns);
 	return err ? err : clock_set(CLOCK_REALTIME, ns);
+}
+
+/* The clock is the host's and needs no steering: asking is answered, steering is for nobody. */
+static long adjust_clock(s32 clock, struct __kernel_timex __user *user)
+{
+	struct __kernel_timex t;
+	u64 now;
+
+	if (copy_from_user(&t, user, sizeof(t)))
+		return -EFAULT;
+	if (clock != CLOCK_REALTIME)
+		return clock_read(clock, &now) ? -EINVAL : -EOPNOTSUPP;
+	if (t.modes)
+		return -EPERM;
+	now = clock_realtime();
+	t = (struct __kernel_timex){
+		.status = STA_UNSYNC,
+		.precision = 1,
+		.tick = 10000,
+		.time = { .tv_sec = (s64)(now / NS_PER_SEC),
+			  .tv_usec = (s64)(now % NS_PER_SEC / 1000) },
+	};
+	return copy_to_user(user, &t, sizeof(t)) ? -EFAULT : TIME_ERROR;
+}
+
+SYSCALL1(adjtimex, struct __kernel_timex __user *, user)
+{
+	return adjust_clock(CLOCK_REALTIME, user);
+}
+
+SYSCALL2(clock_adjtime, s32, clock, struct __kernel_timex __user *, user)
+{
+	return adjust_clock(clock, user);
 }
 
 SYSCALL1(time, s64 __user *, out)
