@@ -200,9 +200,12 @@ hit:
 /* Some CPU, also one that idles with a root still loaded, translates something that may be used soon. */
 void mmu_speculate(void)
 {
-	struct fake_cpu *c = &hosted_cpus[hosted_random() % HOSTED_CPUS];
+	u32 first = (u32)(hosted_random() % HOSTED_CPUS), i = 0;
 	struct translation t;
 
+	while (i < HOSTED_CPUS && !hosted_cpus[(first + i) % HOSTED_CPUS].space)
+		i++;
+	struct fake_cpu *c = &hosted_cpus[(first + i) % HOSTED_CPUS];
 	if (!c->space)
 		return;
 	u64 va = recent[hosted_random() % RECENT];

@@ -413,6 +413,50 @@ static void test_truncation_during_copies_leaves_no_page_mapped(void **state)
 	each_seed(cut_run, SEEDS);
 }
 
+/* A page that is in the cache, and in no space: the first touch of it against the truncation. */
+static void first_touch_cpu(u32 cpu, void *arg)
+{
+	struct cut *t = arg;
+	struct fault_result r;
+	u64 v;
+
+	if (cpu == 2) {
+		for (u64 i = hosted_random() % 4; i > 0; i--)
+			hosted_pause();
+		must(!object_truncate(&t->file->object, PAGE_SIZE), "truncate");
+		return;
+	}
+	hosted_load_space(cpu ? t->child : t->parent);
+	int err = user_load(page_va(3 + cpu), &v, &r);
+	must(err ? r.signal == SIGBUS : v == (3 + cpu) * PAGE_SIZE, "a first touch: %d, %lu", err, v);
+}
+
+static void first_touch_run(void)
+{
+	struct cut t = { .parent = new_space(), .child = new_space(), .file = mem_object_file(6 * PAGE_SIZE, offset_itself) };
+	struct fault_result r;
+	u64 v;
+
+	map_pages(t.parent, BASE, 6, AREA_READ | MAY, &t.file->object, 0);
+	map_pages(t.child, BASE, 6, AREA_READ | MAY, &t.file->object, 0);
+	must(object_read(&t.file->object, &v, 8, 0) == 8 && object_cache_frames() == 6, "read");
+	hosted_run(3, first_touch_cpu, &t);
+	for (u32 i = 0; i < 2; i++) {
+		hosted_load_space(i ? t.child : t.parent);
+		must(user_load(page_va(3 + i), &v, &r) == -EFAULT && r.signal == SIGBUS, "the page is still there");
+	}
+	must(object_cache_frames() == 1, "pages are left");
+	space_put(t.parent);
+	space_put(t.child);
+	object_put(&t.file->object);
+}
+
+static void test_a_page_that_was_cut_off_is_not_mapped_any_more(void **state)
+{
+	(void)state;
+	each_seed(first_touch_run, 2 * SEEDS);
+}
+
 /* --- 8 --- */
 
 struct exact {
@@ -604,10 +648,16 @@ static void idle_cpu(u32 cpu, void *arg)
 	hosted_load_space(t->mm);
 	for (u32 i = 0; i < 10; i++) {
 		struct mm *child = new_fork(t->mm);
-		if (i % 2)
-			store(page_va(4 + i), i); /* a hole: the table is copied, no page */
-		add(page_va(0), 1);
-		space_put(child);
+		hosted_pause();
+		if (i % 2) {
+			store(page_va(4 + i), i); /* a hole: the tables are copied, no page */
+			space_put(child);	  /* frees the old ones */
+			hosted_pause();
+			add(page_va(0), 1);
+		} else {
+			add(page_va(0), 1);
+			space_put(child);
+		}
 		add(page_va(0), 1);
 		must(!space_unmap(t->mm, page_va(512 * (i % 3)), PAGE_SIZE), "munmap");
 		if (i % 3 == 0)
@@ -794,7 +844,7 @@ static void test_an_allocation_that_fails_changes_and_loses_nothing(void **state
 	census_must_equal(&before);
 }
 
-/* munmap of a whole subtree, exit: with no memory at all. */
+/* munmap of everything, and exit: with no memory at all. */
 static void test_giving_up_memory_needs_none(void **state)
 {
 	struct failing t;
@@ -806,6 +856,8 @@ static void test_giving_up_memory_needs_none(void **state)
 	map_anonymous(t.parent, 0x8000000000, 1);
 	store_in(t.parent, 0x8000000000, 1);
 	alloc_fail_after(0);
+	assert_int_equal(space_unmap(t.parent, 0, USER_END), 0);
+	assert_int_equal(space_rss(t.parent).anon, 0);
 	space_put(t.child);
 	space_put(t.parent);
 	alloc_fail_after(UINT64_MAX);
@@ -877,6 +929,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_writable_entries_and_counts_are_right_after_each_copy_adoption_and_drop),
 		cmocka_unit_test(test_a_node_that_one_copied_another_left_and_a_third_adopted_isolates_all),
 		cmocka_unit_test(test_truncation_during_copies_leaves_no_page_mapped),
+		cmocka_unit_test(test_a_page_that_was_cut_off_is_not_mapped_any_more),
 		cmocka_unit_test(test_rss_frames_and_nodes_are_exact_in_every_order_of_fork_munmap_and_exit),
 		cmocka_unit_test(test_nothing_is_left_when_spaces_that_share_leave_at_once),
 		cmocka_unit_test(test_what_one_space_wrote_to_a_shared_file_another_can_sync),
