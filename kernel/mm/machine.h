@@ -17,6 +17,7 @@
  *
  *   struct pte pte_empty(void)               nothing here; all zero, so that a zeroed frame is an empty table
  *   bool pte_is_empty(e)
+ *   PTE_GROUP, bool pte_group_is_empty(g)    all of PTE_GROUP entries, from an index that is a multiple of it
  *   bool pte_is_resident(e)                  refers to a frame: hardware-present, or PROT_NONE (kept, but invisible to hardware)
  *   bool pte_is_present(e)                   hardware may use it
  *   bool pte_is_marker(e)                    populated, but without a frame: the fault handler fills it (left by truncate and reclaim)

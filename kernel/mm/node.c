@@ -142,6 +142,18 @@ static void page_drop(struct page *p)
 	}
 }
 
+/* The first populated slot from i on, or end. Most tables of a small process hold few, so empty groups are passed over quickly. */
+static u32 slot_next(const struct pte *slots, u32 i, u32 end)
+{
+	while (i < end && pte_is_empty(slots[i])) {
+		if (i % PTE_GROUP == 0 && pte_group_is_empty(&slots[i]))
+			i += PTE_GROUP;
+		else
+			i++;
+	}
+	return min(i, end);
+}
+
 /* Recursion is as deep as the tree: four. */
 void node_drop(struct page *node)
 {
@@ -153,13 +165,11 @@ void node_drop(struct page *node)
 	if (atomic_sub_return(page_count_slot(node), 1) != 0)
 		return;
 	struct pte *slots = table_slots(node);
-	u32 left = node->populated;
-	for (u32 i = 0; left; i++) {
+	u32 i = 0;
+	for (u32 left = node->populated; left; left--, i++) {
+		i = slot_next(slots, i, PTES_PER_TABLE);
 		struct pte e = slots[i];
 
-		if (pte_is_empty(e))
-			continue;
-		left--;
 		if (node->level == 1) {
 			if (pte_is_resident(e))
 				page_drop(pte_page(e));
@@ -174,22 +184,18 @@ void node_drop(struct page *node)
 /* --- copying --- */
 
 /*
- * The body of every copy: dst gets src's first `slots` entries read-only (SHARED leaves as they are), children gain a reference, src's entries lose R/W. The
- * bytes of dst need not be zero. src->lock held; dst is not published.
+ * The body of every copy: dst, which is empty, gets src's first `slots` entries read-only (SHARED leaves as they are), children gain a reference, src's
+ * entries lose R/W. src->lock held; dst is not published.
  */
 static void table_copy_slots(struct page *src, struct page *dst, u32 slots)
 {
 	struct pte *from = table_slots(src), *to = table_slots(dst);
-	u32 left = src->populated, i;
+	u32 i = 0;
 
-	for (i = 0; left && i < slots; i++) {
+	for (u32 left = src->populated; left; left--, i++) {
+		i = slot_next(from, i, slots);
 		struct pte e = pte_load(&from[i]);
 
-		if (pte_is_empty(e)) {
-			to[i] = e;
-			continue;
-		}
-		left--;
 		if (pte_is_resident(e)) {
 			if (pte_is_writable(e) && !(src->level == 1 && pte_is_shared(e))) {
 				pte_and_writable(&from[i]);
@@ -199,8 +205,6 @@ static void table_copy_slots(struct page *src, struct page *dst, u32 slots)
 		}
 		to[i] = e;
 	}
-	if (i < slots)
-		memset(&to[i], 0, (slots - i) * sizeof(*to));
 	dst->populated = src->populated;
 	dst->table.anon = src->table.anon;
 	dst->table.file = src->table.file;
@@ -277,6 +281,7 @@ static void chain_own(struct mm *mm, struct page *parent, u64 va, struct walk *w
 			struct page *old = pte_page(e);
 
 			child = reserve_take(r, parent->level - 1);
+			machine_frame_zero(child);
 			spin_lock(&old->lock);
 			table_copy_slots(old, child, PTES_PER_TABLE);
 			spin_unlock(&old->lock);
@@ -327,6 +332,7 @@ static void own_step(struct mm *mm, struct page *d, u64 va, struct walk *w, stru
 	}
 	old = child;
 	child = reserve_take(r, d->level - 1);
+	machine_frame_zero(child);
 	spin_lock(&old->lock);
 	table_copy_slots(old, child, PTES_PER_TABLE);
 	spin_unlock(&old->lock);

@@ -50,6 +50,14 @@ static inline bool pte_is_empty(struct pte e)
 	return e.v == 0;
 }
 
+/* A quick look at PTE_GROUP entries from an index that is a multiple of it: nothing there? */
+#define PTE_GROUP 8u
+
+static inline bool pte_group_is_empty(const struct pte *g)
+{
+	return !(g[0].v | g[1].v | g[2].v | g[3].v | g[4].v | g[5].v | g[6].v | g[7].v);
+}
+
 static inline bool pte_is_present(struct pte e)
 {
 	return e.v & PTE_P;
