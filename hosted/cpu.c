@@ -15,8 +15,10 @@
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/common_interface_defs.h>
 #else
-#define __sanitizer_start_switch_fiber(save, bottom, size) ((void)(save), (void)(bottom), (void)(size))
-#define __sanitizer_finish_switch_fiber(save, bottom, size) ((void)(save), (void)(bottom), (void)(size))
+#define __sanitizer_start_switch_fiber(save, bottom, size) \
+	((void)(save), (void)(bottom), (void)(size))
+#define __sanitizer_finish_switch_fiber(save, bottom, size) \
+	((void)(save), (void)(bottom), (void)(size))
 #endif
 
 #define STACK_SIZE (512u << 10)
@@ -46,10 +48,20 @@ static struct {
 void context_switch(void **save, void *load);
 __asm__(".text\n"
 	"context_switch:\n"
-	"	push %rbp\n	push %rbx\n	push %r12\n	push %r13\n	push %r14\n	push %r15\n"
+	"	push %rbp\n"
+	"	push %rbx\n"
+	"	push %r12\n"
+	"	push %r13\n"
+	"	push %r14\n"
+	"	push %r15\n"
 	"	mov %rsp, (%rdi)\n"
 	"	mov %rsi, %rsp\n"
-	"	pop %r15\n	pop %r14\n	pop %r13\n	pop %r12\n	pop %rbx\n	pop %rbp\n"
+	"	pop %r15\n"
+	"	pop %r14\n"
+	"	pop %r13\n"
+	"	pop %r12\n"
+	"	pop %rbx\n"
+	"	pop %rbp\n"
 	"	ret\n");
 
 static void switch_to(struct fake_cpu *next)
@@ -135,10 +147,11 @@ static void __noreturn deadlock(void)
 		const struct lock_stack *s = &c->thread.locks;
 
 		log_info("CPU %u: %s, %u spinlocks, sleeping locks of rank %u %u %u", i,
-			 !c->running			     ? "done" :
-			 c->thread.state == THREAD_PARKED ? "sleeps" :
-							     "runs",
-			 c->locks.depth, s->depth > 0 ? s->rank[0] : 0, s->depth > 1 ? s->rank[1] : 0, s->depth > 2 ? s->rank[2] : 0);
+			 !c->running                        ? "done"
+			 : c->thread.state == THREAD_PARKED ? "sleeps"
+							    : "runs",
+			 c->locks.depth, s->depth > 0 ? s->rank[0] : 0,
+			 s->depth > 1 ? s->rank[1] : 0, s->depth > 2 ? s->rank[2] : 0);
 	}
 	panic("deadlock: no CPU can run");
 }
@@ -191,7 +204,8 @@ static void program_start(void)
 		} else {
 			run.active = false;
 			hosted_cpu = &hosted_cpus[0];
-			__sanitizer_start_switch_fiber(&self->fake_stack, run.stack_bottom, run.stack_size);
+			__sanitizer_start_switch_fiber(&self->fake_stack, run.stack_bottom,
+						       run.stack_size);
 			context_switch(&self->stack_pointer, run.stack_pointer);
 			__sanitizer_finish_switch_fiber(hosted_cpu->fake_stack, NULL, NULL);
 		}
@@ -203,11 +217,13 @@ static void stack_prepare(struct fake_cpu *c)
 {
 	if (c->stack)
 		return; /* it waits in program_start */
-	c->stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	c->stack =
+		mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (c->stack == MAP_FAILED)
 		panic("no memory for a stack");
 	void **top = (void **)(c->stack + STACK_SIZE);
-	*--top = NULL; /* program_start's return address: it has none; keeps the alignment of a call */
+	*--top =
+		NULL; /* program_start's return address: it has none; keeps the alignment of a call */
 	*--top = (void *)program_start;
 	top -= 6; /* callee-saved registers */
 	c->stack_pointer = top;

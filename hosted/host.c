@@ -46,7 +46,8 @@ void panic(const char *fmt, ...)
 	format_va(text, sizeof(text), fmt, args);
 	va_end(args);
 	hosted_log_dump();
-	fprintf(stderr, "panic (seed %llu, CPU %u): %s\n", (unsigned long long)hosted_current_seed, hosted_cpu ? hosted_cpu->number : 0, text);
+	fprintf(stderr, "panic (seed %llu, CPU %u): %s\n", (unsigned long long)hosted_current_seed,
+		hosted_cpu ? hosted_cpu->number : 0, text);
 	fflush(NULL);
 	abort();
 }
@@ -82,10 +83,12 @@ static struct page *kernel_half;
 void hosted_start(u32 memory_mib)
 {
 	u64 bytes = (u64)memory_mib << 20;
-	struct memory_range usable[] = { { 0x1000, bytes / 2 - 0x3000 }, { bytes / 2 + 0x5000, bytes } };
+	struct memory_range usable[] = { { 0x1000, bytes / 2 - 0x3000 },
+					 { bytes / 2 + 0x5000, bytes } };
 	struct memory_range reserved[] = { { 0x100000, 0x180000 } };
 
-	hosted_arena = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	hosted_arena = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (hosted_arena == MAP_FAILED)
 		panic("no memory for the arena");
 	hosted_seed(0);
@@ -103,7 +106,8 @@ void machine_root_init(struct page *root)
 bool hosted_kernel_half_intact(struct mm *mm)
 {
 	for (u32 i = KERNEL_SLOT_FIRST; i < PTES_PER_TABLE; i++)
-		if ((table_slots(mm->root)[i].v & ~PTE_A) != (pte_table(kernel_half, true).v & ~PTE_A))
+		if ((table_slots(mm->root)[i].v & ~PTE_A) !=
+		    (pte_table(kernel_half, true).v & ~PTE_A))
 			return false;
 	return page_count(kernel_half) == 1;
 }
@@ -172,7 +176,8 @@ const char *hosted_census_difference(const struct hosted_census *a, const struct
 
 	for (u32 i = 0; i < ARRAY_SIZE(rows); i++) {
 		if (rows[i].before != rows[i].after) {
-			snprintf(text, sizeof(text), "%s: %llu before, %llu after", rows[i].name, (unsigned long long)rows[i].before,
+			snprintf(text, sizeof(text), "%s: %llu before, %llu after", rows[i].name,
+				 (unsigned long long)rows[i].before,
 				 (unsigned long long)rows[i].after);
 			return text;
 		}

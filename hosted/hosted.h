@@ -49,7 +49,8 @@ struct hosted_census {
 };
 struct hosted_census hosted_census(void);
 /* A text that names the first difference, or NULL. Of frames only those count that slabs do not keep. */
-const char *hosted_census_difference(const struct hosted_census *before, const struct hosted_census *after);
+const char *hosted_census_difference(const struct hosted_census *before,
+				     const struct hosted_census *after);
 
 /* mm_check, and panic with its text if it found anything. */
 void hosted_check(void);

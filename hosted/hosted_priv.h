@@ -43,11 +43,12 @@ struct fake_cpu {
 	u32 number;
 	struct lock_stack locks;
 	struct thread thread;
-	struct shoot_request *mailbox[HOSTED_CPUS]; /* by sender: each waits for one request at a time */
-	u32 mail;				    /* requests in it */
+	struct shoot_request
+		*mailbox[HOSTED_CPUS]; /* by sender: each waits for one request at a time */
+	u32 mail;                      /* requests in it */
 
 	struct mm *space; /* loaded, lazily or not; NULL: the kernel's own root */
-	u64 root;	  /* its frame */
+	u64 root;         /* its frame */
 	struct tlb_leaf leaves[TLB_LEAVES];
 	struct tlb_table tables[LEVELS][TLB_TABLES]; /* by level of the table pointed to: 1-3 */
 

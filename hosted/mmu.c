@@ -86,19 +86,23 @@ static void table_check(const struct fake_cpu *c, u64 frame, u32 level, u64 va)
 {
 	struct page *p = page_at(frame);
 
-	if (frame >= frame_total || p->kind != PAGE_TABLE || p->level != level || page_count(p) == 0)
-		panic("MMU of CPU %u at %llx reads frame %llu as a table of level %u: kind %u, level %u, count %u", c->number,
-		      (unsigned long long)va, (unsigned long long)frame, level, p->kind, p->level, page_count(p));
+	if (frame >= frame_total || p->kind != PAGE_TABLE || p->level != level ||
+	    page_count(p) == 0)
+		panic("MMU of CPU %u at %llx reads frame %llu as a table of level %u: kind %u, "
+		      "level %u, count %u",
+		      c->number, (unsigned long long)va, (unsigned long long)frame, level, p->kind,
+		      p->level, page_count(p));
 }
 
 static void page_check(const struct fake_cpu *c, u64 frame, u64 va)
 {
 	struct page *p = page_at(frame);
 
-	if (frame >= frame_total || (p->kind != PAGE_ANON && p->kind != PAGE_CACHE && p->kind != PAGE_IMMORTAL) ||
+	if (frame >= frame_total ||
+	    (p->kind != PAGE_ANON && p->kind != PAGE_CACHE && p->kind != PAGE_IMMORTAL) ||
 	    (p->kind != PAGE_IMMORTAL && page_count(p) == 0))
-		panic("MMU of CPU %u at %llx reaches frame %llu: kind %u, count %u", c->number, (unsigned long long)va, (unsigned long long)frame,
-		      p->kind, page_count(p));
+		panic("MMU of CPU %u at %llx reaches frame %llu: kind %u, count %u", c->number,
+		      (unsigned long long)va, (unsigned long long)frame, p->kind, page_count(p));
 }
 
 /* Start at a table that is cached, or at the root. */
@@ -138,11 +142,12 @@ static bool walk(struct fake_cpu *c, u64 va, struct translation *t)
 		if (level == 1)
 			break;
 		if (hosted_random() % 4)
-			*table_slot(c, va, level - 1) = (struct tlb_table){ .valid = true,
-									   .writable = t->writable,
-									   .executable = t->executable,
-									   .tag = table_tag(va, level - 1),
-									   .frame = t->frame };
+			*table_slot(c, va, level - 1) =
+				(struct tlb_table){ .valid = true,
+						    .writable = t->writable,
+						    .executable = t->executable,
+						    .tag = table_tag(va, level - 1),
+						    .frame = t->frame };
 	}
 	page_check(c, t->frame, va);
 	return true;
@@ -152,15 +157,18 @@ static struct tlb_leaf *leaf_fill(struct fake_cpu *c, u64 va, const struct trans
 {
 	struct tlb_leaf *l = leaf_slot(c, va);
 
-	*l = (struct tlb_leaf){
-		.valid = true, .writable = t->writable, .executable = t->executable, .page = va >> PAGE_SHIFT, .frame = t->frame
-	};
+	*l = (struct tlb_leaf){ .valid = true,
+				.writable = t->writable,
+				.executable = t->executable,
+				.page = va >> PAGE_SHIFT,
+				.frame = t->frame };
 	return l;
 }
 
 static bool leaf_permits(const struct tlb_leaf *l, u32 access)
 {
-	return (!(access & ACCESS_WRITE) || l->writable) && (!(access & ACCESS_EXEC) || l->executable);
+	return (!(access & ACCESS_WRITE) || l->writable) &&
+	       (!(access & ACCESS_EXEC) || l->executable);
 }
 
 /* The frame through which the access goes. False: a fault. */
@@ -173,7 +181,8 @@ static bool translate(struct fake_cpu *c, u64 va, u32 access, u64 *frame)
 		if (leaf_permits(l, access)) {
 			if (!(access & ACCESS_WRITE) || l->dirty)
 				goto hit;
-		} else if (hosted_random() % 2) { /* it may fault without looking again, and may keep what it has */
+		} else if (hosted_random() %
+			   2) { /* it may fault without looking again, and may keep what it has */
 			if (hosted_random() % 2)
 				l->valid = false;
 			return false;

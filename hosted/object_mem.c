@@ -50,7 +50,8 @@ static int file_write_pages(struct object *o, u64 index, struct page **pages, u3
 	for (u32 i = 0; i < count; i++) {
 		u64 at = (index + i) << PAGE_SHIFT, size = o->size;
 
-		memcpy(m->disk + at, frame_data(pages[i]), at >= size ? 0 : min(size - at, PAGE_SIZE));
+		memcpy(m->disk + at, frame_data(pages[i]),
+		       at >= size ? 0 : min(size - at, PAGE_SIZE));
 		m->writes++;
 	}
 	return 0;
@@ -82,8 +83,12 @@ static void mem_object_free(struct object *o)
 	free(m);
 }
 
-static const struct object_ops file_ops = { .read_pages = file_read_pages, .write_pages = file_write_pages, .free = mem_object_free };
-static const struct object_ops memory_ops = { .page_charge = memory_charge, .page_uncharge = memory_uncharge, .free = mem_object_free };
+static const struct object_ops file_ops = { .read_pages = file_read_pages,
+					    .write_pages = file_write_pages,
+					    .free = mem_object_free };
+static const struct object_ops memory_ops = { .page_charge = memory_charge,
+					      .page_uncharge = memory_uncharge,
+					      .free = mem_object_free };
 
 struct mem_object *mem_object_file(u64 size, u64 (*fill)(u64 offset))
 {

@@ -9,10 +9,10 @@
 /* A file: what is on its disk, and what happened to it. */
 struct mem_object {
 	struct object object;
-	char *disk;	       /* MEM_BYTES_MAX bytes; NULL: memory, not a file */
-	u32 read_failures;     /* so many reads to come fail with -EIO */
-	u32 write_failures;    /* and so many writes */
-	u64 reads, writes;     /* pages */
+	char *disk;              /* MEM_BYTES_MAX bytes; NULL: memory, not a file */
+	u32 read_failures;       /* so many reads to come fail with -EIO */
+	u32 write_failures;      /* and so many writes */
+	u64 reads, writes;       /* pages */
 	u64 charged, charge_max; /* pages of memory; more than charge_max: -ENOSPC */
 };
 

@@ -115,7 +115,8 @@ static void put_padded(struct sink *out, const struct spec *s, const char *body,
 }
 
 /* prefix (sign or 0x), zeros up to precision or width, digits; padded. */
-static void put_integer(struct sink *out, const struct spec *s, u64 value, u32 base, bool upper, const char *prefix)
+static void put_integer(struct sink *out, const struct spec *s, u64 value, u32 base, bool upper,
+			const char *prefix)
 {
 	char digits[24];
 	int n = 0, zeros = 0, prefix_length = (int)strlen(prefix);
@@ -150,7 +151,11 @@ static void put_signed(struct sink *out, const struct spec *s, va_list *args)
 		v = (s16)v;
 	else if (s->size == sizeof(char))
 		v = (s8)v;
-	put_integer(out, s, v < 0 ? 0 - (u64)v : (u64)v, 10, false, v < 0 ? "-" : s->plus ? "+" : s->space ? " " : "");
+	put_integer(out, s, v < 0 ? 0 - (u64)v : (u64)v, 10, false,
+		    v < 0      ? "-"
+		    : s->plus  ? "+"
+		    : s->space ? " "
+			       : "");
 }
 
 static void put_unsigned(struct sink *out, const struct spec *s, va_list *args, char letter)
@@ -172,7 +177,8 @@ static void put_string(struct sink *out, const struct spec *s, const char *text)
 {
 	if (!text)
 		text = "(null)";
-	put_padded(out, s, text, s->precision < 0 ? strlen(text) : strnlen(text, (size_t)s->precision));
+	put_padded(out, s, text,
+		   s->precision < 0 ? strlen(text) : strnlen(text, (size_t)s->precision));
 }
 
 /* False: not a conversion we know. */

@@ -47,7 +47,8 @@ static void rank_check(const struct lock_stack *s, u8 rank)
 {
 	for (u32 i = 0; i < s->depth; i++)
 		if (s->rank[i] > rank || (s->rank[i] == rank && !rank_may_repeat(rank)))
-			panic("lock of rank %u taken while one of rank %u is held", rank, s->rank[i]);
+			panic("lock of rank %u taken while one of rank %u is held", rank,
+			      s->rank[i]);
 }
 
 static void rank_push(struct lock_stack *s, u8 rank)
@@ -90,7 +91,8 @@ static void spin_note_unlock(struct spinlock *l)
 static void sleep_note_before(u8 rank)
 {
 	if (lock_stack_cpu()->depth)
-		panic("sleeping lock of rank %u taken under a spinlock of rank %u", rank, lock_stack_cpu()->rank[0]);
+		panic("sleeping lock of rank %u taken under a spinlock of rank %u", rank,
+		      lock_stack_cpu()->rank[0]);
 	rank_check(lock_stack_thread(), rank);
 }
 
@@ -238,7 +240,7 @@ void mutex_unlock(struct mutex *m)
 
 struct rw_waiter {
 	struct waiter waiter; /* exclusive: a writer */
-	bool granted;	      /* guarded by the queue's lock */
+	bool granted;         /* guarded by the queue's lock */
 };
 
 void rwlock_init(struct rwlock *l, enum lock_rank rank)
@@ -275,7 +277,7 @@ static s32 rw_grant_readers(struct rwlock *l)
 	struct waiter *w, *next;
 	s32 granted = 0;
 
-	list_for_each_safe(w, next, &l->wait.waiters, link) {
+	list_for_each_safe (w, next, &l->wait.waiters, link) {
 		if (w->exclusive)
 			continue;
 		list_remove(&w->link);
@@ -291,7 +293,7 @@ static void rw_wake_writer(struct rwlock *l)
 {
 	struct waiter *w;
 
-	list_for_each(w, &l->wait.waiters, link) {
+	list_for_each (w, &l->wait.waiters, link) {
 		if (w->exclusive) {
 			thread_unpark(w->thread);
 			return;

@@ -81,7 +81,7 @@ static void waitq_wake(struct waitq *q, u64 key, u32 exclusive)
 	if (load_relaxed(&q->waiters.next) == &q->waiters)
 		return;
 	spin_lock(&q->lock);
-	list_for_each_safe(w, next, &q->waiters, link)
+	list_for_each_safe (w, next, &q->waiters, link)
 		if (waiter_wake(w, key) && w->exclusive && --exclusive == 0)
 			break;
 	spin_unlock(&q->lock);

@@ -8,10 +8,11 @@
 
 #include "model.h"
 
-static const char usage[] = "usage: model [--seed S] [--ops N] [--streams N] [--cpus K] [--fail] [--verbose]\n"
-			    "  --ops N      operations of each stream\n"
-			    "  --streams N  so many streams, with seeds S, S+1, ...\n"
-			    "  --fail       each operation also with each of its allocations failing\n";
+static const char usage[] =
+	"usage: model [--seed S] [--ops N] [--streams N] [--cpus K] [--fail] [--verbose]\n"
+	"  --ops N      operations of each stream\n"
+	"  --streams N  so many streams, with seeds S, S+1, ...\n"
+	"  --fail       each operation also with each of its allocations failing\n";
 
 static u64 number(const char *s)
 {
@@ -27,9 +28,12 @@ static u64 number(const char *s)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = { { "seed", required_argument, NULL, 's' },    { "ops", required_argument, NULL, 'o' },
-						 { "streams", required_argument, NULL, 'n' }, { "cpus", required_argument, NULL, 'c' },
-						 { "fail", no_argument, NULL, 'f' },	       { "verbose", no_argument, NULL, 'v' },
+	static const struct option options[] = { { "seed", required_argument, NULL, 's' },
+						 { "ops", required_argument, NULL, 'o' },
+						 { "streams", required_argument, NULL, 'n' },
+						 { "cpus", required_argument, NULL, 'c' },
+						 { "fail", no_argument, NULL, 'f' },
+						 { "verbose", no_argument, NULL, 'v' },
 						 { 0 } };
 	struct stream_options o = { .seed = 1, .ops = 100000, .cpus = 4 };
 	u64 streams = 1, attempts = 0;
@@ -67,9 +71,12 @@ int main(int argc, char **argv)
 	hosted_start(64);
 	for (u64 i = 0; i < streams; i++, o.seed++)
 		attempts += stream_run(&o);
-	printf("model: %lu streams, %lu operations, no difference (%lu forks; tables: %lu copied, %lu adopted; pages: %lu copied, %lu reused; "
+	printf("model: %lu streams, %lu operations, no difference (%lu forks; tables: %lu copied, "
+	       "%lu adopted; pages: %lu copied, %lu reused; "
 	       "%lu faults, %lu spurious; %lu shootdowns)\n",
-	       streams, attempts, mm_counters.forks, mm_counters.tables_copied, mm_counters.tables_adopted, mm_counters.pages_copied,
-	       mm_counters.pages_reused, mm_counters.faults_minor + mm_counters.faults_major, mm_counters.faults_spurious, mm_counters.shootdowns);
+	       streams, attempts, mm_counters.forks, mm_counters.tables_copied,
+	       mm_counters.tables_adopted, mm_counters.pages_copied, mm_counters.pages_reused,
+	       mm_counters.faults_minor + mm_counters.faults_major, mm_counters.faults_spurious,
+	       mm_counters.shootdowns);
 	return 0;
 }

@@ -14,9 +14,10 @@
 #define CLUSTERS 6
 #define CLUSTER_PAGES 24
 #define SLOTS (CLUSTERS * CLUSTER_PAGES) /* pages that a space may map */
-#define WORDS 4				 /* of a page that are looked at */
+#define WORDS 4                          /* of a page that are looked at */
 #define OBJECTS 40
-#define NAMED_OBJECTS 4 /* two files, two memory objects; the rest come with MAP_SHARED|MAP_ANONYMOUS */
+#define NAMED_OBJECTS \
+	4 /* two files, two memory objects; the rest come with MAP_SHARED|MAP_ANONYMOUS */
 #define OBJECT_PAGES 64
 
 struct view_object {
@@ -29,10 +30,10 @@ struct view_object {
 
 struct view_page {
 	bool mapped, shared;
-	bool own;	  /* private, written to: the content is in words */
+	bool own; /* private, written to: the content is in words */
 	bool marker_anon; /* truncated while it was own: still counted as anonymous until it is filled or unmapped */
-	u32 flags;	  /* AREA_* */
-	s32 object;	  /* -1: none */
+	u32 flags;  /* AREA_* */
+	s32 object; /* -1: none */
 	u32 object_page;
 	u64 words[WORDS];
 };

@@ -18,7 +18,7 @@ static const u64 cluster_base[CLUSTERS] = {
 	0x40000000 - CLUSTER_PAGES / 2 * PAGE_SIZE,
 	0x8000000000 - CLUSTER_PAGES / 2 * PAGE_SIZE,
 	0x8040000000 - CLUSTER_PAGES / 2 * PAGE_SIZE,
-	USER_END - CLUSTER_PAGES * PAGE_SIZE,
+	USER_END - CLUSTER_PAGES *PAGE_SIZE,
 };
 
 u64 slot_va(u32 slot)
@@ -117,7 +117,8 @@ void view_truncate(u32 object, u64 size)
 		for (u32 i = 0; i < SLOTS; i++) {
 			struct view_page *p = &spaces[s].pages[i];
 
-			if (!p->mapped || p->object != (s32)object || (u64)p->object_page * PAGE_SIZE < size)
+			if (!p->mapped || p->object != (s32)object ||
+			    (u64)p->object_page * PAGE_SIZE < size)
 				continue;
 			p->marker_anon |= p->own;
 			p->own = false;
@@ -137,8 +138,8 @@ bool view_same_area(const struct view_space *s, u32 slot)
 {
 	const struct view_page *a = &s->pages[slot], *b = a + 1;
 
-	if (slot + 1 >= SLOTS || (slot + 1) % CLUSTER_PAGES == 0 || !a->mapped || !b->mapped || a->flags != b->flags ||
-	    a->object != b->object)
+	if (slot + 1 >= SLOTS || (slot + 1) % CLUSTER_PAGES == 0 || !a->mapped || !b->mapped ||
+	    a->flags != b->flags || a->object != b->object)
 		return false;
 	return a->object < 0 || a->object_page + 1 == b->object_page;
 }
@@ -157,27 +158,35 @@ static const char *page_difference(const struct view_space *s, u32 slot)
 	struct page *p = hosted_peek(s->mm, va, &e);
 
 	if (!v->mapped)
-		return pte_is_empty(e) ? NULL : differs("%#lx: not mapped, but the entry is %#lx", va, e.v);
+		return pte_is_empty(e)
+			       ? NULL
+			       : differs("%#lx: not mapped, but the entry is %#lx", va, e.v);
 	if (v->own) {
 		if (!p || p->kind != PAGE_ANON)
 			return differs("%#lx: was written, but the entry is %#lx", va, e.v);
 		for (u32 w = 0; w < WORDS; w++) {
 			u64 have = *(u64 *)((char *)frame_data(p) + word_offset[w]);
 			if (have != v->words[w])
-				return differs("%#lx word %u: %#lx, expected %#lx", va, w, have, v->words[w]);
+				return differs("%#lx word %u: %#lx, expected %#lx", va, w, have,
+					       v->words[w]);
 		}
 		return NULL;
 	}
 	if (!p)
 		return NULL;
 	if (v->object < 0)
-		return p == zero_page ? NULL : differs("%#lx: never written, but frame %lu of kind %u is there", va, page_number(p), p->kind);
+		return p == zero_page
+			       ? NULL
+			       : differs("%#lx: never written, but frame %lu of kind %u is there",
+					 va, page_number(p), p->kind);
 	if (p->kind != PAGE_CACHE || !p->cache.object || p->cache.index != v->object_page)
-		return differs("%#lx: frame %lu of kind %u instead of page %u of object %d", va, page_number(p), p->kind, v->object_page, v->object);
+		return differs("%#lx: frame %lu of kind %u instead of page %u of object %d", va,
+			       page_number(p), p->kind, v->object_page, v->object);
 	for (u32 w = 0; w < WORDS; w++) {
 		u64 have = *(u64 *)((char *)frame_data(p) + word_offset[w]);
 		if (have != objects[v->object].words[v->object_page][w])
-			return differs("%#lx word %u of object %d page %u: %#lx, expected %#lx", va, w, v->object, v->object_page, have,
+			return differs("%#lx word %u of object %d page %u: %#lx, expected %#lx", va,
+				       w, v->object, v->object_page, have,
 				       objects[v->object].words[v->object_page][w]);
 	}
 	return NULL;
@@ -189,13 +198,17 @@ static const char *area_difference(const struct view_space *s, u32 slot)
 	const struct area *a = areas_find(s->mm->areas, slot_va(slot));
 
 	if (!v->mapped != !a)
-		return differs("%#lx: %s", slot_va(slot), a ? "an area that should not be" : "no area");
+		return differs("%#lx: %s", slot_va(slot),
+			       a ? "an area that should not be" : "no area");
 	if (!a)
 		return NULL;
 	if (a->flags != v->flags)
-		return differs("%#lx: area flags %#x, expected %#x", slot_va(slot), a->flags, v->flags);
-	if (v->object >= 0 && a->offset + (slot_va(slot) - a->start) != (u64)v->object_page * PAGE_SIZE)
-		return differs("%#lx: offset %#lx from %#lx, expected page %u", slot_va(slot), a->offset, a->start, v->object_page);
+		return differs("%#lx: area flags %#x, expected %#x", slot_va(slot), a->flags,
+			       v->flags);
+	if (v->object >= 0 &&
+	    a->offset + (slot_va(slot) - a->start) != (u64)v->object_page * PAGE_SIZE)
+		return differs("%#lx: offset %#lx from %#lx, expected page %u", slot_va(slot),
+			       a->offset, a->start, v->object_page);
 	return NULL;
 }
 
@@ -220,12 +233,15 @@ const char *view_difference(const struct view_space *s)
 	if (rss.anon != anon)
 		return differs("RSS: %lu anonymous pages, expected %u", rss.anon, anon);
 	if (rss.anon + rss.file + rss.shmem > pages)
-		return differs("RSS: %lu pages of %u that are mapped", rss.anon + rss.file + rss.shmem, pages);
+		return differs("RSS: %lu pages of %u that are mapped",
+			       rss.anon + rss.file + rss.shmem, pages);
 	if (areas_summary(s->mm->areas).count != areas)
 		return differs("%u areas, expected %u", areas_summary(s->mm->areas).count, areas);
 	if (space_vm_bytes(s->mm) != pages * PAGE_SIZE)
 		return differs("%lu bytes mapped, expected %u pages", space_vm_bytes(s->mm), pages);
-	return hosted_kernel_half_intact(s->mm) ? NULL : differs("the kernel half of the root was changed");
+	return hosted_kernel_half_intact(s->mm)
+		       ? NULL
+		       : differs("the kernel half of the root was changed");
 }
 
 const char *view_difference_all(void)

@@ -24,18 +24,24 @@
 #define MAY (AREA_MAYREAD | AREA_MAYWRITE | AREA_MAYEXEC)
 #define RW (AREA_READ | AREA_WRITE | MAY)
 
-#define must(cond, ...)                                                           \
-	do {                                                                      \
-		if (!(cond)) {                                                    \
-			char must_text[200];                                      \
-			snprintf(must_text, sizeof(must_text), __VA_ARGS__);      \
-			panic("%s: %s: not %s", __func__, must_text, #cond);      \
-		}                                                                 \
+#define must(cond, ...)                                                      \
+	do {                                                                 \
+		if (!(cond)) {                                               \
+			char must_text[200];                                 \
+			snprintf(must_text, sizeof(must_text), __VA_ARGS__); \
+			panic("%s: %s: not %s", __func__, must_text, #cond); \
+		}                                                            \
 	} while (0)
 
-static inline void map_pages(struct mm *mm, u64 va, u64 pages, u32 flags, struct object *o, u64 offset)
+static inline void map_pages(struct mm *mm, u64 va, u64 pages, u32 flags, struct object *o,
+			     u64 offset)
 {
-	struct map_request r = { .addr = va, .length = pages * PAGE_SIZE, .flags = flags, .fixed = true, .object = o, .offset = offset };
+	struct map_request r = { .addr = va,
+				 .length = pages * PAGE_SIZE,
+				 .flags = flags,
+				 .fixed = true,
+				 .object = o,
+				 .offset = offset };
 	s64 at = space_map(mm, &r);
 
 	must(at == (s64)va, "map at %#lx: %ld", va, at);
@@ -104,12 +110,12 @@ static inline void store_in(struct mm *mm, u64 va, u64 value)
 }
 
 /* The signal and code that the access ends with. */
-#define assert_faults(expr, expected_signal, expected_code)              \
-	do {                                                             \
-		struct fault_result r = { 0 };                           \
-		assert_int_equal(expr, -EFAULT);                         \
-		assert_int_equal(r.signal, expected_signal);             \
-		assert_int_equal(r.code, expected_code);                 \
+#define assert_faults(expr, expected_signal, expected_code)  \
+	do {                                                 \
+		struct fault_result r = { 0 };               \
+		assert_int_equal(expr, -EFAULT);             \
+		assert_int_equal(r.signal, expected_signal); \
+		assert_int_equal(r.code, expected_code);     \
 	} while (0)
 
 /* Nothing was lost since `before`. */

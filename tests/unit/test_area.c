@@ -22,7 +22,9 @@ static u64 at(u32 page)
 
 static struct area *make(u32 start, u32 end, u32 flags)
 {
-	struct area model = { .flags = flags, .start = at(start), .end = at(end), .offset = at(start) };
+	struct area model = {
+		.flags = flags, .start = at(start), .end = at(end), .offset = at(start)
+	};
 	struct area *a = area_new(&model);
 
 	assert_non_null(a);
@@ -103,7 +105,9 @@ static void compare(const struct area_node *root, const struct naive *n)
 	u32 flags = 0, pages = 0;
 
 	for (u32 i = 0; i < PAGES; i++) {
-		const struct area *a = areas_find(root, at(i) + 5), *next = areas_find_next(root, at(i)), *prev = areas_find_prev(root, at(i));
+		const struct area *a = areas_find(root, at(i) + 5),
+				  *next = areas_find_next(root, at(i)),
+				  *prev = areas_find_prev(root, at(i));
 		s32 after = (s32)i, before = (s32)i - 1;
 
 		assert_int_equal(a ? a->flags : 0, n->flags[i]);
@@ -114,7 +118,8 @@ static void compare(const struct area_node *root, const struct naive *n)
 		while (before >= 0 && !n->flags[before])
 			before--;
 		assert_int_equal(prev != NULL, before >= 0);
-		assert_true(!prev || (prev->start <= at((u32)before) && prev->end > at((u32)before)));
+		assert_true(!prev ||
+			    (prev->start <= at((u32)before) && prev->end > at((u32)before)));
 		flags |= n->flags[i] & AREA_FORK_FLAGS;
 		pages += n->flags[i] != 0;
 	}
@@ -133,18 +138,23 @@ static void compare(const struct area_node *root, const struct naive *n)
 static void compare_gaps(const struct area_node *root, const struct naive *n)
 {
 	for (u32 i = 0; i < 20; i++) {
-		u32 low = (u32)random() % PAGES, limit = low + 1 + (u32)random() % (PAGES - low), size = 1 + (u32)random() % 12;
+		u32 low = (u32)random() % PAGES, limit = low + 1 + (u32)random() % (PAGES - low),
+		    size = 1 + (u32)random() % 12;
 
 		if (size > limit - low)
 			continue;
-		assert_int_equal(areas_find_gap_down(root, at(low), at(limit), size * PAGE_SIZE), naive_gap(n, low, limit, size, true));
-		assert_int_equal(areas_find_gap_up(root, at(low), at(limit), size * PAGE_SIZE), naive_gap(n, low, limit, size, false));
+		assert_int_equal(areas_find_gap_down(root, at(low), at(limit), size * PAGE_SIZE),
+				 naive_gap(n, low, limit, size, true));
+		assert_int_equal(areas_find_gap_up(root, at(low), at(limit), size * PAGE_SIZE),
+				 naive_gap(n, low, limit, size, false));
 	}
 }
 
 static u32 random_flags(void)
 {
-	static const u32 choices[] = { 0, 0, AREA_READ, AREA_READ | AREA_WRITE, AREA_READ, AREA_READ | AREA_DONTFORK };
+	static const u32 choices[] = { 0,         0,
+				       AREA_READ, AREA_READ | AREA_WRITE,
+				       AREA_READ, AREA_READ | AREA_DONTFORK };
 
 	return choices[random() % ARRAY_SIZE(choices)];
 }
@@ -158,7 +168,8 @@ static void test_random_edits_agree_with_an_array(void **state)
 
 		srandom(seed);
 		for (u32 i = 0; i < 80; i++) {
-			u32 start = (u32)random() % PAGES, end = start + 1 + (u32)random() % min(PAGES - start, 16u);
+			u32 start = (u32)random() % PAGES,
+			    end = start + 1 + (u32)random() % min(PAGES - start, 16u);
 
 			assert_int_equal(both_replace(&root, &n, start, end, random_flags()), 0);
 			compare(root, &n);
@@ -178,7 +189,8 @@ static void test_old_roots_keep_their_contents(void **state)
 	(void)state;
 	srandom(5);
 	for (u32 i = 0; i < 40; i++) {
-		u32 start = (u32)random() % PAGES, end = start + 1 + (u32)random() % min(PAGES - start, 16u);
+		u32 start = (u32)random() % PAGES,
+		    end = start + 1 + (u32)random() % min(PAGES - start, 16u);
 
 		assert_int_equal(both_replace(&root, &n, start, end, random_flags()), 0);
 		areas_get(root);
@@ -206,7 +218,9 @@ static void test_an_edit_without_memory_leaves_nothing_behind(void **state)
 	(void)state;
 	srandom(6);
 	for (u32 i = 0; i < 150; i++) {
-		u32 start = (u32)random() % PAGES, end = start + 1 + (u32)random() % min(PAGES - start, 16u), flags = random_flags();
+		u32 start = (u32)random() % PAGES,
+		    end = start + 1 + (u32)random() % min(PAGES - start, 16u),
+		    flags = random_flags();
 		struct area *a = flags ? make(start, end, flags) : NULL;
 		u64 areas = area_live_count(), nodes = area_node_live_count();
 		struct area_node *new;
@@ -255,7 +269,13 @@ static void test_areas_of_files_merge_by_offset_and_hold_object_and_file(void **
 {
 	static const struct area_file_ops ops = { .get = file_get, .put = file_put };
 	struct mem_object *m = mem_object_file(PAGES * PAGE_SIZE, zero);
-	struct area model = { .flags = AREA_READ, .start = at(0), .end = at(4), .object = &m->object, .offset = 0, .file = &files_open, .file_ops = &ops };
+	struct area model = { .flags = AREA_READ,
+			      .start = at(0),
+			      .end = at(4),
+			      .object = &m->object,
+			      .offset = 0,
+			      .file = &files_open,
+			      .file_ops = &ops };
 	struct area_node *one, *two, *three;
 
 	(void)state;

@@ -10,12 +10,12 @@
 
 /* --- format --- */
 
-#define same_text(...)                                                             \
-	do {                                                                       \
-		char ours[128], theirs[128];                                       \
-		int n = format(ours, sizeof(ours), __VA_ARGS__);                   \
+#define same_text(...)                                                              \
+	do {                                                                        \
+		char ours[128], theirs[128];                                        \
+		int n = format(ours, sizeof(ours), __VA_ARGS__);                    \
 		assert_int_equal(n, snprintf(theirs, sizeof(theirs), __VA_ARGS__)); \
-		assert_string_equal(ours, theirs);                                 \
+		assert_string_equal(ours, theirs);                                  \
 	} while (0)
 
 #pragma GCC diagnostic ignored "-Wformat"
@@ -52,7 +52,9 @@ static void test_format_agrees_with_printf_on_random_conversions(void **state)
 		char fmt[32], ours[200], theirs[200];
 		char flags[6] = "", precision[8] = "", width[8] = "";
 		u32 n = 0, length = (u32)random() % 6;
-		long value = random() % 4 ? random() % 2000 - 1000 : (long)((u64)random() << 40 ^ (u64)random() << 20 ^ (u64)random());
+		long value = random() % 4 ? random() % 2000 - 1000
+					  : (long)((u64)random() << 40 ^ (u64)random() << 20 ^
+						   (u64)random());
 
 		for (u32 f = 0; f < 5; f++)
 			if (random() % 4 == 0)
@@ -62,7 +64,8 @@ static void test_format_agrees_with_printf_on_random_conversions(void **state)
 			sprintf(width, "%ld", 1 + random() % 30);
 		if (random() % 2)
 			sprintf(precision, ".%ld", random() % 30);
-		sprintf(fmt, "<%%%s%s%s%s%c>", flags, width, precision, lengths[length], letters[random() % 6]);
+		sprintf(fmt, "<%%%s%s%s%s%c>", flags, width, precision, lengths[length],
+			letters[random() % 6]);
 		int a, b;
 		if (length < 3) {
 			a = format(ours, sizeof(ours), fmt, (int)value);
@@ -143,7 +146,8 @@ static void test_memory_functions_agree_with_the_c_library(void **state)
 	(void)state;
 	srandom(2);
 	for (u32 i = 0; i < 40000; i++) {
-		size_t n = (size_t)random() % (i % 2 ? 40 : 300), to = (size_t)random() % 300, from = (size_t)random() % 300;
+		size_t n = (size_t)random() % (i % 2 ? 40 : 300), to = (size_t)random() % 300,
+		       from = (size_t)random() % 300;
 		int c = (int)random();
 
 		if (i % 64 == 0)
@@ -165,7 +169,8 @@ static void test_memory_functions_agree_with_the_c_library(void **state)
 		int ours = kernel_memcmp(a + to, a + from, n), theirs = memcmp(b + to, b + from, n);
 		assert_int_equal((ours > 0) - (ours < 0), (theirs > 0) - (theirs < 0));
 		char *found = memchr(b + from, (char)c, n);
-		assert_ptr_equal(kernel_memchr(a + from, (char)c, n), found ? a + (found - b) : NULL);
+		assert_ptr_equal(kernel_memchr(a + from, (char)c, n),
+				 found ? a + (found - b) : NULL);
 	}
 }
 
@@ -246,15 +251,15 @@ static void test_lists_keep_order_and_survive_removal_while_walked(void **state)
 		list_push_back(&head, &items[n].link);
 	for (u32 n = 3; n-- > 0;)
 		list_push_front(&head, &items[n].link);
-	list_for_each(i, &head, link)
+	list_for_each (i, &head, link)
 		assert_int_equal(i->number, expected++);
 	assert_int_equal(expected, 6);
-	list_for_each_safe(i, next, &head, link)
+	list_for_each_safe (i, next, &head, link)
 		if (i->number % 2)
 			list_remove(&i->link);
 	list_remove(&items[1].link); /* again: harmless */
 	expected = 0;
-	list_for_each(i, &head, link) {
+	list_for_each (i, &head, link) {
 		assert_int_equal(i->number, expected);
 		expected += 2;
 	}

@@ -113,7 +113,8 @@ static void rw_cpu(u32 cpu, void *arg)
 		}
 		if (i % 4 || !write_trylock(&t.rw))
 			write_lock(&t.rw);
-		must(t.inside++ == 0 && t.readers == 0 && write_held(&t.rw), "a writer is not alone");
+		must(t.inside++ == 0 && t.readers == 0 && write_held(&t.rw),
+		     "a writer is not alone");
 		t.count++;
 		hosted_pause();
 		t.copy++;
@@ -134,7 +135,9 @@ static void rw_run(void)
 	t.count = t.copy = t.done = 0;
 	rwlock_init(&t.rw, RANK_SPACE);
 	hosted_run(CPUS, rw_cpu, NULL);
-	must(t.done == CPUS && t.rw.count == 0 && t.rw.writers_waiting == 0 && list_empty(&t.rw.wait.waiters), "the lock is not free");
+	must(t.done == CPUS && t.rw.count == 0 && t.rw.writers_waiting == 0 &&
+		     list_empty(&t.rw.wait.waiters),
+	     "the lock is not free");
 }
 
 static void test_readers_share_writers_exclude_and_nobody_waits_for_ever(void **state)
@@ -380,7 +383,8 @@ static bool panics(void (*fn)(void))
 
 static void test_locks_out_of_order_end_in_a_panic(void **state)
 {
-	struct spinlock a = SPINLOCK_INIT(RANK_NODE), b = SPINLOCK_INIT(RANK_NODE), c = SPINLOCK_INIT(RANK_FRAME);
+	struct spinlock a = SPINLOCK_INIT(RANK_NODE), b = SPINLOCK_INIT(RANK_NODE),
+			c = SPINLOCK_INIT(RANK_FRAME);
 
 	(void)state;
 	hosted_seed(1);

@@ -39,7 +39,8 @@ static void test_blocks_are_aligned_distinct_and_counted_once(void **state)
 		} else if (n) {
 			u32 k = (u32)random() % n;
 			for (u64 f = 0; f < 1ull << held[k].order; f++)
-				assert_int_equal(*(u64 *)frame_data(held[k].p + f), page_number(held[k].p));
+				assert_int_equal(*(u64 *)frame_data(held[k].p + f),
+						 page_number(held[k].p));
 			frame_free_order(held[k].p, held[k].order);
 			held[k] = held[--n];
 		}
@@ -174,14 +175,16 @@ static void test_objects_of_all_sizes_do_not_overlap(void **state)
 	srandom(4);
 	struct hosted_census before = hosted_census();
 	for (u32 i = 0; i < 40000; i++) {
-		u32 k = (u32)random() % 400, size = random() % 3 ? (u32)random() % 300 : (u32)random() % 20000;
+		u32 k = (u32)random() % 400,
+		    size = random() % 3 ? (u32)random() % 300 : (u32)random() % 20000;
 
 		if (k < n) {
 			for (u32 b = 0; b < held[k].size; b += 1 + held[k].size / 40)
 				assert_int_equal(held[k].p[b], held[k].mark);
 			if (random() % 4 == 0 && size) {
 				u8 *p = krealloc(held[k].p, size);
-				for (u32 b = 0; b < min(size, held[k].size); b += 1 + held[k].size / 40)
+				for (u32 b = 0; b < min(size, held[k].size);
+				     b += 1 + held[k].size / 40)
 					assert_int_equal(p[b], held[k].mark);
 				memset(p, held[k].mark, size);
 				held[k].p = p;
@@ -194,7 +197,8 @@ static void test_objects_of_all_sizes_do_not_overlap(void **state)
 		}
 		u8 *p = random() % 2 ? kmalloc(size) : kzalloc(size);
 		assert_non_null(p);
-		assert_true(IS_ALIGNED((u64)p, 16) && (size < PAGE_SIZE || IS_ALIGNED((u64)p, PAGE_SIZE)));
+		assert_true(IS_ALIGNED((u64)p, 16) &&
+			    (size < PAGE_SIZE || IS_ALIGNED((u64)p, PAGE_SIZE)));
 		held[n].p = p;
 		held[n].size = size;
 		held[n].mark = (u8)random();
@@ -255,7 +259,8 @@ static void test_the_radix_index_agrees_with_an_array(void **state)
 			if (at < n)
 				keys[at] = keys[--n];
 		}
-		u64 from = random() % 2 ? key : (u64)random() % 300, best = UINT64_MAX, index = from;
+		u64 from = random() % 2 ? key : (u64)random() % 300, best = UINT64_MAX,
+		    index = from;
 		for (u32 k = 0; k < n; k++)
 			if (keys[k] >= from)
 				best = min(best, keys[k]);

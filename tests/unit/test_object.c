@@ -35,7 +35,8 @@ static void random_streams(struct mem_object *m, bool file)
 		memcpy(naive + at, &w, 8);
 	}
 	for (u32 i = 0; i < 3000; i++) {
-		u64 at = (u64)random() % (PAGES * PAGE_SIZE), n = (u64)random() % (random() % 2 ? 100 : 2 * PAGE_SIZE);
+		u64 at = (u64)random() % (PAGES * PAGE_SIZE),
+		    n = (u64)random() % (random() % 2 ? 100 : 2 * PAGE_SIZE);
 
 		switch (random() % 8) {
 		case 0:
@@ -90,7 +91,9 @@ static void test_reads_and_writes_agree_with_an_array(void **state)
 	struct hosted_census before = hosted_census();
 	for (u32 seed = 0; seed < 8; seed++) {
 		srandom(seed);
-		random_streams(mem_object_file((u64)random() % (PAGES * PAGE_SIZE / 8) * 8, word_at), true);
+		random_streams(
+			mem_object_file((u64)random() % (PAGES * PAGE_SIZE / 8) * 8, word_at),
+			true);
 		random_streams(mem_object_memory(0, UINT64_MAX), false);
 	}
 	census_must_equal(&before);
@@ -171,12 +174,14 @@ static void test_each_allocation_of_a_read_or_write_may_fail(void **state)
 	for (u32 writing = 0; writing < 2; writing++) {
 		for (u32 file = 0; file < 2; file++) {
 			struct hosted_census before = hosted_census();
-			struct mem_object *m = file ? mem_object_file(PAGES * PAGE_SIZE, word_at) : mem_object_memory(PAGES * PAGE_SIZE, PAGES);
+			struct mem_object *m = file ? mem_object_file(PAGES * PAGE_SIZE, word_at)
+						    : mem_object_memory(PAGES * PAGE_SIZE, PAGES);
 			ssize n = -ENOMEM;
 
 			for (u32 fail = 0; n < 0; fail++) {
 				alloc_fail_after(fail);
-				n = writing ? object_write(&m->object, &v, 8, 70000) : object_read(&m->object, &v, 8, 70000);
+				n = writing ? object_write(&m->object, &v, 8, 70000)
+					    : object_read(&m->object, &v, 8, 70000);
 				alloc_fail_after(UINT64_MAX);
 				assert_true(n == 8 || n == -ENOMEM);
 				assert_true(n == 8 || object_cache_frames() == 0);
@@ -195,9 +200,11 @@ static void test_memory_that_may_not_grow_gives_enospc(void **state)
 
 	(void)state;
 	for (u32 i = 0; i < 3; i++)
-		assert_int_equal(object_write(&m->object, buf, sizeof(buf), i * PAGE_SIZE), PAGE_SIZE);
+		assert_int_equal(object_write(&m->object, buf, sizeof(buf), i * PAGE_SIZE),
+				 PAGE_SIZE);
 	assert_int_equal(object_write(&m->object, buf, sizeof(buf), 3 * PAGE_SIZE), -ENOSPC);
-	assert_int_equal(object_write(&m->object, buf, sizeof(buf), 2 * PAGE_SIZE + 100), PAGE_SIZE - 100);
+	assert_int_equal(object_write(&m->object, buf, sizeof(buf), 2 * PAGE_SIZE + 100),
+			 PAGE_SIZE - 100);
 	assert_int_equal(m->object.size, 3 * PAGE_SIZE);
 	assert_int_equal(object_truncate(&m->object, PAGE_SIZE), 0);
 	assert_int_equal(m->charged, 1);
@@ -256,7 +263,8 @@ static void test_data_and_holes_are_found(void **state)
 
 static void test_eviction_takes_idle_clean_file_pages_only(void **state)
 {
-	struct mem_object *file = mem_object_file(16 * PAGE_SIZE, word_at), *memory = mem_object_memory(PAGE_SIZE, UINT64_MAX);
+	struct mem_object *file = mem_object_file(16 * PAGE_SIZE, word_at),
+			  *memory = mem_object_memory(PAGE_SIZE, UINT64_MAX);
 	struct mm *mm = new_space();
 	u64 v = 4;
 
@@ -321,13 +329,16 @@ static void together_cpu(u32 cpu, void *arg)
 		}
 		return;
 	}
-	for (u32 i = 0; i < 20; i++) { /* each writes its own words of all pages and reads them back */
+	for (u32 i = 0; i < 20;
+	     i++) { /* each writes its own words of all pages and reads them back */
 		u64 at = (i * 7 % 10) * PAGE_SIZE + cpu * 64, value = 1000 * (cpu + 1) + i;
 		ssize n;
 
 		must((n = object_write(o, &value, 8, at)) == 8, "write: %ld", n);
-		must((n = object_read(o, v, 8, at)) == 8 && v[0] == value, "read: %ld, %lu instead of %lu", n, v[0], value);
-		must((n = object_read(o, v, 8, at + 8)) == 8 && v[0] == word_at(at + 8), "read: %ld", n);
+		must((n = object_read(o, v, 8, at)) == 8 && v[0] == value,
+		     "read: %ld, %lu instead of %lu", n, v[0], value);
+		must((n = object_read(o, v, 8, at + 8)) == 8 && v[0] == word_at(at + 8),
+		     "read: %ld", n);
 	}
 	t->left--;
 }
@@ -366,7 +377,8 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_reads_and_writes_agree_with_an_array),
 		cmocka_unit_test(test_mappings_and_reads_see_each_other),
-		cmocka_unit_test(test_a_read_that_fails_is_reported_and_leaves_nothing_in_the_cache),
+		cmocka_unit_test(
+			test_a_read_that_fails_is_reported_and_leaves_nothing_in_the_cache),
 		cmocka_unit_test(test_a_write_out_that_fails_keeps_the_page_dirty),
 		cmocka_unit_test(test_each_allocation_of_a_read_or_write_may_fail),
 		cmocka_unit_test(test_memory_that_may_not_grow_gives_enospc),

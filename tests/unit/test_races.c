@@ -13,8 +13,8 @@
 
 #define CPUS 4
 #define SPACES 2
-#define OWN 14		/* pages of each CPU in each space */
-#define FILE_PAGES OWN	/* of each CPU's file */
+#define OWN 14                                            /* pages of each CPU in each space */
+#define FILE_PAGES OWN                                    /* of each CPU's file */
 #define BASE (0x40200000ull - CPUS * OWN / 2 * PAGE_SIZE) /* in two leaf tables */
 
 static u64 first_seed = 1;
@@ -25,7 +25,7 @@ enum kind { NOTHING, ANONYMOUS, FILE_PRIVATE, FILE_SHARED };
 struct own_page {
 	enum kind kind;
 	bool writable, written;
-	u64 value;     /* if written */
+	u64 value; /* if written */
 	u32 file_page;
 };
 
@@ -76,7 +76,8 @@ static void touch(struct cpu_state *c, u32 cpu, struct own_page *p, u32 page, bo
 	u64 va = own_va(cpu, page), got = 0;
 	int err = write ? user_store(va, c->next, &r) : user_load(va, &got, &r);
 
-	must(ok ? !err : err == -EFAULT, "%s at %#lx: %d, signal %d", write ? "store" : "load", va, err, r.signal);
+	must(ok ? !err : err == -EFAULT, "%s at %#lx: %d, signal %d", write ? "store" : "load", va,
+	     err, r.signal);
 	if (!ok)
 		return;
 	must(write || got == *want, "load at %#lx: %#lx, expected %#lx", va, got, *want);
@@ -91,9 +92,13 @@ static void touch(struct cpu_state *c, u32 cpu, struct own_page *p, u32 page, bo
 static void map_page(struct cpu_state *c, struct mm *mm, u32 cpu, u32 page, struct own_page *p)
 {
 
-	*p = (struct own_page){ .kind = 1 + draw(3), .writable = draw(4) != 0, .file_page = draw(FILE_PAGES) };
-	u32 flags = AREA_READ | MAY | (p->writable ? AREA_WRITE : 0) | (p->kind == FILE_SHARED ? AREA_SHARED : 0);
-	map_pages(mm, ROUND_DOWN(own_va(cpu, page), PAGE_SIZE), 1, flags, p->kind == ANONYMOUS ? NULL : &c->file->object,
+	*p = (struct own_page){ .kind = 1 + draw(3),
+				.writable = draw(4) != 0,
+				.file_page = draw(FILE_PAGES) };
+	u32 flags = AREA_READ | MAY | (p->writable ? AREA_WRITE : 0) |
+		    (p->kind == FILE_SHARED ? AREA_SHARED : 0);
+	map_pages(mm, ROUND_DOWN(own_va(cpu, page), PAGE_SIZE), 1, flags,
+		  p->kind == ANONYMOUS ? NULL : &c->file->object,
 		  p->kind == ANONYMOUS ? 0 : p->file_page * PAGE_SIZE);
 }
 
@@ -115,11 +120,13 @@ static void fork_and_look(struct cpu_state *c, u32 cpu, u32 space)
 		u32 page = draw(OWN);
 		touch(c, cpu, &pages[page], page, draw(2));
 	}
-	for (u32 i = 0; i < 3; i++) { /* an anonymous page of the neighbour; files may be written and cut */
+	for (u32 i = 0; i < 3;
+	     i++) { /* an anonymous page of the neighbour; files may be written and cut */
 		const struct area *a = areas_find(child->areas, own_va(neighbour, i));
 		if (errors[i] || !a || a->object)
 			continue;
-		must(!user_load(own_va(neighbour, i), &again, &r) && again == other[i], "page %u of CPU %u changed in the child", i, neighbour);
+		must(!user_load(own_va(neighbour, i), &again, &r) && again == other[i],
+		     "page %u of CPU %u changed in the child", i, neighbour);
 	}
 	space_put(child);
 	hosted_load_space(t.spaces[space]);
@@ -139,7 +146,8 @@ static void cut_file(struct cpu_state *c)
 			c->file_words[i] = 0;
 		for (u32 s = 0; s < SPACES; s++)
 			for (u32 p = 0; p < OWN; p++)
-				if (c->pages[s][p].kind == FILE_PRIVATE && c->pages[s][p].file_page == i)
+				if (c->pages[s][p].kind == FILE_PRIVATE &&
+				    c->pages[s][p].file_page == i)
 					c->pages[s][p].written &= size >= c->file_size;
 	}
 	c->file_size = size;
@@ -147,7 +155,8 @@ static void cut_file(struct cpu_state *c)
 
 static void remap_page(struct mm *mm, u32 cpu, struct own_page *pages, u32 from, u32 to)
 {
-	u64 a = ROUND_DOWN(own_va(cpu, from), PAGE_SIZE), b = ROUND_DOWN(own_va(cpu, to), PAGE_SIZE);
+	u64 a = ROUND_DOWN(own_va(cpu, from), PAGE_SIZE),
+	    b = ROUND_DOWN(own_va(cpu, to), PAGE_SIZE);
 
 	if (from == to || pages[from].kind == NOTHING)
 		return;
@@ -194,7 +203,10 @@ static void step(struct cpu_state *c, u32 cpu)
 		map_page(c, mm, cpu, page, p);
 		break;
 	case 4:
-		must(space_protect(mm, va, PAGE_SIZE, p->writable ? AREA_READ : AREA_READ | AREA_WRITE, false) == (p->kind ? 0 : -ENOMEM), "mprotect");
+		must(space_protect(mm, va, PAGE_SIZE,
+				   p->writable ? AREA_READ : AREA_READ | AREA_WRITE,
+				   false) == (p->kind ? 0 : -ENOMEM),
+		     "mprotect");
 		p->writable = !p->writable;
 		break;
 	case 5:
@@ -202,7 +214,8 @@ static void step(struct cpu_state *c, u32 cpu)
 		fork_and_look(c, cpu, space);
 		break;
 	case 7:
-		must(space_advise(mm, va, PAGE_SIZE, MADV_DONTNEED) == (p->kind ? 0 : -ENOMEM), "MADV_DONTNEED");
+		must(space_advise(mm, va, PAGE_SIZE, MADV_DONTNEED) == (p->kind ? 0 : -ENOMEM),
+		     "MADV_DONTNEED");
 		p->written = false;
 		break;
 	case 8:
@@ -270,7 +283,8 @@ static void finish(void)
 		object_put(&t.cpus[cpu].file->object);
 }
 
-static void test_cpus_that_do_everything_at_once_find_their_own_pages_as_they_left_them(void **state)
+static void
+test_cpus_that_do_everything_at_once_find_their_own_pages_as_they_left_them(void **state)
 {
 	(void)state;
 	for (u64 seed = first_seed; seed < first_seed + seeds; seed++) {
@@ -286,7 +300,8 @@ static void test_cpus_that_do_everything_at_once_find_their_own_pages_as_they_le
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_cpus_that_do_everything_at_once_find_their_own_pages_as_they_left_them),
+		cmocka_unit_test(
+			test_cpus_that_do_everything_at_once_find_their_own_pages_as_they_left_them),
 	};
 
 	if (argc > 1)

@@ -72,7 +72,8 @@ static void test_accesses_end_with_linux_signals_and_codes(void **state)
 	store(BASE + 2 * PAGE_SIZE, 5);
 	assert_int_equal(load(BASE + 2 * PAGE_SIZE), 5); /* writable is readable on x86 */
 	assert_int_equal(load(BASE + 5 * PAGE_SIZE), PAGE_SIZE + 1);
-	assert_int_equal(load(BASE + 5 * PAGE_SIZE + 200), 0); /* the file's last page, behind its end */
+	assert_int_equal(load(BASE + 5 * PAGE_SIZE + 200),
+			 0); /* the file's last page, behind its end */
 	assert_faults(user_load(BASE + 6 * PAGE_SIZE, &v, &r), SIGBUS, BUS_ADRERR);
 	assert_faults(user_store(BASE + 6 * PAGE_SIZE, 1, &r), SIGBUS, BUS_ADRERR);
 	struct fault_result r;
@@ -125,7 +126,8 @@ static void test_the_last_owner_gets_its_memory_back_without_a_copy(void **state
 	assert_int_equal(mm->counters.tables_adopted, 1);
 	assert_int_equal(mm->counters.pages_reused, 0);
 	struct mm *child = new_fork(mm);
-	store_in(child, BASE + PAGE_SIZE, 1); /* copies the tables: the page is shared by two of them now */
+	store_in(child, BASE + PAGE_SIZE,
+		 1); /* copies the tables: the page is shared by two of them now */
 	space_put(child);
 	store_in(mm, BASE, 3);
 	assert_int_equal(mm->counters.pages_reused, 1);
@@ -221,8 +223,9 @@ static void test_mmap_chooses_and_refuses_addresses_as_linux(void **state)
 	mm->mmap_base = 0x7f0000000000;
 	assert_int_equal(map_any(mm, 0, 2, RW), 0x7f0000000000 - 2 * PAGE_SIZE);
 	assert_int_equal(map_any(mm, 0, 1, AREA_READ | MAY), 0x7f0000000000 - 3 * PAGE_SIZE);
-	assert_int_equal(map_any(mm, BASE + 5, 1, RW), BASE);			      /* a hint that is free */
-	assert_int_equal(map_any(mm, BASE, 1, RW), 0x7f0000000000 - 4 * PAGE_SIZE); /* and one that is not */
+	assert_int_equal(map_any(mm, BASE + 5, 1, RW), BASE); /* a hint that is free */
+	assert_int_equal(map_any(mm, BASE, 1, RW),
+			 0x7f0000000000 - 4 * PAGE_SIZE); /* and one that is not */
 	assert_int_equal(space_map(mm, &r), BASE);
 	r.noreplace = true;
 	assert_int_equal(space_map(mm, &r), -EEXIST);
@@ -265,7 +268,8 @@ static void test_brk_moves_the_end_of_the_data_and_zeroes_what_comes_back(void *
 	assert_int_equal(load(BASE + 2 * PAGE_SIZE), 0);
 	assert_int_equal(area_count(mm), 1);
 	map_anonymous(mm, BASE + 5 * PAGE_SIZE, 1);
-	assert_int_equal(space_brk(mm, BASE + 6 * PAGE_SIZE), BASE + 3 * PAGE_SIZE); /* something is in the way */
+	assert_int_equal(space_brk(mm, BASE + 6 * PAGE_SIZE),
+			 BASE + 3 * PAGE_SIZE); /* something is in the way */
 	mm->limit_data = 3 * PAGE_SIZE;
 	assert_int_equal(space_brk(mm, BASE + 4 * PAGE_SIZE), BASE + 3 * PAGE_SIZE);
 	assert_int_equal(space_brk(mm, BASE), BASE + 3 * PAGE_SIZE);
@@ -285,7 +289,8 @@ static void test_the_stack_grows_down_to_its_limit(void **state)
 	assert_int_equal(load(top - 30 * PAGE_SIZE), 0);
 	assert_faults(user_store(top - 65 * PAGE_SIZE, 5, &r), SIGSEGV, SEGV_MAPERR);
 	mm->limit_stack = UINT64_MAX;
-	map_anonymous(mm, top - 600 * PAGE_SIZE, 1); /* growth stops 256 pages above what lies below */
+	map_anonymous(mm, top - 600 * PAGE_SIZE,
+		      1); /* growth stops 256 pages above what lies below */
 	assert_faults(user_load(top - 400 * PAGE_SIZE, &v, &r), SIGSEGV, SEGV_MAPERR);
 	store(top - 300 * PAGE_SIZE, 6);
 	assert_int_equal(area_count(mm), 2);
@@ -312,17 +317,20 @@ static void test_protection_changes_reach_pages_that_are_there(void **state)
 	assert_int_equal(space_protect(mm, BASE + PAGE_SIZE, PAGE_SIZE, 0, false), 0);
 	assert_faults(user_load(BASE + PAGE_SIZE, &v, &r), SIGSEGV, SEGV_ACCERR);
 	struct mm *child = new_fork(mm);
-	assert_int_equal(space_protect(mm, BASE + PAGE_SIZE, PAGE_SIZE, AREA_READ | AREA_WRITE, false), 0);
+	assert_int_equal(
+		space_protect(mm, BASE + PAGE_SIZE, PAGE_SIZE, AREA_READ | AREA_WRITE, false), 0);
 	assert_int_equal(area_count(mm), 1);
 	hosted_load_space(child);
 	assert_faults(user_load(BASE + PAGE_SIZE, &v, &r), SIGSEGV, SEGV_ACCERR);
 	store_in(mm, BASE + PAGE_SIZE, 3);
 	assert_int_equal(space_protect(child, BASE + PAGE_SIZE, PAGE_SIZE, AREA_READ, false), 0);
 	assert_int_equal(load_in(child, BASE + PAGE_SIZE), 1);
-	assert_int_equal(space_protect(mm, BASE, 4 * PAGE_SIZE, AREA_READ, false), -ENOMEM); /* a hole at the end */
+	assert_int_equal(space_protect(mm, BASE, 4 * PAGE_SIZE, AREA_READ, false),
+			 -ENOMEM); /* a hole at the end */
 	assert_int_equal(space_protect(mm, BASE + 1, PAGE_SIZE, AREA_READ, false), -EINVAL);
 	map_pages(mm, BASE + 8 * PAGE_SIZE, 1, AREA_READ | AREA_MAYREAD | AREA_SHARED, NULL, 0);
-	assert_int_equal(space_protect(mm, BASE + 8 * PAGE_SIZE, PAGE_SIZE, AREA_WRITE, false), -EACCES);
+	assert_int_equal(space_protect(mm, BASE + 8 * PAGE_SIZE, PAGE_SIZE, AREA_WRITE, false),
+			 -EACCES);
 	space_put(child);
 	space_put(mm);
 }
@@ -341,7 +349,8 @@ static void test_mremap_grows_shrinks_moves_and_refuses(void **state)
 	assert_int_equal(space_remap(mm, BASE, 4 * PAGE_SIZE, 6 * PAGE_SIZE, 0, 0), BASE);
 	assert_int_equal(load(BASE + 5 * PAGE_SIZE), 0);
 	map_anonymous(mm, BASE + 6 * PAGE_SIZE, 1);
-	assert_int_equal(space_remap(mm, BASE + 6 * PAGE_SIZE, PAGE_SIZE, PAGE_SIZE / 2, 0, 0), BASE + 6 * PAGE_SIZE);
+	assert_int_equal(space_remap(mm, BASE + 6 * PAGE_SIZE, PAGE_SIZE, PAGE_SIZE / 2, 0, 0),
+			 BASE + 6 * PAGE_SIZE);
 	map_pages(mm, BASE + 7 * PAGE_SIZE, 1, AREA_READ | MAY, NULL, 0);
 	assert_int_equal(space_remap(mm, BASE, 7 * PAGE_SIZE, 8 * PAGE_SIZE, 0, 0), -ENOMEM);
 	s64 moved = space_remap(mm, BASE, 7 * PAGE_SIZE, 8 * PAGE_SIZE, REMAP_MAYMOVE, 0);
@@ -351,11 +360,14 @@ static void test_mremap_grows_shrinks_moves_and_refuses(void **state)
 	assert_faults(user_load(BASE, &v, &r), SIGSEGV, SEGV_MAPERR);
 	assert_int_equal(space_remap(mm, (u64)moved, 8 * PAGE_SIZE, 2 * PAGE_SIZE, 0, 0), moved);
 	assert_faults(user_load((u64)moved + 2 * PAGE_SIZE, &v, &r), SIGSEGV, SEGV_MAPERR);
-	assert_int_equal(space_remap(mm, (u64)moved, 2 * PAGE_SIZE, 2 * PAGE_SIZE, REMAP_MAYMOVE | REMAP_FIXED, (u64)moved + PAGE_SIZE), -EINVAL);
+	assert_int_equal(space_remap(mm, (u64)moved, 2 * PAGE_SIZE, 2 * PAGE_SIZE,
+				     REMAP_MAYMOVE | REMAP_FIXED, (u64)moved + PAGE_SIZE),
+			 -EINVAL);
 	assert_int_equal(space_remap(mm, 0x10000, PAGE_SIZE, PAGE_SIZE, REMAP_MAYMOVE, 0), -EFAULT);
 	assert_int_equal(space_remap(mm, (u64)moved, 2 * PAGE_SIZE, 0, 0, 0), -EINVAL);
 	/* DONTUNMAP leaves the old range mapped, and empty. */
-	s64 second = space_remap(mm, (u64)moved, 2 * PAGE_SIZE, 2 * PAGE_SIZE, REMAP_MAYMOVE | REMAP_DONTUNMAP, 0);
+	s64 second = space_remap(mm, (u64)moved, 2 * PAGE_SIZE, 2 * PAGE_SIZE,
+				 REMAP_MAYMOVE | REMAP_DONTUNMAP, 0);
 	assert_true(second > 0 && second != moved);
 	assert_int_equal(load((u64)second + PAGE_SIZE), 2);
 	assert_int_equal(load((u64)moved + PAGE_SIZE), 0);
