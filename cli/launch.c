@@ -53,6 +53,7 @@ static void put_program(const struct launch *launch, struct bytes *out)
 	for (unsigned int i = 0; i < launch->group_count; i++)
 		put_u32(out, HOST_LAUNCH_GROUP, launch->groups[i]);
 	put_u32(out, HOST_LAUNCH_UMASK, launch->umask);
+	put_item(out, HOST_LAUNCH_SIGNALS, &launch->signals, sizeof(launch->signals));
 	for (unsigned int resource = 0; resource < RLIM_NLIMITS; resource++) {
 		struct host_launch_rlimit limit = {
 			.resource = resource,

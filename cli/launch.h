@@ -23,6 +23,7 @@ struct launch {
 	const gid_t *groups;
 	unsigned int group_count;
 	mode_t umask;
+	struct host_launch_signals signals;
 	const char *const *rw; /* absolute paths; number i has the 9p tag "rwI" */
 	unsigned int rw_count;
 	uint32_t flags; /* HOST_FLAG_* */

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -155,6 +156,25 @@ static mode_t current_umask(void)
 	return mask;
 }
 
+/*
+ * What this command was started with, which is what the program inherits. From /proc, as the C
+ * library does not tell of the signals that it keeps for itself.
+ */
+static struct host_launch_signals current_signals(void)
+{
+	struct host_launch_signals signals = { 0 };
+	FILE *status = fopen("/proc/self/status", "re");
+	char line[256];
+
+	while (status && fgets(line, sizeof(line), status)) {
+		if (sscanf(line, "SigIgn: %" SCNx64, &signals.ignored) != 1)
+			(void)sscanf(line, "SigBlk: %" SCNx64, &signals.blocked);
+	}
+	if (status)
+		fclose(status);
+	return signals;
+}
+
 /* The supplementary groups. The caller frees them. */
 static gid_t *current_groups(unsigned int *count)
 {
@@ -215,6 +235,7 @@ static int make_launch(const struct options *options, const struct descriptor *d
 		.uid = getuid(),
 		.gid = getgid(),
 		.umask = current_umask(),
+		.signals = current_signals(),
 		.rw = vm->rw,
 		.rw_count = vm->rw_count,
 		.flags = launch_flags(options),

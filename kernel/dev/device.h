@@ -26,6 +26,7 @@ struct launch {
 	struct host_launch_stdio stdio[3];
 	struct host_winsize winsize;
 	struct host_launch_rlimit *rlimits;
+	struct host_launch_signals signals;
 	struct launch_rw {
 		const char *tag, *path;
 	} * rw;
@@ -40,6 +41,7 @@ void host_init(void); /* says HELLO, waits for CLOCK (sets the real-time clock) 
 /* Send output of fd 1 or 2. Sleeps while the window is closed: bytes taken (> 0), -EPIPE when the host's reader is gone, -EAGAIN (nonblock), -ERESTARTSYS. data: kernel memory. */
 ssize host_output(u32 fd, const void *data, size_t n, bool nonblock);
 bool host_output_ready(u32 fd);
+bool host_output_gone(u32 fd); /* writing gives an error */
 /* Bytes that host_output(fd) would take at once, without waiting, now; only host_output makes it smaller. And how many it took that the host has not written yet. */
 u32 host_output_room(u32 fd);
 u32 host_output_pending(u32 fd);

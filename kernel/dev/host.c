@@ -137,6 +137,11 @@ bool host_output_ready(u32 fd)
 	return host_output_room(fd) > 0;
 }
 
+bool host_output_gone(u32 fd)
+{
+	return load_relaxed(&host.out[fd].gone) != 0;
+}
+
 struct waitq *host_output_wait(void)
 {
 	return &host.output_wait;

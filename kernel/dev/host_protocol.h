@@ -59,6 +59,7 @@ enum host_launch_kind {
 	HOST_LAUNCH_SEED = 12,   /* 32 or more random bytes */
 	HOST_LAUNCH_RLIMIT = 13, /* struct host_launch_rlimit; several */
 	HOST_LAUNCH_UMASK = 14,  /* u32 */
+	HOST_LAUNCH_SIGNALS = 15, /* struct host_launch_signals */
 };
 
 struct host_launch_ids {
@@ -79,6 +80,11 @@ struct host_launch_stdio {
 	uint32_t mode; /* st_mode on the host */
 	uint32_t
 		same_as; /* the lowest descriptor that is the same open file (2>&1); its own number if none */
+};
+
+/* What the program inherits; bit n-1: signal n. */
+struct host_launch_signals {
+	uint64_t ignored, blocked;
 };
 
 struct host_winsize {

@@ -132,6 +132,9 @@ static void take_item(u32 kind, const void *data, u32 length)
 		take_fixed(&launch.rlimits[launch.nrlimits++], sizeof(*launch.rlimits), data,
 			   length, "a limit");
 		break;
+	case HOST_LAUNCH_SIGNALS:
+		take_fixed(&launch.signals, sizeof(launch.signals), data, length, "the signals");
+		break;
 	case HOST_LAUNCH_UMASK:
 		take_fixed(&launch.umask, sizeof(launch.umask), data, length, "the umask");
 		break;

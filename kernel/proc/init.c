@@ -221,6 +221,11 @@ static void program_create(void)
 	if (!p->cred || !p->uid_count || !p->fs || !p->files || !p->pid)
 		panic("no memory for the first process");
 	p->fs->umask = launch.umask;
+	for (u32 i = 0; i < SIGNAL_COUNT; i++) {
+		if (launch.signals.ignored & BIT(i))
+			p->actions[i].handler = (u64)SIG_IGN;
+	}
+	t->sigmask = launch.signals.blocked;
 	p->exit_signal = SIGCHLD;
 	p->dumpable = true;
 	program_rlimits(p);
