@@ -99,6 +99,8 @@ static u32 stream_poll(struct file *f, struct poll_table *pt)
 		events |= EPOLLIN | EPOLLRDNORM;
 	if (f->can_write && host_output_ready(stream_number(f)))
 		events |= EPOLLOUT | EPOLLWRNORM;
+	if (f->can_write && host_output_gone(stream_number(f)))
+		events |= EPOLLERR;
 	return events;
 }
 
