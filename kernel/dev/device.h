@@ -42,7 +42,6 @@ void host_init(void); /* says HELLO, waits for CLOCK (sets the real-time clock) 
 ssize host_output(u32 fd, const void *data, size_t n, bool nonblock);
 bool host_output_ready(u32 fd);
 bool host_output_gone(u32 fd); /* writing gives an error */
-bool host_output_gone(u32 fd); /* writing gives an error */
 /* Bytes that host_output(fd) would take at once, without waiting, now; only host_output makes it smaller. And how many it took that the host has not written yet. */
 u32 host_output_room(u32 fd);
 u32 host_output_pending(u32 fd);
