@@ -73,7 +73,6 @@ void mmu_reset(void);
 extern u64 hosted_current_seed;
 
 /* cpu.c */
-void hosted_point(void);
 void hosted_cpus_reset(void);
 
 #endif

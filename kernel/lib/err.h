@@ -7,10 +7,11 @@
 #include "lib/types.h"
 
 /* Internal results that never reach a program (values as in Linux, so that strace-like tools agree). */
-#define ERESTARTSYS 512		  /* interrupted: restart if the handler has SA_RESTART, else EINTR */
-#define ERESTARTNOINTR 513	  /* always restart */
-#define ERESTARTNOHAND 514	  /* EINTR if a handler ran, else restart */
-#define ERESTART_RESTARTBLOCK 516 /* EINTR if a handler ran, else continue through restart_syscall */
+#define ERESTARTSYS 512    /* interrupted: restart if the handler has SA_RESTART, else EINTR */
+#define ERESTARTNOINTR 513 /* always restart */
+#define ERESTARTNOHAND 514 /* EINTR if a handler ran, else restart */
+#define ERESTART_RESTARTBLOCK \
+	516 /* EINTR if a handler ran, else continue through restart_syscall */
 
 #define MAX_ERRNO 4095
 

@@ -11,14 +11,6 @@
 #include "lib/print.h"
 #include "lib/waitq.h"
 
-#ifdef COPPICE_HOSTED
-void hosted_point(void); /* hosted/cpu.c: another fake CPU may run here */
-#else
-static inline void hosted_point(void)
-{
-}
-#endif
-
 /* --- ranks --- */
 
 #ifdef COPPICE_DEBUG
@@ -258,6 +250,7 @@ static bool rw_try_read(struct rwlock *l)
 {
 	s32 n = load_relaxed(&l->count);
 
+	hosted_point();
 	while (n >= 0 && !load_relaxed(&l->writers_waiting))
 		if (likely(atomic_cas(&l->count, &n, n + 1)))
 			return true;
@@ -417,7 +410,9 @@ static void write_left_late(struct rwlock *l)
 static void write_leave(struct rwlock *l, s32 readers)
 {
 	if (likely(!rw_anyone_waits(l))) {
+		hosted_point();
 		__atomic_exchange_n(&l->count, readers, __ATOMIC_SEQ_CST);
+		hosted_point();
 		if (unlikely(rw_anyone_waits(l)))
 			write_left_late(l);
 		return;

@@ -18,39 +18,39 @@ enum lock_rank {
 	RANK_NONE = 0,
 	/* sleeping */
 	RANK_FILE_POSITION, /* fs: struct file's offset */
-	RANK_RENAME,	    /* fs: one rename at a time */
-	RANK_INODE_DIR,	    /* fs: a directory's entries; two: parent before child, else by address (under RANK_RENAME) */
-	RANK_INODE,	    /* fs: a file's data and attributes; two (rename): by address */
-	RANK_WATCH,	    /* fs: who watches which file (epoll) */
-	RANK_EPOLL,	    /* fs: an epoll set; several: the watching before the watched */
-	RANK_PIPE,	    /* fs: a pipe's buffer */
-	RANK_TTY,	    /* fs: a terminal's state; two of a pty: master first */
-	RANK_EXEC,	    /* proc: exec against ptrace and /proc readers */
-	RANK_SPACE,	    /* mm: struct mm.rw; two: by address */
-	RANK_OBJECT_SIZE,   /* mm: an object's size and truncation */
-	RANK_PAGE,	    /* mm: one page of the page cache being filled (a bit lock with a wait) */
-	RANK_DEVICE,	    /* dev: one request at a time */
+	RANK_RENAME,        /* fs: one rename at a time */
+	RANK_INODE_DIR, /* fs: a directory's entries; two: parent before child, else by address (under RANK_RENAME) */
+	RANK_INODE,       /* fs: a file's data and attributes; two (rename): by address */
+	RANK_WATCH,       /* fs: who watches which file (epoll) */
+	RANK_EPOLL,       /* fs: an epoll set; several: the watching before the watched */
+	RANK_PIPE,        /* fs: a pipe's buffer */
+	RANK_TTY,         /* fs: a terminal's state; two of a pty: master first */
+	RANK_EXEC,        /* proc: exec against ptrace and /proc readers */
+	RANK_SPACE,       /* mm: struct mm.rw; two: by address */
+	RANK_OBJECT_SIZE, /* mm: an object's size and truncation */
+	RANK_PAGE,        /* mm: one page of the page cache being filled (a bit lock with a wait) */
+	RANK_DEVICE,      /* dev: one request at a time */
 	RANK_SLEEP_MAX = 63,
 	/* spinning */
-	RANK_FILES,	 /* fs: a process's table of open files */
+	RANK_FILES,        /* fs: a process's table of open files */
 	RANK_PROCESS_TREE, /* proc: parents, children, groups, sessions */
-	RANK_SIGNAL,	 /* proc: signal state of a process; two: parent before child */
-	RANK_PROCESS,	 /* proc: other fields of a process */
-	RANK_PID,	 /* proc: the pid table */
-	RANK_SPACE_LIST, /* mm: the list of all spaces */
-	RANK_DENTRY,	 /* fs: the name cache */
-	RANK_FS,	 /* fs: other small locks */
-	RANK_DEV_RING,	 /* dev: a virtio queue */
-	RANK_OBJECT,	 /* mm: an object's index of pages */
-	RANK_NODE,	 /* mm: a node of the tree; several: parent before child; a source before its unpublished copy */
-	RANK_FUTEX,	 /* proc: a bucket of futex waiters; two: by address */
-	RANK_WAITQ,	 /* lib: a wait queue */
-	RANK_TIMER,	 /* proc: timers of a CPU */
-	RANK_RUNQ,	 /* proc: a run queue; two: by CPU number */
-	RANK_SLAB,	 /* mm: a cache of kernel objects */
-	RANK_VMAP,	 /* mm: the vmap region */
-	RANK_FRAME,	 /* mm: the frame allocator */
-	RANK_LOG,	 /* dev: the kernel log: anyone may print */
+	RANK_SIGNAL,       /* proc: signal state of a process; two: parent before child */
+	RANK_PROCESS,      /* proc: other fields of a process */
+	RANK_PID,          /* proc: the pid table */
+	RANK_SPACE_LIST,   /* mm: the list of all spaces */
+	RANK_DENTRY,       /* fs: the name cache */
+	RANK_FS,           /* fs: other small locks */
+	RANK_DEV_RING,     /* dev: a virtio queue */
+	RANK_OBJECT,       /* mm: an object's index of pages */
+	RANK_NODE, /* mm: a node of the tree; several: parent before child; a source before its unpublished copy */
+	RANK_FUTEX, /* proc: a bucket of futex waiters; two: by address */
+	RANK_WAITQ, /* lib: a wait queue */
+	RANK_TIMER, /* proc: timers of a CPU */
+	RANK_RUNQ,  /* proc: a run queue; two: by CPU number */
+	RANK_SLAB,  /* mm: a cache of kernel objects */
+	RANK_VMAP,  /* mm: the vmap region */
+	RANK_FRAME, /* mm: the frame allocator */
+	RANK_LOG,   /* dev: the kernel log: anyone may print */
 };
 
 /* 4 bytes, so that it fits into a frame descriptor. */
@@ -61,7 +61,10 @@ struct spinlock {
 	u8 unused;
 };
 
-#define SPINLOCK_INIT(r) { .rank = (r) }
+#define SPINLOCK_INIT(r)    \
+	{                   \
+		.rank = (r) \
+	}
 
 static inline void spin_init(struct spinlock *l, enum lock_rank rank)
 {
@@ -108,13 +111,23 @@ void read_unlock(struct rwlock *l);
 void write_lock(struct rwlock *l);
 bool write_trylock(struct rwlock *l);
 void write_unlock(struct rwlock *l);
-void write_downgrade(struct rwlock *l); /* the writer becomes a reader */
+void write_downgrade(struct rwlock *l);  /* the writer becomes a reader */
 bool write_held(const struct rwlock *l); /* by this thread */
 
 /* What the locks need from their host: arch/x86_64 and proc/sched.c in the kernel, hosted/cpu.c in the hosted build. */
 u32 cpu_number(void);
 void cpu_relax(void); /* in a spin loop: pause, and serve this CPU's shootdown mailbox */
-void cpu_preempt_point(void); /* in a long loop, no spinlock held: take interrupts, perhaps reschedule */
+void cpu_preempt_point(
+	void); /* in a long loop, no spinlock held: take interrupts, perhaps reschedule */
+
+/* In the hosted build: here another fake CPU may run. */
+#ifdef COPPICE_HOSTED
+void hosted_point(void);
+#else
+static inline void hosted_point(void)
+{
+}
+#endif
 
 /* The rank checker (lib/lock.c, debug builds). The host keeps one of these for each CPU and one for each thread. */
 #define LOCK_DEPTH_MAX 16

@@ -21,10 +21,11 @@ void log_info(const char *fmt, ...) __printf(1, 2);
 void __noreturn panic(const char *fmt, ...) __printf(1, 2);
 
 /* Checked in every build: the cost is small beside what a corrupted tree costs. */
-#define assert(cond)                                                                          \
-	do {                                                                                  \
-		if (unlikely(!(cond)))                                                        \
-			panic("%s:%d: %s: assertion failed: %s", __FILE__, __LINE__, __func__, #cond); \
+#define assert(cond)                                                                           \
+	do {                                                                                   \
+		if (unlikely(!(cond)))                                                         \
+			panic("%s:%d: %s: assertion failed: %s", __FILE__, __LINE__, __func__, \
+			      #cond);                                                          \
 	} while (0)
 
 /* Checked in debug builds only (make DEBUG=1, and hosted/). */

@@ -20,21 +20,21 @@ typedef s64 ssize; /* a byte count, or a negative errno */
 #define __user
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
-#define min(a, b)                          \
-	({                                 \
-		__typeof__(a) min_a = (a); \
-		__typeof__(b) min_b = (b); \
+#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
+#define min(a, b)                              \
+	({                                     \
+		__typeof__(a) min_a = (a);     \
+		__typeof__(b) min_b = (b);     \
 		min_a < min_b ? min_a : min_b; \
 	})
-#define max(a, b)                          \
-	({                                 \
-		__typeof__(a) max_a = (a); \
-		__typeof__(b) max_b = (b); \
+#define max(a, b)                              \
+	({                                     \
+		__typeof__(a) max_a = (a);     \
+		__typeof__(b) max_b = (b);     \
 		max_a > max_b ? max_a : max_b; \
 	})
 #define clamp(v, lo, hi) min(max(v, lo), hi)
-#define ROUND_UP(x, a) (((x) + (a)-1) & ~((__typeof__(x))(a)-1))   /* a: a power of two */
+#define ROUND_UP(x, a) (((x) + (a)-1) & ~((__typeof__(x))(a)-1)) /* a: a power of two */
 #define ROUND_DOWN(x, a) ((x) & ~((__typeof__(x))(a)-1))
 #define DIV_ROUND_UP(x, y) (((x) + (y)-1) / (y))
 #define IS_ALIGNED(x, a) (((x) & ((__typeof__(x))(a)-1)) == 0)

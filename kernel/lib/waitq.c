@@ -77,6 +77,7 @@ static void waitq_wake(struct waitq *q, u64 key, u32 exclusive)
 {
 	struct waiter *w, *next;
 
+	hosted_point();
 	full_barrier(); /* the condition was changed before the queue is looked at */
 	if (load_relaxed(&q->waiters.next) == &q->waiters)
 		return;

@@ -20,7 +20,10 @@ struct waiter {
 	bool exclusive; /* waitq_wake_one stops after one of these */
 };
 
-#define WAITQ_INIT(q) { .lock = SPINLOCK_INIT(RANK_WAITQ), .waiters = LIST_INIT((q).waiters) }
+#define WAITQ_INIT(q)                                                                \
+	{                                                                            \
+		.lock = SPINLOCK_INIT(RANK_WAITQ), .waiters = LIST_INIT((q).waiters) \
+	}
 
 void waitq_init(struct waitq *q);
 void waiter_init(struct waiter *w); /* for the current thread */
@@ -34,7 +37,8 @@ void waitq_remove(struct waitq *q, struct waiter *w);
 
 void waitq_wake_all(struct waitq *q);
 void waitq_wake_one(struct waitq *q);
-void waitq_wake_key(struct waitq *q, u64 key); /* all, passing key (poll event bits) to wake functions */
+void waitq_wake_key(struct waitq *q,
+		    u64 key); /* all, passing key (poll event bits) to wake functions */
 
 #define DEADLINE_NONE UINT64_MAX
 
@@ -46,43 +50,43 @@ void waitq_wake_key(struct waitq *q, u64 key); /* all, passing key (poll event b
 struct thread *thread_current(void);
 void thread_prepare_park(void);
 int thread_park(bool interruptible, u64 deadline_ns);
-void thread_cancel_park(void); /* instead of thread_park: the condition held already */
+void thread_cancel_park(void);        /* instead of thread_park: the condition held already */
 void thread_unpark(struct thread *t); /* any context */
-bool thread_interrupted(void);  /* an unblocked signal is pending for the current thread */
+bool thread_interrupted(void);        /* an unblocked signal is pending for the current thread */
 
 /* Wait until cond; no spinlock held; cond is evaluated without locks and may be evaluated several times. */
 #define wait_event(q, cond) ((void)wait_event_until_(q, cond, false, DEADLINE_NONE))
 /* 0, or -ERESTARTSYS when a signal arrived first. */
-#define wait_event_interruptible(q, cond)                                             \
-	({                                                                            \
-		int wei_r = wait_event_until_(q, cond, true, DEADLINE_NONE);          \
-		wei_r == -EINTR ? -ERESTARTSYS : wei_r;                               \
+#define wait_event_interruptible(q, cond)                                    \
+	({                                                                   \
+		int wei_r = wait_event_until_(q, cond, true, DEADLINE_NONE); \
+		wei_r == -EINTR ? -ERESTARTSYS : wei_r;                      \
 	})
 /* 0, -ETIMEDOUT, or -EINTR when a signal arrived first. */
 #define wait_event_deadline(q, cond, deadline) wait_event_until_(q, cond, true, deadline)
 
-#define wait_event_until_(q, cond, interruptible, deadline)                           \
-	({                                                                            \
-		int we_result = 0;                                                    \
-		if (!(cond)) {                                                        \
-			struct waiter we_waiter;                                      \
-			waiter_init(&we_waiter);                                      \
-			for (;;) {                                                    \
-				waitq_prepare(q, &we_waiter);                         \
-				if (cond) {                                           \
-					thread_cancel_park();                         \
-					we_result = 0;                                \
-					break;                                        \
-				}                                                     \
-				if (we_result) {                                      \
-					thread_cancel_park();                         \
-					break;                                        \
-				}                                                     \
-				we_result = thread_park(interruptible, deadline);     \
-			}                                                             \
-			waitq_finish(q, &we_waiter);                                  \
-		}                                                                     \
-		we_result;                                                            \
+#define wait_event_until_(q, cond, interruptible, deadline)                       \
+	({                                                                        \
+		int we_result = 0;                                                \
+		if (!(cond)) {                                                    \
+			struct waiter we_waiter;                                  \
+			waiter_init(&we_waiter);                                  \
+			for (;;) {                                                \
+				waitq_prepare(q, &we_waiter);                     \
+				if (cond) {                                       \
+					thread_cancel_park();                     \
+					we_result = 0;                            \
+					break;                                    \
+				}                                                 \
+				if (we_result) {                                  \
+					thread_cancel_park();                     \
+					break;                                    \
+				}                                                 \
+				we_result = thread_park(interruptible, deadline); \
+			}                                                         \
+			waitq_finish(q, &we_waiter);                              \
+		}                                                                 \
+		we_result;                                                        \
 	})
 
 #endif
