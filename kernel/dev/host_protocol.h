@@ -56,9 +56,9 @@ enum host_launch_kind {
 	HOST_LAUNCH_FLAGS = 10, /* u32, HOST_FLAG_* */
 	HOST_LAUNCH_TIME =
 		11, /* u64: CLOCK_REALTIME of the host in ns when the record was made (a first estimate) */
-	HOST_LAUNCH_SEED = 12,   /* 32 or more random bytes */
-	HOST_LAUNCH_RLIMIT = 13, /* struct host_launch_rlimit; several */
-	HOST_LAUNCH_UMASK = 14,  /* u32 */
+	HOST_LAUNCH_SEED = 12,    /* 32 or more random bytes */
+	HOST_LAUNCH_RLIMIT = 13,  /* struct host_launch_rlimit; several */
+	HOST_LAUNCH_UMASK = 14,   /* u32 */
 	HOST_LAUNCH_SIGNALS = 15, /* struct host_launch_signals */
 };
 

@@ -68,7 +68,8 @@ static bool area_allows(struct mm *mm, u64 va, u32 access, bool force)
 	read_lock(&mm->rw);
 	const struct area *a = areas_find(mm->areas, va);
 	if (a && access == ACCESS_WRITE)
-		ok = (a->flags & AREA_WRITE) || (force && (a->flags & AREA_MAYWRITE) && !(a->flags & AREA_SHARED));
+		ok = (a->flags & AREA_WRITE) ||
+		     (force && (a->flags & AREA_MAYWRITE) && !(a->flags & AREA_SHARED));
 	else if (a)
 		ok = (a->flags & AREA_PROT) || (force && (a->flags & AREA_MAYREAD));
 	else
@@ -89,7 +90,8 @@ static ssize space_access(struct mm *mm, u64 va, char *buf, size_t n, u32 access
 		if (at >= USER_END || !area_allows(mm, at, access, force))
 			break;
 		for (;;) {
-			bool ok = access == ACCESS_WRITE ? page_copy_in(mm, at, buf + done, part) : page_copy_out(mm, at, buf + done, part);
+			bool ok = access == ACCESS_WRITE ? page_copy_in(mm, at, buf + done, part)
+							 : page_copy_out(mm, at, buf + done, part);
 			if (ok)
 				break;
 			int err = fault_resolve(mm, at, access, force, &result);

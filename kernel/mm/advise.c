@@ -41,9 +41,11 @@ static int check_private_anonymous(const struct area *a, u32 set)
 
 static int advise_flags(struct mm *mm, u64 start, u64 end, const struct advice_flags *f)
 {
-	struct flag_change change = {
-		.clear = f->clear, .set = f->set, .check = f->private_anonymous ? check_private_anonymous : NULL, .strict = false
-	};
+	struct flag_change change = { .clear = f->clear,
+				      .set = f->set,
+				      .check = f->private_anonymous ? check_private_anonymous
+								    : NULL,
+				      .strict = false };
 	struct edit e;
 	u64 done;
 
@@ -108,7 +110,8 @@ static int advise_free(struct mm *mm, u64 start, u64 end)
 }
 
 /* Call fn for each area in the range with a reference to it and no lock held; -ENOMEM in the end if there was a hole. */
-static int each_area_unlocked(struct mm *mm, u64 start, u64 end, int (*fn)(struct area *a, u64 start, u64 end, void *arg), void *arg)
+static int each_area_unlocked(struct mm *mm, u64 start, u64 end,
+			      int (*fn)(struct area *a, u64 start, u64 end, void *arg), void *arg)
 {
 	int hole = 0, err;
 
@@ -158,7 +161,9 @@ static int advise_populate(struct mm *mm, u64 start, u64 end, u32 access)
 		int err = space_fault(mm, va, access, &result);
 
 		if (err == -EFAULT)
-			return result.signal == SIGBUS ? -EFAULT : result.code == SEGV_MAPERR ? -ENOMEM : -EINVAL;
+			return result.signal == SIGBUS      ? -EFAULT
+			       : result.code == SEGV_MAPERR ? -ENOMEM
+							    : -EINVAL;
 		if (err)
 			return err;
 		cpu_preempt_point();
@@ -230,7 +235,8 @@ int space_sync(struct mm *mm, u64 addr, u64 length, int flags)
 {
 	u64 end = addr + ROUND_UP(length, PAGE_SIZE);
 
-	if (flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC) || addr % PAGE_SIZE || ((flags & MS_ASYNC) && (flags & MS_SYNC)))
+	if (flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC) || addr % PAGE_SIZE ||
+	    ((flags & MS_ASYNC) && (flags & MS_SYNC)))
 		return -EINVAL;
 	if (end < addr)
 		return -ENOMEM;
@@ -250,7 +256,8 @@ static bool page_resident(struct mm *mm, const struct area *a, u64 va)
 	}
 	if (resident || !a->object)
 		return resident;
-	struct page *p = object_page_resident(a->object, (a->offset + (va - a->start)) >> PAGE_SHIFT);
+	struct page *p =
+		object_page_resident(a->object, (a->offset + (va - a->start)) >> PAGE_SHIFT);
 	if (p)
 		page_put(p);
 	return p;

@@ -76,8 +76,10 @@ struct area *area_part(const struct area *a, u64 start, u64 end)
 
 bool area_can_merge(const struct area *low, const struct area *high)
 {
-	return low->end == high->start && low->flags == high->flags && low->object == high->object && low->file == high->file &&
-	       !(low->flags & AREA_SPECIAL) && low->offset + (low->end - low->start) == high->offset;
+	return low->end == high->start && low->flags == high->flags &&
+	       low->object == high->object && low->file == high->file &&
+	       !(low->flags & AREA_SPECIAL) &&
+	       low->offset + (low->end - low->start) == high->offset;
 }
 
 /* --- nodes --- */
@@ -104,18 +106,23 @@ void areas_put(struct area_node *n)
 static u32 priority_next(void)
 {
 	static u64 state = 0x9e3779b97f4a7c15ull;
-	u64 x = atomic_add_return(&state, 0x9e3779b97f4a7c15ull); /* Weyl sequence, mixed: any well-spread numbers do */
+	u64 x = atomic_add_return(
+		&state,
+		0x9e3779b97f4a7c15ull); /* Weyl sequence, mixed: any well-spread numbers do */
 
 	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
 	x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
 	return (u32)(x >> 32);
 }
 
-struct area_summary area_summarize(const struct area *a, const struct area_node *left, const struct area_node *right)
+struct area_summary area_summarize(const struct area *a, const struct area_node *left,
+				   const struct area_node *right)
 {
-	struct area_summary s = {
-		.bytes = a->end - a->start, .first = a->start, .last = a->end, .count = 1, .flags = a->flags & AREA_FORK_FLAGS
-	};
+	struct area_summary s = { .bytes = a->end - a->start,
+				  .first = a->start,
+				  .last = a->end,
+				  .count = 1,
+				  .flags = a->flags & AREA_FORK_FLAGS };
 
 	if (left) {
 		s.bytes += left->sum.bytes;
@@ -138,7 +145,8 @@ struct area_summary area_summarize(const struct area *a, const struct area_node 
  * A node for area a over left and right. Takes over the references to left and right, also on failure (NULL), when it drops them;
  * takes its own reference on a.
  */
-static struct area_node *node_make(struct area *a, struct area_node *left, struct area_node *right, u32 priority)
+static struct area_node *node_make(struct area *a, struct area_node *left, struct area_node *right,
+				   u32 priority)
 {
 	struct area_node *n = slab_alloc(&node_cache);
 
@@ -370,7 +378,8 @@ u64 areas_find_gap_up(const struct area_node *root, u64 low, u64 limit, u64 size
 	return gap_up(root, 0, UINT64_MAX, low, limit, size);
 }
 
-int areas_for_each(const struct area_node *n, u64 start, u64 end, int (*fn)(struct area *a, void *arg), void *arg)
+int areas_for_each(const struct area_node *n, u64 start, u64 end,
+		   int (*fn)(struct area *a, void *arg), void *arg)
 {
 	int r;
 
@@ -387,7 +396,8 @@ int areas_for_each(const struct area_node *n, u64 start, u64 end, int (*fn)(stru
 	return areas_for_each(n->right, start, end, fn, arg);
 }
 
-int areas_for_each_flag(const struct area_node *n, u32 flags, int (*fn)(struct area *a, void *arg), void *arg)
+int areas_for_each_flag(const struct area_node *n, u32 flags, int (*fn)(struct area *a, void *arg),
+			void *arg)
 {
 	int r;
 
@@ -410,7 +420,8 @@ int areas_for_each_flag(const struct area_node *n, u32 flags, int (*fn)(struct a
  * Split root around [start, end): *low has what lies below start, *high what lies from end on; areas across the edges are cut, and
  * what lay between is left out. -ENOMEM: both NULL.
  */
-static int areas_around(struct area_node *root, u64 start, u64 end, struct area_node **low, struct area_node **high)
+static int areas_around(struct area_node *root, u64 start, u64 end, struct area_node **low,
+			struct area_node **high)
 {
 	struct area_node *rest, *middle;
 	struct area *edge;
@@ -531,7 +542,8 @@ static int merge_high(struct area_node **tree, struct area **a)
 	return 0;
 }
 
-int areas_replace(struct area_node *root, u64 start, u64 end, struct area *a, struct area_node **out)
+int areas_replace(struct area_node *root, u64 start, u64 end, struct area *a,
+		  struct area_node **out)
 {
 	struct area_node *low, *high;
 	int err;

@@ -5,14 +5,15 @@
 #include "mm/area.h"
 
 struct area_node {
-	struct refcount refs; /* parents and roots that point here */
-	u32 priority;	      /* heap order: no child has a greater one */
-	struct area *area;    /* a reference */
+	struct refcount refs;           /* parents and roots that point here */
+	u32 priority;                   /* heap order: no child has a greater one */
+	struct area *area;              /* a reference */
 	struct area_node *left, *right; /* references */
 	struct area_summary sum;
 };
 
 /* What a node over these children must know. */
-struct area_summary area_summarize(const struct area *a, const struct area_node *left, const struct area_node *right);
+struct area_summary area_summarize(const struct area *a, const struct area_node *left,
+				   const struct area_node *right);
 
 #endif

@@ -56,11 +56,14 @@ static u32 *expected(struct check *c, const struct page *p)
 
 static bool check_alloc(struct check *c)
 {
-	while (((PAGE_SIZE << c->chunk_order) / sizeof(u32)) < frame_total && c->chunk_order < CHUNK_ORDER)
+	while (((PAGE_SIZE << c->chunk_order) / sizeof(u32)) < frame_total &&
+	       c->chunk_order < CHUNK_ORDER)
 		c->chunk_order++;
 	u64 per_chunk = (PAGE_SIZE << c->chunk_order) / sizeof(u32);
 	while (c->nchunks * per_chunk < frame_total) {
-		struct page *p = c->nchunks < CHUNKS_MAX ? frame_alloc_order(c->chunk_order, PAGE_KERNEL) : NULL;
+		struct page *p = c->nchunks < CHUNKS_MAX
+					 ? frame_alloc_order(c->chunk_order, PAGE_KERNEL)
+					 : NULL;
 
 		if (!p)
 			return false;
@@ -98,16 +101,19 @@ static void check_leaf(struct check *c, struct page *t, u32 slot, struct pte e, 
 	struct page *p = pte_page(e);
 	if (p->kind == PAGE_IMMORTAL) {
 		if (pte_is_writable(e))
-			violation(c, "W: table %llu slot %u: writable entry of an immortal page", frame_id(t), slot);
+			violation(c, "W: table %llu slot %u: writable entry of an immortal page",
+				  frame_id(t), slot);
 		return;
 	}
 	if (p->kind != PAGE_ANON && p->kind != PAGE_CACHE) {
-		violation(c, "table %llu slot %u: leaf refers to frame %llu of kind %u", frame_id(t), slot, frame_id(p), p->kind);
+		violation(c, "table %llu slot %u: leaf refers to frame %llu of kind %u",
+			  frame_id(t), slot, frame_id(p), p->kind);
 		return;
 	}
 	(*expected(c, p))++;
 	if (pte_is_writable(e) && !pte_is_shared(e) && (page_count(p) != 1 || p->kind != PAGE_ANON))
-		violation(c, "W: table %llu slot %u: writable entry, page %llu has count %u", frame_id(t), slot, frame_id(p), page_count(p));
+		violation(c, "W: table %llu slot %u: writable entry, page %llu has count %u",
+			  frame_id(t), slot, frame_id(p), page_count(p));
 }
 
 static void check_child(struct check *c, struct page *t, u32 slot, struct pte e, struct sums *s)
@@ -115,12 +121,13 @@ static void check_child(struct check *c, struct page *t, u32 slot, struct pte e,
 	struct page *child = pte_page(e);
 
 	if (!pte_is_present(e) || child->kind != PAGE_TABLE || child->level != t->level - 1) {
-		violation(c, "table %llu (level %u) slot %u: child %llu has kind %u, level %u", frame_id(t), t->level, slot, frame_id(child), child->kind,
-			  child->level);
+		violation(c, "table %llu (level %u) slot %u: child %llu has kind %u, level %u",
+			  frame_id(t), t->level, slot, frame_id(child), child->kind, child->level);
 		return;
 	}
 	if (pte_is_writable(e) && page_count(child) != 1)
-		violation(c, "W: table %llu slot %u: writable entry, table %llu has count %u", frame_id(t), slot, frame_id(child), page_count(child));
+		violation(c, "W: table %llu slot %u: writable entry, table %llu has count %u",
+			  frame_id(t), slot, frame_id(child), page_count(child));
 	check_table(c, child, t->level - 1u);
 	s->anon += child->table.anon;
 	s->file += child->table.file;
@@ -151,18 +158,21 @@ static void check_table(struct check *c, struct page *t, u32 level)
 			check_child(c, t, i, e, &s);
 	}
 	if (s.populated != t->populated || s.nonresident != (level == 1 ? t->table.nonresident : 0))
-		violation(c, "table %llu (level %u): %u populated, %u not resident; counted %u, %u", frame_id(t), level, t->populated,
-			  t->table.nonresident, s.populated, s.nonresident);
+		violation(c, "table %llu (level %u): %u populated, %u not resident; counted %u, %u",
+			  frame_id(t), level, t->populated, t->table.nonresident, s.populated,
+			  s.nonresident);
 	if (s.anon != t->table.anon || s.file != t->table.file || s.shmem != t->table.shmem)
-		violation(c, "table %llu (level %u): anon %u file %u shmem %u; counted %u %u %u", frame_id(t), level, t->table.anon, t->table.file,
-			  t->table.shmem, s.anon, s.file, s.shmem);
+		violation(c, "table %llu (level %u): anon %u file %u shmem %u; counted %u %u %u",
+			  frame_id(t), level, t->table.anon, t->table.file, t->table.shmem, s.anon,
+			  s.file, s.shmem);
 }
 
 /* L, on the tables that the space owns: those that are shared are read-only as a whole. */
 static void check_permissions(struct check *c, struct page *t, u64 base)
 {
 	u64 span = slot_span(t->level);
-	u32 slots = t->level == LEVEL_ROOT ? slot_index(USER_END - 1, LEVEL_ROOT) + 1 : PTES_PER_TABLE;
+	u32 slots = t->level == LEVEL_ROOT ? slot_index(USER_END - 1, LEVEL_ROOT) + 1
+					   : PTES_PER_TABLE;
 
 	for (u32 i = 0; i < slots; i++) {
 		struct pte e = pte_load(&table_slots(t)[i]);
@@ -177,11 +187,14 @@ static void check_permissions(struct check *c, struct page *t, u64 base)
 		}
 		const struct area *a = areas_find(c->mm->areas, va);
 		if (!a)
-			violation(c, "space %llu: leaf at %llx outside of any area", (unsigned long long)c->mm->id, (unsigned long long)va);
+			violation(c, "space %llu: leaf at %llx outside of any area",
+				  (unsigned long long)c->mm->id, (unsigned long long)va);
 		else if (pte_is_writable(e) && !(a->flags & AREA_WRITE))
-			violation(c, "L: space %llu: writable leaf at %llx, area flags %x", (unsigned long long)c->mm->id, (unsigned long long)va, a->flags);
+			violation(c, "L: space %llu: writable leaf at %llx, area flags %x",
+				  (unsigned long long)c->mm->id, (unsigned long long)va, a->flags);
 		else if (pte_is_resident(e) && pte_is_shared(e) != !!(a->flags & AREA_SHARED))
-			violation(c, "space %llu: leaf at %llx: SHARED differs from its area", (unsigned long long)c->mm->id, (unsigned long long)va);
+			violation(c, "space %llu: leaf at %llx: SHARED differs from its area",
+				  (unsigned long long)c->mm->id, (unsigned long long)va);
 	}
 }
 
@@ -194,17 +207,23 @@ static void check_areas(struct check *c, const struct area_node *n)
 	check_areas(c, n->left);
 	const struct area *a = n->area;
 	if (!n->refs.n || !a->refs.n)
-		violation(c, "space %llu: area %llx: node or area without references", (unsigned long long)c->mm->id, (unsigned long long)a->start);
-	if (a->start < c->last_end || a->start >= a->end || a->end > USER_END || (a->start | a->end) % PAGE_SIZE)
-		violation(c, "space %llu: area %llx-%llx after %llx", (unsigned long long)c->mm->id, (unsigned long long)a->start,
-			  (unsigned long long)a->end, (unsigned long long)c->last_end);
+		violation(c, "space %llu: area %llx: node or area without references",
+			  (unsigned long long)c->mm->id, (unsigned long long)a->start);
+	if (a->start < c->last_end || a->start >= a->end || a->end > USER_END ||
+	    (a->start | a->end) % PAGE_SIZE)
+		violation(c, "space %llu: area %llx-%llx after %llx", (unsigned long long)c->mm->id,
+			  (unsigned long long)a->start, (unsigned long long)a->end,
+			  (unsigned long long)c->last_end);
 	c->last_end = a->end;
 	check_areas(c, n->right);
 	struct area_summary s = area_summarize(a, n->left, n->right);
 	if (memcmp(&s, &n->sum, sizeof(s)))
-		violation(c, "space %llu: area %llx: summary is wrong", (unsigned long long)c->mm->id, (unsigned long long)a->start);
-	if ((n->left && n->left->priority > n->priority) || (n->right && n->right->priority > n->priority))
-		violation(c, "space %llu: area %llx: heap order", (unsigned long long)c->mm->id, (unsigned long long)a->start);
+		violation(c, "space %llu: area %llx: summary is wrong",
+			  (unsigned long long)c->mm->id, (unsigned long long)a->start);
+	if ((n->left && n->left->priority > n->priority) ||
+	    (n->right && n->right->priority > n->priority))
+		violation(c, "space %llu: area %llx: heap order", (unsigned long long)c->mm->id,
+			  (unsigned long long)a->start);
 }
 
 static int check_space(struct mm *mm, void *arg)
@@ -213,8 +232,10 @@ static int check_space(struct mm *mm, void *arg)
 
 	c->mm = mm;
 	c->last_end = 0;
-	if (mm->root->kind != PAGE_TABLE || mm->root->level != LEVEL_ROOT || page_count(mm->root) != 1)
-		violation(c, "space %llu: root %llu has kind %u, level %u, count %u", (unsigned long long)mm->id, frame_id(mm->root), mm->root->kind,
+	if (mm->root->kind != PAGE_TABLE || mm->root->level != LEVEL_ROOT ||
+	    page_count(mm->root) != 1)
+		violation(c, "space %llu: root %llu has kind %u, level %u, count %u",
+			  (unsigned long long)mm->id, frame_id(mm->root), mm->root->kind,
 			  mm->root->level, page_count(mm->root));
 	check_table(c, mm->root, LEVEL_ROOT);
 	check_areas(c, mm->areas);
@@ -234,12 +255,14 @@ static int check_object(struct object *o, void *arg)
 		pages++;
 		dirty += !!(p->flags & PAGE_DIRTY);
 		if (p->kind != PAGE_CACHE || p->cache.object != o || p->cache.index != index)
-			violation(c, "object page %llu: kind %u, index %llu instead of %llu", frame_id(p), p->kind, (unsigned long long)p->cache.index,
+			violation(c, "object page %llu: kind %u, index %llu instead of %llu",
+				  frame_id(p), p->kind, (unsigned long long)p->cache.index,
 				  (unsigned long long)index);
 		(*expected(c, p))++;
 	}
 	if (pages != o->page_count || dirty != o->dirty_count)
-		violation(c, "object: %llu pages, %llu dirty; counted %llu, %llu", (unsigned long long)o->page_count, (unsigned long long)o->dirty_count,
+		violation(c, "object: %llu pages, %llu dirty; counted %llu, %llu",
+			  (unsigned long long)o->page_count, (unsigned long long)o->dirty_count,
 			  (unsigned long long)pages, (unsigned long long)dirty);
 	return 0;
 }
@@ -258,16 +281,23 @@ static void check_frames(struct check *c)
 		c->anon += p->kind == PAGE_ANON;
 		if (p->kind == PAGE_TABLE || p->kind == PAGE_ANON || p->kind == PAGE_CACHE) {
 			if (found != page_count(p))
-				violation(c, "R: frame %llu of kind %u has count %u; %u references found", frame_id(p), p->kind, page_count(p), found);
+				violation(c,
+					  "R: frame %llu of kind %u has count %u; %u references "
+					  "found",
+					  frame_id(p), p->kind, page_count(p), found);
 		} else if (found) {
-			violation(c, "R: frame %llu of kind %u is referred to %u times", frame_id(p), p->kind, found);
+			violation(c, "R: frame %llu of kind %u is referred to %u times",
+				  frame_id(p), p->kind, found);
 		}
 	}
 	if (free != frame_free_count())
-		violation(c, "allocator: %llu frames are free, it says %llu", (unsigned long long)free, (unsigned long long)frame_free_count());
+		violation(c, "allocator: %llu frames are free, it says %llu",
+			  (unsigned long long)free, (unsigned long long)frame_free_count());
 	if (c->tables != mm_counters.tables || c->anon != mm_counters.anon_pages)
-		violation(c, "%llu tables and %llu anonymous pages; counters say %llu and %llu", (unsigned long long)c->tables,
-			  (unsigned long long)c->anon, (unsigned long long)mm_counters.tables, (unsigned long long)mm_counters.anon_pages);
+		violation(c, "%llu tables and %llu anonymous pages; counters say %llu and %llu",
+			  (unsigned long long)c->tables, (unsigned long long)c->anon,
+			  (unsigned long long)mm_counters.tables,
+			  (unsigned long long)mm_counters.anon_pages);
 }
 
 u32 mm_check(char *text, size_t size)

@@ -52,7 +52,7 @@ struct fault {
 	/* resources */
 	struct page *source; /* page of the object: temporary reference, locked, attached */
 	struct page *fresh;  /* ours, in no tree yet */
-	bool zeroed;	     /* fresh holds zeros */
+	bool zeroed;         /* fresh holds zeros */
 	u64 around_first;    /* va of around[0] */
 	u32 around_count;
 	struct page *around[AROUND_PAGES]; /* temporary references */
@@ -78,7 +78,8 @@ static int stack_check(struct mm *mm, const struct area *stack, u64 va)
 		return -ENOMEM;
 	if (space_vm_bytes(mm) + (stack->start - va) > load_relaxed(&mm->limit_as))
 		return -ENOMEM;
-	if (below && (below->flags & AREA_PROT) && !(below->flags & AREA_GROWSDOWN) && (below->end > va || va - below->end < STACK_GAP))
+	if (below && (below->flags & AREA_PROT) && !(below->flags & AREA_GROWSDOWN) &&
+	    (below->end > va || va - below->end < STACK_GAP))
 		return -ENOMEM;
 	if (below && below->end > va)
 		return -ENOMEM;
@@ -238,7 +239,8 @@ static void around_get(struct fault *f)
 	first = max(first, f->area->start);
 	f->around_first = first;
 	f->around_count = (u32)((end - first) >> PAGE_SHIFT);
-	object_pages_resident(f->area->object, f->index - ((f->va - first) >> PAGE_SHIFT), f->around_count, f->around);
+	object_pages_resident(f->area->object, f->index - ((f->va - first) >> PAGE_SHIFT),
+			      f->around_count, f->around);
 }
 
 /* A fresh page, zeroed if nothing will be copied into it. */
@@ -285,7 +287,8 @@ static int resources_get(struct fault *f)
 /* --- install: the leaf table is owned and locked --- */
 
 /* Put page into the hole at slot. The caller's reference becomes the entry's. */
-static void hole_fill(struct fault *f, struct pte *slot, struct pte old, struct page *page, bool writable)
+static void hole_fill(struct fault *f, struct pte *slot, struct pte old, struct page *page,
+		      bool writable)
 {
 	struct page *table = f->walk.table[1];
 

@@ -22,9 +22,9 @@ struct page *zero_page;
 #define POISON 0xdb
 
 static struct {
-	struct spinlock lock;			/* guards the rest */
+	struct spinlock lock;                    /* guards the rest */
 	struct list blocks[FRAME_ORDER_MAX + 1]; /* free blocks of each order */
-	u64 free;				/* frames in them */
+	u64 free;                                /* frames in them */
 } buddy = { .lock = SPINLOCK_INIT(RANK_FRAME) };
 
 /* Only the CPU itself touches its cache: interrupts are off and the kernel is not preempted. */
@@ -219,7 +219,8 @@ static void frames_add(u64 start, u64 end)
 	while (n < last) {
 		u32 order = 0;
 
-		while (order < FRAME_ORDER_MAX && IS_ALIGNED(n, 2ull << order) && n + (2ull << order) <= last)
+		while (order < FRAME_ORDER_MAX && IS_ALIGNED(n, 2ull << order) &&
+		       n + (2ull << order) <= last)
 			order++;
 		for (u64 i = n; i < n + (1ull << order); i++)
 			page_at(i)->kind = PAGE_FREE;
@@ -245,7 +246,8 @@ static u64 reserved_overlap(u64 start, u64 end, const struct memory_range *reser
 }
 
 /* A place for `size` bytes that is usable and not reserved. */
-static u64 place_find(u64 size, const struct memory_range *usable, u32 nusable, const struct memory_range *reserved, u32 nreserved)
+static u64 place_find(u64 size, const struct memory_range *usable, u32 nusable,
+		      const struct memory_range *reserved, u32 nreserved)
 {
 	for (u32 i = 0; i < nusable; i++) {
 		u64 at = ROUND_UP(usable[i].start, PAGE_SIZE);
@@ -280,7 +282,8 @@ static void usable_add(u64 start, u64 end, const struct memory_range *reserved, 
 
 #define RESERVED_RANGES_MAX 32
 
-void frame_init(const struct memory_range *usable, u32 nusable, const struct memory_range *reserved, u32 nreserved)
+void frame_init(const struct memory_range *usable, u32 nusable, const struct memory_range *reserved,
+		u32 nreserved)
 {
 	struct memory_range taken[RESERVED_RANGES_MAX];
 	u64 top = 0;
@@ -305,7 +308,8 @@ void frame_init(const struct memory_range *usable, u32 nusable, const struct mem
 	for (u64 n = 0; n < frame_total; n++)
 		page_at(n)->kind = PAGE_RESERVED;
 	for (u32 i = 0; i < nusable; i++)
-		usable_add(ROUND_UP(usable[i].start, PAGE_SIZE), ROUND_DOWN(usable[i].end, PAGE_SIZE), taken, nreserved + 1);
+		usable_add(ROUND_UP(usable[i].start, PAGE_SIZE),
+			   ROUND_DOWN(usable[i].end, PAGE_SIZE), taken, nreserved + 1);
 
 	zero_page = frame_alloc(PAGE_KERNEL);
 	assert(zero_page);

@@ -15,27 +15,27 @@
 #include "mm/machine.h"
 
 enum page_kind {
-	PAGE_FREE = 0,	/* in the allocator */
-	PAGE_RESERVED,	/* not ours: firmware, kernel image, holes */
-	PAGE_KERNEL,	/* allocated to the kernel: stacks, slabs, device queues */
+	PAGE_FREE = 0, /* in the allocator */
+	PAGE_RESERVED, /* not ours: firmware, kernel image, holes */
+	PAGE_KERNEL,   /* allocated to the kernel: stacks, slabs, device queues */
 	PAGE_SLAB,
-	PAGE_TABLE,	/* a node of level 1-4 */
-	PAGE_ANON,	/* a page of private memory: a node of level 0 */
-	PAGE_CACHE,	/* a page of an object: file or shared memory */
-	PAGE_IMMORTAL,	/* zero page, vDSO: mapped without being counted */
+	PAGE_TABLE,    /* a node of level 1-4 */
+	PAGE_ANON,     /* a page of private memory: a node of level 0 */
+	PAGE_CACHE,    /* a page of an object: file or shared memory */
+	PAGE_IMMORTAL, /* zero page, vDSO: mapped without being counted */
 };
 
 /* Flags of a cache page (struct page.flags); guarded by the page lock bit PAGE_LOCKED itself, DIRTY by object.lock. */
-#define PAGE_LOCKED 0x1	  /* being filled, written out or truncated: page_lock() */
-#define PAGE_UPTODATE 0x2 /* holds the object's bytes */
-#define PAGE_DIRTY 0x4	  /* in its object's dirty set */
+#define PAGE_LOCKED 0x1     /* being filled, written out or truncated: page_lock() */
+#define PAGE_UPTODATE 0x2   /* holds the object's bytes */
+#define PAGE_DIRTY 0x4      /* in its object's dirty set */
 #define PAGE_REFERENCED 0x8 /* used since eviction last looked */
-#define PAGE_SHMEM 0x10	  /* its object is memory, not a file: counted as RssShmem */
+#define PAGE_SHMEM 0x10     /* its object is memory, not a file: counted as RssShmem */
 
 struct page {
 	struct spinlock lock; /* of a node */
-	u8 kind;	      /* enum page_kind */
-	u8 level;	      /* table: 1-4; head of a free block: order + 1; kernel block: order */
+	u8 kind;              /* enum page_kind */
+	u8 level;             /* table: 1-4; head of a free block: order + 1; kernel block: order */
 	union {
 		u16 populated; /* table: slots in use, N */
 		u16 flags;     /* cache page: PAGE_* */
@@ -43,12 +43,13 @@ struct page {
 	};
 	union {
 		struct {
-			u32 anon, file, shmem; /* N: leaves below: private pages, pages of files, pages of shared memory */
-			u32 nonresident;       /* N: markers in a leaf table */
+			u32 anon, file,
+				shmem; /* N: leaves below: private pages, pages of files, pages of shared memory */
+			u32 nonresident; /* N: markers in a leaf table */
 		} table;
 		struct {
 			struct object *object; /* NULL once detached (truncated); object.lock */
-			u64 index;	       /* page number in the object */
+			u64 index;             /* page number in the object */
 		} cache;
 		struct list free; /* allocator: in the list of its order */
 		struct {
@@ -61,10 +62,10 @@ struct page {
 
 _Static_assert(sizeof(struct page) == 24, "frame descriptor size");
 
-extern struct page *frame_table;   /* descriptor of frame 0 */
-extern u32 *frame_counts;	   /* dense, parallel to frame_table */
-extern u64 frame_total;		   /* frames in frame_table, holes included */
-extern u64 frame_managed;	   /* frames that the allocator was given */
+extern struct page *frame_table; /* descriptor of frame 0 */
+extern u32 *frame_counts;        /* dense, parallel to frame_table */
+extern u64 frame_total;          /* frames in frame_table, holes included */
+extern u64 frame_managed;        /* frames that the allocator was given */
 extern struct page *zero_page;
 
 static inline u64 page_number(const struct page *p)
@@ -90,7 +91,8 @@ struct memory_range {
  * Start the allocator: usable lists RAM (ascending, disjoint), reserved what in it is taken (kernel image, launch record).
  * Places frame_table and frame_counts itself, in the first usable range that has room. Needs frame_data to work for all of usable.
  */
-void frame_init(const struct memory_range *usable, u32 nusable, const struct memory_range *reserved, u32 nreserved);
+void frame_init(const struct memory_range *usable, u32 nusable, const struct memory_range *reserved,
+		u32 nreserved);
 /* Give back memory that frame_init was told is reserved (the launch record once it is read). */
 void frame_release_range(u64 start, u64 end);
 

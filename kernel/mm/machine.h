@@ -61,7 +61,7 @@ struct mm;
 /* What mm keeps in each space for the machine. T: written by tlb code of the machine only. */
 struct machine_space {
 	u64 generation; /* T: bumped by each shootdown; a CPU that loads the root compares */
-	u64 cpus[1];	/* T: bit n: CPU n has the root loaded (also lazily) and must be told of shootdowns */
+	u64 cpus[1]; /* T: bit n: CPU n has the root loaded (also lazily) and must be told of shootdowns */
 };
 
 /* A new space: set up its machine part, and fill the kernel half of its root (constant, uncounted). The root is zeroed but for that. */

@@ -28,7 +28,8 @@ int edit_replace(struct edit *e, u64 start, u64 end, struct area *a)
 
 	if (err)
 		return err;
-	areas_put(e->areas); /* never the last of an area that was published: the space's own root holds those */
+	areas_put(
+		e->areas); /* never the last of an area that was published: the space's own root holds those */
 	e->areas = root;
 	return 0;
 }
@@ -78,7 +79,8 @@ u64 edit_find_place(struct edit *e, u64 hint, u64 size, bool below_4g)
 
 	if (hint) {
 		hint = max(ROUND_DOWN(hint, PAGE_SIZE), MAP_ADDRESS_MIN);
-		if (hint + size <= USER_END && hint + size > hint && range_is_free(e, hint, hint + size))
+		if (hint + size <= USER_END && hint + size > hint &&
+		    range_is_free(e, hint, hint + size))
 			return hint;
 	}
 	if (below_4g)
@@ -129,14 +131,17 @@ static s64 map_place(struct edit *e, const struct map_request *r, u64 length, bo
 	return err ? err : (s64)r->addr;
 }
 
-static struct area *map_area(const struct map_request *r, struct object *object, u64 start, u64 length)
+static struct area *map_area(const struct map_request *r, struct object *object, u64 start,
+			     u64 length)
 {
 	struct area model = {
 		.flags = r->flags,
 		.start = start,
 		.end = start + length,
 		.object = object,
-		.offset = r->object ? r->offset : object ? 0 : start,
+		.offset = r->object ? r->offset
+			  : object  ? 0
+				    : start,
 		.file = r->file,
 		.file_ops = r->file_ops,
 	};
@@ -200,7 +205,8 @@ int space_populate(struct mm *mm, u64 start, u64 end)
 		read_unlock(&mm->rw);
 		if (!(flags & AREA_PROT))
 			return a ? -EFAULT : -ENOMEM;
-		int err = space_fault(mm, va, flags & AREA_WRITE ? ACCESS_WRITE : ACCESS_READ, &result);
+		int err = space_fault(mm, va, flags & AREA_WRITE ? ACCESS_WRITE : ACCESS_READ,
+				      &result);
 		if (err)
 			return err;
 		cpu_preempt_point();
@@ -215,8 +221,8 @@ int space_unmap(struct mm *mm, u64 addr, u64 length)
 	struct edit e;
 	int err = 0;
 
-	if (addr % PAGE_SIZE || addr > USER_END || !length || ROUND_UP(length, PAGE_SIZE) < length ||
-	    ROUND_UP(length, PAGE_SIZE) > USER_END - addr)
+	if (addr % PAGE_SIZE || addr > USER_END || !length ||
+	    ROUND_UP(length, PAGE_SIZE) < length || ROUND_UP(length, PAGE_SIZE) > USER_END - addr)
 		return -EINVAL;
 	u64 end = addr + ROUND_UP(length, PAGE_SIZE);
 	edit_begin(&e, mm);
@@ -225,7 +231,8 @@ int space_unmap(struct mm *mm, u64 addr, u64 length)
 		return 0;
 	}
 	const struct area *edge = areas_find(e.areas, addr);
-	if (edge && edge->start < addr && edge->end > end) /* a hole in the middle makes two of one */
+	if (edge && edge->start < addr &&
+	    edge->end > end) /* a hole in the middle makes two of one */
 		err = edit_check_limits(&e, 0, 1);
 	if (!err)
 		err = edit_own_edges(&e, addr, end);
@@ -239,11 +246,14 @@ int space_unmap(struct mm *mm, u64 addr, u64 length)
 
 /* --- brk --- */
 
-#define BRK_FLAGS (AREA_READ | AREA_WRITE | AREA_MAYREAD | AREA_MAYWRITE | AREA_MAYEXEC | AREA_ACCOUNT)
+#define BRK_FLAGS \
+	(AREA_READ | AREA_WRITE | AREA_MAYREAD | AREA_MAYWRITE | AREA_MAYEXEC | AREA_ACCOUNT)
 
 static int brk_grow(struct edit *e, u64 old_end, u64 new_end)
 {
-	struct area model = { .flags = BRK_FLAGS, .start = old_end, .end = new_end, .offset = old_end };
+	struct area model = {
+		.flags = BRK_FLAGS, .start = old_end, .end = new_end, .offset = old_end
+	};
 
 	if (new_end > USER_END || !range_is_free(e, old_end, new_end))
 		return -ENOMEM;
@@ -277,7 +287,8 @@ u64 space_brk(struct mm *mm, u64 brk)
 	edit_begin(&e, mm);
 	u64 old_end = ROUND_UP(mm->brk, PAGE_SIZE), new_end = ROUND_UP(brk, PAGE_SIZE);
 	u64 data = brk - mm->brk_start + (mm->end_data - mm->start_data);
-	if (brk < mm->brk_start || brk > USER_END || (brk > mm->brk && data > load_relaxed(&mm->limit_data)))
+	if (brk < mm->brk_start || brk > USER_END ||
+	    (brk > mm->brk && data > load_relaxed(&mm->limit_data)))
 		err = -ENOMEM;
 	else if (new_end > old_end)
 		err = brk_grow(&e, old_end, new_end);
@@ -310,7 +321,8 @@ static int map_plain(struct mm *mm, const struct area *model)
 int space_map_stack(struct mm *mm, u64 top, u64 size, u32 prot)
 {
 	struct area model = {
-		.flags = prot | AREA_MAYREAD | AREA_MAYWRITE | AREA_MAYEXEC | AREA_GROWSDOWN | AREA_STACK | AREA_ACCOUNT,
+		.flags = prot | AREA_MAYREAD | AREA_MAYWRITE | AREA_MAYEXEC | AREA_GROWSDOWN |
+			 AREA_STACK | AREA_ACCOUNT,
 		.start = top - size,
 		.end = top,
 		.offset = top - size,
@@ -323,7 +335,8 @@ int space_map_stack(struct mm *mm, u64 top, u64 size, u32 prot)
 int space_map_special(struct mm *mm, u64 addr, struct page **pages, u32 count)
 {
 	struct area model = {
-		.flags = AREA_READ | AREA_EXEC | AREA_MAYREAD | AREA_MAYEXEC | AREA_SPECIAL | AREA_DONTDUMP,
+		.flags = AREA_READ | AREA_EXEC | AREA_MAYREAD | AREA_MAYEXEC | AREA_SPECIAL |
+			 AREA_DONTDUMP,
 		.start = addr,
 		.end = addr + (u64)count * PAGE_SIZE,
 		.offset = addr,
@@ -342,7 +355,8 @@ int space_map_special(struct mm *mm, u64 addr, struct page **pages, u32 count)
 		if (err)
 			break;
 		spin_lock(&walk.table[1]->lock);
-		pte_store(slot_of(walk.table[1], va), pte_leaf(pages[i], AREA_READ | AREA_EXEC, false, false));
+		pte_store(slot_of(walk.table[1], va),
+			  pte_leaf(pages[i], AREA_READ | AREA_EXEC, false, false));
 		walk.table[1]->populated++;
 		spin_unlock(&walk.table[1]->lock);
 	}

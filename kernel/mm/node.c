@@ -25,7 +25,8 @@ enum leaf_kind page_leaf_kind(const struct page *p)
 
 enum leaf_kind leaf_kind(struct pte e)
 {
-	return pte_is_resident(e) ? page_leaf_kind(pte_page(e)) : (enum leaf_kind)pte_marker_kind(e);
+	return pte_is_resident(e) ? page_leaf_kind(pte_page(e))
+				  : (enum leaf_kind)pte_marker_kind(e);
 }
 
 /* --- limbo --- */
@@ -264,7 +265,8 @@ static struct page *reserve_take(struct reserve *r, u32 level)
  * refers to is also referred to by the table that parent was copied from, which stays alive until after the flush: giving up parent's
  * reference at once never frees it.
  */
-static void chain_own(struct mm *mm, struct page *parent, u64 va, struct walk *w, struct reserve *r, bool make)
+static void chain_own(struct mm *mm, struct page *parent, u64 va, struct walk *w, struct reserve *r,
+		      bool make)
 {
 	while (parent->level > 1) {
 		struct pte *slot = slot_of(parent, va);
@@ -300,7 +302,8 @@ static void chain_own(struct mm *mm, struct page *parent, u64 va, struct walk *w
  * One step at an owned table d whose entry for va is not writable: adopt the child, or replace it by a copy of the whole rest of the path, or make it. The
  * tables are reserved.
  */
-static void own_step(struct mm *mm, struct page *d, u64 va, struct walk *w, struct limbo *limbo, struct reserve *r, bool make)
+static void own_step(struct mm *mm, struct page *d, u64 va, struct walk *w, struct limbo *limbo,
+		     struct reserve *r, bool make)
 {
 	struct pte *slot = slot_of(d, va);
 	struct page *child, *old = NULL;
@@ -481,7 +484,8 @@ static void limbo_make_room(struct limbo *limbo, struct page *t)
 }
 
 /* Take slot's entry out of the locked, owned table t. */
-static void slot_detach(struct page *t, struct pte *slot, u64 va, struct limbo *limbo, struct leaf_counts *gone)
+static void slot_detach(struct page *t, struct pte *slot, u64 va, struct limbo *limbo,
+			struct leaf_counts *gone)
 {
 	struct pte e = pte_exchange(slot, pte_empty());
 
@@ -520,7 +524,8 @@ static struct leaf_counts table_unmap(struct page *t, u64 start, u64 end, struct
 
 			debug_assert(pte_is_writable(e)); /* an edge: owned */
 			spin_unlock(&t->lock);
-			struct leaf_counts below = table_unmap(child, va, min(end, base + span), limbo);
+			struct leaf_counts below =
+				table_unmap(child, va, min(end, base + span), limbo);
 			spin_lock(&t->lock);
 			gone.anon += below.anon;
 			gone.file += below.file;
@@ -562,7 +567,8 @@ static bool table_for_each(struct page *t, u64 start, u64 end, leaf_fn fn, void 
 		if (t->level == 1)
 			go_on = fn(t, slot, va, arg);
 		else
-			go_on = table_for_each(pte_page(e), va, min(end, ROUND_DOWN(va, span) + span), fn, arg);
+			go_on = table_for_each(pte_page(e), va,
+					       min(end, ROUND_DOWN(va, span) + span), fn, arg);
 	}
 	spin_unlock(&t->lock);
 	return go_on;

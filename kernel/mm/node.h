@@ -53,8 +53,8 @@ enum leaf_kind leaf_kind(struct pte e);
 struct limbo {
 	struct mm *mm;
 	u32 count;
-	u32 npages;		   /* single pages to shoot; more than LIMBO_PAGES: everything */
-	bool everywhere;	   /* the nodes may be shared: shoot all spaces */
+	u32 npages;      /* single pages to shoot; more than LIMBO_PAGES: everything */
+	bool everywhere; /* the nodes may be shared: shoot all spaces */
 	struct page *nodes[LIMBO_MAX];
 	u64 pages[LIMBO_PAGES];
 };
@@ -77,7 +77,7 @@ void limbo_flush(struct limbo *l);
 /* A path of tables from the root down to level `level`. */
 struct walk {
 	struct page *table[LEVEL_ROOT + 1]; /* by level; [0] unused */
-	u32 level;			    /* the lowest that is filled in */
+	u32 level;                          /* the lowest that is filled in */
 };
 
 /*
@@ -123,6 +123,8 @@ void node_unmap(struct mm *mm, u64 start, u64 end, struct limbo *limbo);
  * Call fn for each populated leaf slot in [start, end), its table locked and NOT necessarily owned (PROTOCOL rule 7): fn may change the entry in place
  * in ways that no other space can see. It stops when fn returns false. space.rw held.
  */
-void node_for_each_leaf(struct mm *mm, u64 start, u64 end, bool (*fn)(struct page *table, struct pte *slot, u64 va, void *arg), void *arg);
+void node_for_each_leaf(struct mm *mm, u64 start, u64 end,
+			bool (*fn)(struct page *table, struct pte *slot, u64 va, void *arg),
+			void *arg);
 
 #endif

@@ -18,7 +18,7 @@
 
 static struct list objects = LIST_INIT(objects);
 static struct spinlock objects_lock = SPINLOCK_INIT(RANK_SPACE_LIST); /* guards the list */
-static u64 cache_frames, shmem_frames, dirty_frames;		      /* atomic */
+static u64 cache_frames, shmem_frames, dirty_frames;                  /* atomic */
 
 #define PAGE_QUEUES 64
 static struct waitq page_queues[PAGE_QUEUES];
@@ -204,7 +204,8 @@ static struct page *page_new(struct object *o)
 	struct page *p = frame_alloc(PAGE_CACHE);
 
 	if (p)
-		p->flags = PAGE_LOCKED | PAGE_REFERENCED | (o->flags & OBJECT_SHMEM ? PAGE_SHMEM : 0);
+		p->flags = PAGE_LOCKED | PAGE_REFERENCED |
+			   (o->flags & OBJECT_SHMEM ? PAGE_SHMEM : 0);
 	return p;
 }
 
@@ -357,7 +358,8 @@ static int page_fill(struct object *o, u64 index, bool beyond, bool whole)
 	return err;
 }
 
-static struct page *page_get_filled(struct object *o, u64 index, bool beyond, bool whole, bool *major)
+static struct page *page_get_filled(struct object *o, u64 index, bool beyond, bool whole,
+				    bool *major)
 {
 	for (;;) {
 		struct page *p = page_find(o, index);
@@ -516,7 +518,8 @@ int object_truncate(struct object *o, u64 size)
 	u64 old = load_acquire(&o->size);
 
 	if (size < old && size % PAGE_SIZE) {
-		int err = page_zero_part(o, size, min(ROUND_UP(size, PAGE_SIZE), ROUND_UP(old, PAGE_SIZE)));
+		int err = page_zero_part(o, size,
+					 min(ROUND_UP(size, PAGE_SIZE), ROUND_UP(old, PAGE_SIZE)));
 		if (err)
 			return err;
 	}
@@ -610,7 +613,9 @@ static int run_write(struct object *o, u64 index, struct page **pages, u32 count
 	if (!count)
 		return 0;
 	for (u32 i = 0; i < count; i++)
-		page_clean(o, pages[i]); /* before the bytes are read: a later write dirties it again */
+		page_clean(
+			o,
+			pages[i]); /* before the bytes are read: a later write dirties it again */
 	err = o->ops->write_pages(o, index, pages, count);
 	for (u32 i = 0; i < count && err; i++)
 		object_page_dirty(o, pages[i]);
@@ -619,7 +624,8 @@ static int run_write(struct object *o, u64 index, struct page **pages, u32 count
 
 int object_sync(struct object *o, u64 start, u64 end)
 {
-	u64 index = start >> PAGE_SHIFT, last = end == UINT64_MAX ? UINT64_MAX : DIV_ROUND_UP(end, PAGE_SIZE);
+	u64 index = start >> PAGE_SHIFT,
+	    last = end == UINT64_MAX ? UINT64_MAX : DIV_ROUND_UP(end, PAGE_SIZE);
 	struct page *pages[READ_WINDOW];
 	int result = 0;
 
@@ -634,7 +640,8 @@ int object_sync(struct object *o, u64 start, u64 end)
 			return result;
 		page_lock(pages[0]);
 		if (pages[0]->cache.object == o) {
-			while (n < READ_WINDOW && index + n < last && (pages[n] = page_dirty_trylock(o, index + n)))
+			while (n < READ_WINDOW && index + n < last &&
+			       (pages[n] = page_dirty_trylock(o, index + n)))
 				n++;
 			err = run_write(o, index, pages, n);
 		}
@@ -658,7 +665,8 @@ static u64 object_evict_from(struct object *o, u64 max)
 
 		if (!p)
 			break;
-		if (page_count(p) != 1 || (p->flags & (PAGE_LOCKED | PAGE_DIRTY)) || !page_is_uptodate(p))
+		if (page_count(p) != 1 || (p->flags & (PAGE_LOCKED | PAGE_DIRTY)) ||
+		    !page_is_uptodate(p))
 			continue;
 		if (p->flags & PAGE_REFERENCED) { /* a second chance */
 			page_flag_clear(p, PAGE_REFERENCED);
@@ -678,7 +686,7 @@ u64 object_evict(u64 max)
 	struct object *o;
 
 	spin_lock(&objects_lock);
-	list_for_each(o, &objects, link)
+	list_for_each (o, &objects, link)
 		count++;
 	/* Twice round: the first may only take the second chances away. */
 	while (done < max && passes++ < 2 * count) {
@@ -728,7 +736,7 @@ int object_for_each(int (*fn)(struct object *o, void *arg), void *arg)
 	int r = 0;
 
 	spin_lock(&objects_lock);
-	list_for_each(o, &objects, link) {
+	list_for_each (o, &objects, link) {
 		r = fn(o, arg);
 		if (r)
 			break;

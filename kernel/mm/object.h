@@ -36,16 +36,17 @@ struct object_ops {
 
 struct object {
 	struct refcount refs;
-	u32 flags;		  /* OBJECT_*; constant */
+	u32 flags; /* OBJECT_*; constant */
 	const struct object_ops *ops;
-	struct spinlock lock;	  /* O */
-	struct radix pages;	  /* O: index -> struct page */
-	u64 page_count;		  /* O: pages present */
-	u64 dirty_count;	  /* O */
-	u64 size;		  /* bytes; written under size_lock exclusive; atomic reads */
-	struct rwlock size_lock;  /* shared: read, write, fault in; exclusive: change size, truncate */
-	u64 mapped_areas;	  /* atomic: areas that map it; 0 spares truncate its walk */
-	struct list link;	  /* in the list of all objects (eviction, statistics) */
+	struct spinlock lock; /* O */
+	struct radix pages;   /* O: index -> struct page */
+	u64 page_count;       /* O: pages present */
+	u64 dirty_count;      /* O */
+	u64 size;             /* bytes; written under size_lock exclusive; atomic reads */
+	struct rwlock
+		size_lock; /* shared: read, write, fault in; exclusive: change size, truncate */
+	u64 mapped_areas;  /* atomic: areas that map it; 0 spares truncate its walk */
+	struct list link;  /* in the list of all objects (eviction, statistics) */
 };
 
 #define OBJECT_SHMEM 0x1 /* memory: pages count as shared memory, and stay until the object goes */
@@ -98,7 +99,7 @@ u64 object_seek_hole(struct object *o, u64 from);
 /* Calls fn for each object; it may not sleep. For the checker and statistics. */
 int object_for_each(int (*fn)(struct object *o, void *arg), void *arg);
 void object_system_init(void);
-u64 object_cache_frames(void);	/* frames in the page cache, radix nodes not counted */
+u64 object_cache_frames(void); /* frames in the page cache, radix nodes not counted */
 u64 object_shmem_frames(void);
 u64 object_dirty_frames(void);
 

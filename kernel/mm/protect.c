@@ -79,7 +79,8 @@ int edit_change_flags(struct edit *e, u64 start, u64 end, const struct flag_chan
 
 static int protect_check(const struct area *a, u32 prot)
 {
-	if ((prot & AREA_READ && !(a->flags & AREA_MAYREAD)) || (prot & AREA_WRITE && !(a->flags & AREA_MAYWRITE)) ||
+	if ((prot & AREA_READ && !(a->flags & AREA_MAYREAD)) ||
+	    (prot & AREA_WRITE && !(a->flags & AREA_MAYWRITE)) ||
 	    (prot & AREA_EXEC && !(a->flags & AREA_MAYEXEC)))
 		return -EACCES;
 	return 0;
@@ -87,7 +88,9 @@ static int protect_check(const struct area *a, u32 prot)
 
 int space_protect(struct mm *mm, u64 addr, u64 length, u32 prot, bool growsdown)
 {
-	struct flag_change change = { .clear = AREA_PROT, .set = prot, .check = protect_check, .strict = true };
+	struct flag_change change = {
+		.clear = AREA_PROT, .set = prot, .check = protect_check, .strict = true
+	};
 	u64 end = addr + ROUND_UP(length, PAGE_SIZE), done;
 	struct edit e;
 	int err = 0;
@@ -121,7 +124,9 @@ int space_protect(struct mm *mm, u64 addr, u64 length, u32 prot, bool growsdown)
 
 int space_lock(struct mm *mm, u64 addr, u64 length, bool on)
 {
-	struct flag_change change = { .clear = AREA_LOCKED, .set = on ? AREA_LOCKED : 0, .strict = true };
+	struct flag_change change = { .clear = AREA_LOCKED,
+				      .set = on ? AREA_LOCKED : 0,
+				      .strict = true };
 	u64 start = ROUND_DOWN(addr, PAGE_SIZE), done;
 	u64 end = ROUND_UP(addr + length, PAGE_SIZE);
 	struct edit e;

@@ -6,7 +6,9 @@
 
 struct flag_change {
 	u32 clear, set;
-	int (*check)(const struct area *a, u32 set); /* may this area be changed so? NULL: yes. An error ends the change */
+	int (*check)(
+		const struct area *a,
+		u32 set); /* may this area be changed so? NULL: yes. An error ends the change */
 	bool strict; /* the first hole ends it (mprotect, mlock); else holes are passed over and reported in the end (madvise) */
 };
 

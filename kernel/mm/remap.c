@@ -37,7 +37,8 @@ static int move_reserve(struct edit *e, u64 from, u64 to, u64 length)
 	u64 end = from + length, shift = to - from;
 	struct walk w;
 
-	for (u64 va = next_populated(e->mm, from, end); va < end; va = next_populated(e->mm, va, end)) {
+	for (u64 va = next_populated(e->mm, from, end); va < end;
+	     va = next_populated(e->mm, va, end)) {
 		u64 table_end = min(ROUND_DOWN(va, slot_span(2)) + slot_span(2), end);
 		int err = node_own(e->mm, va, &w, &e->limbo);
 
@@ -92,7 +93,8 @@ static void move_leaves(struct edit *e, u64 from, u64 to, u64 length)
 {
 	u64 end = from + length;
 
-	for (u64 va = next_populated(e->mm, from, end); va < end; va = next_populated(e->mm, va, end)) {
+	for (u64 va = next_populated(e->mm, from, end); va < end;
+	     va = next_populated(e->mm, va, end)) {
 		leaf_move(e, va, va - from + to);
 		va += PAGE_SIZE;
 	}
@@ -128,7 +130,8 @@ static bool can_grow_in_place(struct edit *e, const struct remap *r)
 	u64 end = r->from + r->new_length;
 	const struct area *next = areas_find_next(e->areas, r->area->end);
 
-	return r->from + r->old_length == r->area->end && end <= USER_END && (!next || next->start >= end);
+	return r->from + r->old_length == r->area->end && end <= USER_END &&
+	       (!next || next->start >= end);
 }
 
 static int remap_grow(struct edit *e, const struct remap *r)
@@ -203,7 +206,8 @@ static int remap_move(struct edit *e, const struct remap *r, u64 to, bool *publi
 
 static int remap_check(const struct remap *r)
 {
-	if (r->flags & ~(REMAP_MAYMOVE | REMAP_FIXED | REMAP_DONTUNMAP) || r->from % PAGE_SIZE || !r->new_length)
+	if (r->flags & ~(REMAP_MAYMOVE | REMAP_FIXED | REMAP_DONTUNMAP) || r->from % PAGE_SIZE ||
+	    !r->new_length)
 		return -EINVAL;
 	if ((r->flags & (REMAP_FIXED | REMAP_DONTUNMAP)) && !(r->flags & REMAP_MAYMOVE))
 		return -EINVAL;
@@ -224,15 +228,16 @@ static int remap_check_area(struct edit *e, struct remap *r)
 	r->area = areas_find(e->mm->areas, r->from);
 	if (!r->area || (r->area->flags & AREA_SPECIAL))
 		return -EFAULT;
-	if (!r->old_length && !(r->area->flags & AREA_SHARED)) /* a second mapping of private memory makes no sense */
+	if (!r->old_length &&
+	    !(r->area->flags & AREA_SHARED)) /* a second mapping of private memory makes no sense */
 		return -EINVAL;
 	if (r->old_length > r->area->end - r->from)
 		return -EFAULT;
 	if (r->new_length > USER_END)
 		return -ENOMEM;
-	u64 grow = r->flags & REMAP_DONTUNMAP || !r->old_length ? r->new_length :
-		   r->new_length > r->old_length	       ? r->new_length - r->old_length :
-								 0;
+	u64 grow = r->flags & REMAP_DONTUNMAP || !r->old_length ? r->new_length
+		   : r->new_length > r->old_length              ? r->new_length - r->old_length
+								: 0;
 	return edit_check_limits(e, grow, 2);
 }
 
@@ -258,7 +263,8 @@ static s64 remap_edit(struct edit *e, struct remap *r, bool *publish)
 	if (!(r->flags & REMAP_MAYMOVE))
 		return -ENOMEM;
 	if (!(r->flags & REMAP_FIXED))
-		r->to = edit_find_place(e, r->flags & REMAP_DONTUNMAP ? r->to : 0, r->new_length, false);
+		r->to = edit_find_place(e, r->flags & REMAP_DONTUNMAP ? r->to : 0, r->new_length,
+					false);
 	if (!r->to)
 		return -ENOMEM;
 	err = remap_move(e, r, r->to, publish);

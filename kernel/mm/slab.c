@@ -13,7 +13,8 @@
 #define SLAB_HEAD 16u
 #define POISON_FREE 0x6b
 
-static const u16 class_sizes[] = { 16, 32, 48, 64, 96, 128, 192, 256, 336, 512, 672, 1008, 1360, 2032 };
+static const u16 class_sizes[] = { 16,  32,  48,  64,  96,   128,  192,
+				   256, 336, 512, 672, 1008, 1360, 2032 };
 static struct slab_cache classes[ARRAY_SIZE(class_sizes)];
 static u8 class_of_size[2032 / 16 + 1]; /* index: size in units of 16, rounded up */
 static struct list caches = LIST_INIT(caches);
@@ -114,7 +115,8 @@ void slab_free(struct slab_cache *c, void *object)
 	if (was_full)
 		list_push_front(&c->partial, slab_link(slab));
 	/* Keep one empty slab, so that a lone object that comes and goes does not move frames. */
-	if (slab->inuse == 0 && (c->partial.next != slab_link(slab) || c->partial.prev != slab_link(slab))) {
+	if (slab->inuse == 0 &&
+	    (c->partial.next != slab_link(slab) || c->partial.prev != slab_link(slab))) {
 		list_remove(slab_link(slab));
 		c->slabs--;
 		empty = slab;
@@ -201,17 +203,19 @@ char *kstrdup(const char *s)
 
 void slab_init(void)
 {
-	static const char *const names[] = { "kmalloc-16",  "kmalloc-32",  "kmalloc-48",  "kmalloc-64",	 "kmalloc-96",
-					     "kmalloc-128", "kmalloc-192", "kmalloc-256", "kmalloc-336", "kmalloc-512",
-					     "kmalloc-672", "kmalloc-1008", "kmalloc-1360", "kmalloc-2032" };
+	static const char *const names[] = { "kmalloc-16",   "kmalloc-32",  "kmalloc-48",
+					     "kmalloc-64",   "kmalloc-96",  "kmalloc-128",
+					     "kmalloc-192",  "kmalloc-256", "kmalloc-336",
+					     "kmalloc-512",  "kmalloc-672", "kmalloc-1008",
+					     "kmalloc-1360", "kmalloc-2032" };
 	u32 class = 0;
 
 	for (u32 i = 0; i < ARRAY_SIZE(class_sizes); i++)
 		slab_cache_init(&classes[i], names[i], class_sizes[i]);
 	for (u32 units = 0; units < ARRAY_SIZE(class_of_size); units++) {
 		while (class_sizes[class] < units * 16)
-			class++;
-		class_of_size[units] = (u8)class;
+			class ++;
+		class_of_size[units] = (u8) class;
 	}
 }
 
@@ -219,6 +223,6 @@ void slab_for_each(void (*fn)(const struct slab_cache *c, void *arg), void *arg)
 {
 	struct slab_cache *c;
 
-	list_for_each(c, &caches, link)
+	list_for_each (c, &caches, link)
 		fn(c, arg);
 }

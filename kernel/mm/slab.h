@@ -8,16 +8,17 @@
 struct slab_cache {
 	struct spinlock lock;
 	const char *name;
-	u32 size;	     /* bytes of one object, rounded up to 16 */
-	struct list partial; /* S: slabs with free objects (page descriptors have no link: struct slab_head at the slab's end) */
-	u64 objects;	     /* S: in use */
-	u64 slabs;	     /* S: frames */
-	struct list link;    /* in the list of all caches */
+	u32 size; /* bytes of one object, rounded up to 16 */
+	struct list
+		partial; /* S: slabs with free objects (page descriptors have no link: struct slab_head at the slab's end) */
+	u64 objects;      /* S: in use */
+	u64 slabs;        /* S: frames */
+	struct list link; /* in the list of all caches */
 };
 /* S: guarded by lock */
 
 void slab_cache_init(struct slab_cache *c, const char *name, size_t size); /* size <= 2048 */
-void *slab_alloc(struct slab_cache *c);	 /* NULL when there is no memory. Never sleeps */
+void *slab_alloc(struct slab_cache *c); /* NULL when there is no memory. Never sleeps */
 void *slab_zalloc(struct slab_cache *c);
 void slab_free(struct slab_cache *c, void *object);
 
@@ -25,7 +26,7 @@ void slab_free(struct slab_cache *c, void *object);
 void *kmalloc(size_t size);
 void *kzalloc(size_t size);
 void *krealloc(void *old, size_t size); /* old stays valid when NULL is returned */
-void kfree(void *p);			 /* NULL is fine */
+void kfree(void *p);                    /* NULL is fine */
 char *kstrdup(const char *s);
 
 void slab_init(void);

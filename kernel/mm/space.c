@@ -172,9 +172,12 @@ struct mm *space_fork(struct mm *parent)
 	node_copy_root(parent->root, child->root);
 	areas_get(parent->areas);
 	child->areas = parent->areas;
-	tlb_shoot_all(parent); /* before anyone may run in the child, and before the parent goes on */
+	tlb_shoot_all(
+		parent); /* before anyone may run in the child, and before the parent goes on */
 	if (areas_summary(parent->areas).flags & (AREA_DONTFORK | AREA_WIPEONFORK | AREA_LOCKED))
-		err = areas_for_each_flag(parent->areas, AREA_DONTFORK | AREA_WIPEONFORK | AREA_LOCKED, child_exception, child);
+		err = areas_for_each_flag(parent->areas,
+					  AREA_DONTFORK | AREA_WIPEONFORK | AREA_LOCKED,
+					  child_exception, child);
 	/* In the list before the parent may change again: a truncation finds what they share in one or the other. */
 	if (!err)
 		space_publish(child);
@@ -228,7 +231,7 @@ void space_shoot_everywhere(void)
 	struct mm *mm;
 
 	spin_lock(&spaces_lock);
-	list_for_each(mm, &spaces, link)
+	list_for_each (mm, &spaces, link)
 		tlb_shoot_all(mm);
 	spin_unlock(&spaces_lock);
 }
@@ -277,7 +280,8 @@ static int each_area_call(struct area *a, void *arg)
 	return e->fn(e->mm, a, e->arg);
 }
 
-int space_areas(struct mm *mm, u64 from, int (*fn)(struct mm *mm, struct area *a, void *arg), void *arg)
+int space_areas(struct mm *mm, u64 from, int (*fn)(struct mm *mm, struct area *a, void *arg),
+		void *arg)
 {
 	struct each_area each = { mm, fn, arg };
 

@@ -11,26 +11,28 @@
 
 /* Key to the letters: R: space.rw exclusive to write, shared to read. A: atomic. C: constant after creation or exec. */
 struct mm {
-	struct refcount users;	    /* threads and temporary holders (/proc, ptrace) */
-	struct rwlock rw;	    /* the space lock: shared for faults and kernel writes, exclusive for edits and fork */
-	struct page *root;	    /* R: node of level 4; count 1 always (fork and snapshot copy it) */
-	struct area_node *areas;    /* R */
+	struct refcount users; /* threads and temporary holders (/proc, ptrace) */
+	struct rwlock
+		rw; /* the space lock: shared for faults and kernel writes, exclusive for edits and fork */
+	struct page *root; /* R: node of level 4; count 1 always (fork and snapshot copy it) */
+	struct area_node *areas; /* R */
 	struct machine_space machine;
-	struct list link;	    /* space list */
-	u64 id;			    /* C: unique, never reused */
-	u64 mmap_base;		    /* C: mmap searches downwards from here */
-	u64 brk_start, brk;	    /* R */
-	u64 stack_top;		    /* C: highest address of the main stack */
+	struct list link;                               /* space list */
+	u64 id;                                         /* C: unique, never reused */
+	u64 mmap_base;                                  /* C: mmap searches downwards from here */
+	u64 brk_start, brk;                             /* R */
+	u64 stack_top;                                  /* C: highest address of the main stack */
 	u64 start_code, end_code, start_data, end_data; /* C: for /proc */
-	u64 arg_start, arg_end, env_start, env_end;	/* C */
-	u64 vdso;					/* C: base of the vDSO, 0 if none */
-	u64 auxv[2 * 24];				/* C: for /proc/PID/auxv */
-	struct object *exe_object;			/* C: the program's file, a reference; for /proc/PID/exe see proc */
+	u64 arg_start, arg_end, env_start, env_end;     /* C */
+	u64 vdso;                                       /* C: base of the vDSO, 0 if none */
+	u64 auxv[2 * 24];                               /* C: for /proc/PID/auxv */
+	struct object
+		*exe_object; /* C: the program's file, a reference; for /proc/PID/exe see proc */
 	/* Limits, bytes (UINT64_MAX: none). Written by proc when rlimits change. A */
 	u64 limit_as, limit_data, limit_stack, limit_memlock;
-	u64 locked_bytes;	    /* R */
+	u64 locked_bytes;                  /* R */
 	u64 peak_rss_pages, peak_vm_bytes; /* A: VmHWM, VmPeak */
-	struct space_counters {	    /* A: events since the space was made */
+	struct space_counters {            /* A: events since the space was made */
 		u64 faults_minor, faults_major, faults_spurious;
 		u64 tables_copied, tables_adopted, pages_copied, pages_reused, pages_zeroed;
 	} counters;
@@ -70,17 +72,19 @@ int space_fault(struct mm *mm, u64 va, u32 access, struct fault_result *result);
 
 /* --- the kernel's own access to any space (ptrace, /proc/PID/mem, exec's stack): through the same path as faults. Bytes done, or -EFAULT if none --- */
 ssize space_read(struct mm *mm, u64 va, void *buf, size_t n);
-#define SPACE_FORCE 0x1 /* as ptrace: also pages without permission, where MAYREAD/MAYWRITE allows */
+#define SPACE_FORCE \
+	0x1 /* as ptrace: also pages without permission, where MAYREAD/MAYWRITE allows */
 ssize space_write(struct mm *mm, u64 va, const void *buf, size_t n, u32 flags);
 
 /* --- mapping (map.c): Linux's semantics and errnos. Lengths are rounded up to pages here. --- */
 struct map_request {
 	u64 addr, length;
-	u32 flags;	       /* AREA_*: protection, SHARED, MAY*, GROWSDOWN, NORESERVE... */
+	u32 flags;             /* AREA_*: protection, SHARED, MAY*, GROWSDOWN, NORESERVE... */
 	bool fixed, noreplace; /* MAP_FIXED, MAP_FIXED_NOREPLACE */
-	bool below_4g;	       /* MAP_32BIT */
+	bool below_4g;         /* MAP_32BIT */
 	bool populate;
-	struct object *object; /* NULL: anonymous (with AREA_SHARED: a fresh shared-memory object is made) */
+	struct object *
+		object; /* NULL: anonymous (with AREA_SHARED: a fresh shared-memory object is made) */
 	u64 offset;
 	void *file;
 	const struct area_file_ops *file_ops;
@@ -93,10 +97,11 @@ int space_protect(struct mm *mm, u64 addr, u64 length, u32 prot, bool growsdown)
 #define REMAP_FIXED 2
 #define REMAP_DONTUNMAP 4
 s64 space_remap(struct mm *mm, u64 addr, u64 old_length, u64 new_length, u32 flags, u64 new_addr);
-u64 space_brk(struct mm *mm, u64 brk); /* the break afterwards: unchanged if it could not be moved */
+u64 space_brk(struct mm *mm,
+	      u64 brk); /* the break afterwards: unchanged if it could not be moved */
 int space_advise(struct mm *mm, u64 addr, u64 length, int advice); /* MADV_* */
-int space_sync(struct mm *mm, u64 addr, u64 length, int flags);	   /* msync: MS_* */
-int space_lock(struct mm *mm, u64 addr, u64 length, bool on);	   /* mlock, munlock */
+int space_sync(struct mm *mm, u64 addr, u64 length, int flags);    /* msync: MS_* */
+int space_lock(struct mm *mm, u64 addr, u64 length, bool on);      /* mlock, munlock */
 int space_residency(struct mm *mm, u64 addr, u64 pages, u8 *vec);  /* mincore: into kernel memory */
 /* What identifies the memory at va for a futex: the space and address, or for shared areas the object and offset. 0 or -EFAULT. May fault the page in. */
 int space_key(struct mm *mm, u64 va, bool shared, u64 key[2]);
@@ -108,25 +113,29 @@ int space_map_stack(struct mm *mm, u64 top, u64 size, u32 prot);
 /* --- what /proc reports --- */
 struct space_rss {
 	u64 anon, file, shmem; /* pages */
-	u64 tables;	       /* table nodes, each divided by nothing: those reachable */
+	u64 tables;            /* table nodes, each divided by nothing: those reachable */
 };
-struct space_rss space_rss(struct mm *mm);	    /* O(1): read at the root (tables: a walk of owned nodes; see space_table_bytes) */
-u64 space_table_bytes(struct mm *mm);		    /* VmPTE: walks tables */
-u64 space_vm_bytes(struct mm *mm);		    /* VmSize */
+struct space_rss space_rss(
+	struct
+	mm *mm); /* O(1): read at the root (tables: a walk of owned nodes; see space_table_bytes) */
+u64 space_table_bytes(struct mm *mm); /* VmPTE: walks tables */
+u64 space_vm_bytes(struct mm *mm);    /* VmSize */
 
 struct area_usage { /* smaps: bytes */
-	u64 rss, pss, shared_clean, shared_dirty, private_clean, private_dirty, referenced, anonymous, swap, locked;
+	u64 rss, pss, shared_clean, shared_dirty, private_clean, private_dirty, referenced,
+		anonymous, swap, locked;
 };
 /* Of the part of the space in [start, end). space.rw shared must be held (space_areas holds it while it calls). */
 void space_usage(struct mm *mm, u64 start, u64 end, struct area_usage *out);
 /* Call fn for each area from address `from` on, with space.rw shared held; stops at non-zero. */
-int space_areas(struct mm *mm, u64 from, int (*fn)(struct mm *mm, struct area *a, void *arg), void *arg);
+int space_areas(struct mm *mm, u64 from, int (*fn)(struct mm *mm, struct area *a, void *arg),
+		void *arg);
 /* pagemap: PFN-less information of one page: bit 63 present, 62 swapped, 61 file or shared, 56 exclusively mapped. */
 u64 space_page_info(struct mm *mm, u64 va);
 
 /* What is shared with another space: walks both trees, skipping equal pointers. Pages. */
 struct space_difference {
-	u64 same, changed;	/* leaves */
+	u64 same, changed; /* leaves */
 	u64 tables_same, tables_changed;
 };
 void space_compare(struct mm *a, struct mm *b, struct space_difference *out);
@@ -137,7 +146,7 @@ struct mm_counters { /* A: since boot */
 	u64 tables_copied, tables_adopted, pages_copied, pages_reused, pages_zeroed;
 	u64 faults_minor, faults_major, faults_spurious;
 	u64 tables, anon_pages; /* alive now */
-	u64 spaces;		/* alive now */
+	u64 spaces;             /* alive now */
 	u64 shootdowns;
 };
 extern struct mm_counters mm_counters;

@@ -12,7 +12,7 @@
 struct unmap {
 	struct object *object;
 	u64 first, end; /* pages of the object */
-	bool copies;	/* private copies too */
+	bool copies;    /* private copies too */
 	struct mm *mm;
 	struct limbo limbo;
 	u64 resume; /* where the visit stopped because limbo was full; 0: it went through */

@@ -60,7 +60,8 @@ static void usage_table(struct usage_walk *w, struct page *t, u64 start, u64 end
 			usage_leaf(w, e, share);
 		} else {
 			struct page *child = pte_page(e);
-			usage_table(w, child, va, min(end, ROUND_DOWN(va, span) + span), share / page_count(child));
+			usage_table(w, child, va, min(end, ROUND_DOWN(va, span) + span),
+				    share / page_count(child));
 		}
 	}
 	spin_unlock(&t->lock);
@@ -153,7 +154,8 @@ static void compare_tables(struct page *a, struct page *b, struct space_differen
 	struct pte *sa = table_slots(a), *sb = b ? table_slots(b) : NULL;
 
 	d->tables_changed++;
-	u32 slots = a->level == LEVEL_ROOT ? slot_index(USER_END - 1, LEVEL_ROOT) + 1 : PTES_PER_TABLE;
+	u32 slots = a->level == LEVEL_ROOT ? slot_index(USER_END - 1, LEVEL_ROOT) + 1
+					   : PTES_PER_TABLE;
 	for (u32 i = 0; i < slots; i++) {
 		struct pte ea = pte_load(&sa[i]), eb = sb ? pte_load(&sb[i]) : pte_empty();
 

@@ -29,71 +29,72 @@ struct syscall_entry {
 /* table.c: build the table; once, before the first program. */
 void syscall_init(void);
 
-#define SYSCALL_REGISTER_(nm, n, fn)                                                         \
-	static const struct syscall_entry syscall_entry_##nm                                 \
-		__attribute__((used, aligned(8), section(".syscalls"))) = { __NR_##nm, n, #nm, fn };
+#define SYSCALL_REGISTER_(nm, n, fn)                                                           \
+	static const struct syscall_entry syscall_entry_##nm                                   \
+		__attribute__((used, aligned(8), section(".syscalls"))) = { __NR_##nm, n, #nm, \
+									    fn };
 
-#define SYSCALL0(nm)                                                                         \
-	static long sys_##nm(void);                                                          \
-	static long sys_entry_##nm(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)                 \
-	{                                                                                    \
-		(void)a, (void)b, (void)c, (void)d, (void)e, (void)f;                        \
-		return sys_##nm();                                                           \
-	}                                                                                    \
-	SYSCALL_REGISTER_(nm, 0, sys_entry_##nm)                                             \
+#define SYSCALL0(nm)                                                         \
+	static long sys_##nm(void);                                          \
+	static long sys_entry_##nm(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f) \
+	{                                                                    \
+		(void)a, (void)b, (void)c, (void)d, (void)e, (void)f;        \
+		return sys_##nm();                                           \
+	}                                                                    \
+	SYSCALL_REGISTER_(nm, 0, sys_entry_##nm)                             \
 	static long sys_##nm(void)
-#define SYSCALL1(nm, t1, n1)                                                                 \
-	static long sys_##nm(t1 n1);                                                         \
-	static long sys_entry_##nm(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)                 \
-	{                                                                                    \
-		(void)b, (void)c, (void)d, (void)e, (void)f;                                 \
-		return sys_##nm((t1)a);                                                      \
-	}                                                                                    \
-	SYSCALL_REGISTER_(nm, 1, sys_entry_##nm)                                             \
+#define SYSCALL1(nm, t1, n1)                                                 \
+	static long sys_##nm(t1 n1);                                         \
+	static long sys_entry_##nm(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f) \
+	{                                                                    \
+		(void)b, (void)c, (void)d, (void)e, (void)f;                 \
+		return sys_##nm((t1)a);                                      \
+	}                                                                    \
+	SYSCALL_REGISTER_(nm, 1, sys_entry_##nm)                             \
 	static long sys_##nm(t1 n1)
-#define SYSCALL2(nm, t1, n1, t2, n2)                                                         \
-	static long sys_##nm(t1 n1, t2 n2);                                                  \
-	static long sys_entry_##nm(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)                 \
-	{                                                                                    \
-		(void)c, (void)d, (void)e, (void)f;                                          \
-		return sys_##nm((t1)a, (t2)b);                                               \
-	}                                                                                    \
-	SYSCALL_REGISTER_(nm, 2, sys_entry_##nm)                                             \
+#define SYSCALL2(nm, t1, n1, t2, n2)                                         \
+	static long sys_##nm(t1 n1, t2 n2);                                  \
+	static long sys_entry_##nm(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f) \
+	{                                                                    \
+		(void)c, (void)d, (void)e, (void)f;                          \
+		return sys_##nm((t1)a, (t2)b);                               \
+	}                                                                    \
+	SYSCALL_REGISTER_(nm, 2, sys_entry_##nm)                             \
 	static long sys_##nm(t1 n1, t2 n2)
-#define SYSCALL3(nm, t1, n1, t2, n2, t3, n3)                                                 \
-	static long sys_##nm(t1 n1, t2 n2, t3 n3);                                           \
-	static long sys_entry_##nm(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)                 \
-	{                                                                                    \
-		(void)d, (void)e, (void)f;                                                   \
-		return sys_##nm((t1)a, (t2)b, (t3)c);                                        \
-	}                                                                                    \
-	SYSCALL_REGISTER_(nm, 3, sys_entry_##nm)                                             \
+#define SYSCALL3(nm, t1, n1, t2, n2, t3, n3)                                 \
+	static long sys_##nm(t1 n1, t2 n2, t3 n3);                           \
+	static long sys_entry_##nm(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f) \
+	{                                                                    \
+		(void)d, (void)e, (void)f;                                   \
+		return sys_##nm((t1)a, (t2)b, (t3)c);                        \
+	}                                                                    \
+	SYSCALL_REGISTER_(nm, 3, sys_entry_##nm)                             \
 	static long sys_##nm(t1 n1, t2 n2, t3 n3)
-#define SYSCALL4(nm, t1, n1, t2, n2, t3, n3, t4, n4)                                         \
-	static long sys_##nm(t1 n1, t2 n2, t3 n3, t4 n4);                                    \
-	static long sys_entry_##nm(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)                 \
-	{                                                                                    \
-		(void)e, (void)f;                                                            \
-		return sys_##nm((t1)a, (t2)b, (t3)c, (t4)d);                                 \
-	}                                                                                    \
-	SYSCALL_REGISTER_(nm, 4, sys_entry_##nm)                                             \
+#define SYSCALL4(nm, t1, n1, t2, n2, t3, n3, t4, n4)                         \
+	static long sys_##nm(t1 n1, t2 n2, t3 n3, t4 n4);                    \
+	static long sys_entry_##nm(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f) \
+	{                                                                    \
+		(void)e, (void)f;                                            \
+		return sys_##nm((t1)a, (t2)b, (t3)c, (t4)d);                 \
+	}                                                                    \
+	SYSCALL_REGISTER_(nm, 4, sys_entry_##nm)                             \
 	static long sys_##nm(t1 n1, t2 n2, t3 n3, t4 n4)
-#define SYSCALL5(nm, t1, n1, t2, n2, t3, n3, t4, n4, t5, n5)                                 \
-	static long sys_##nm(t1 n1, t2 n2, t3 n3, t4 n4, t5 n5);                             \
-	static long sys_entry_##nm(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)                 \
-	{                                                                                    \
-		(void)f;                                                                     \
-		return sys_##nm((t1)a, (t2)b, (t3)c, (t4)d, (t5)e);                          \
-	}                                                                                    \
-	SYSCALL_REGISTER_(nm, 5, sys_entry_##nm)                                             \
+#define SYSCALL5(nm, t1, n1, t2, n2, t3, n3, t4, n4, t5, n5)                 \
+	static long sys_##nm(t1 n1, t2 n2, t3 n3, t4 n4, t5 n5);             \
+	static long sys_entry_##nm(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f) \
+	{                                                                    \
+		(void)f;                                                     \
+		return sys_##nm((t1)a, (t2)b, (t3)c, (t4)d, (t5)e);          \
+	}                                                                    \
+	SYSCALL_REGISTER_(nm, 5, sys_entry_##nm)                             \
 	static long sys_##nm(t1 n1, t2 n2, t3 n3, t4 n4, t5 n5)
-#define SYSCALL6(nm, t1, n1, t2, n2, t3, n3, t4, n4, t5, n5, t6, n6)                         \
-	static long sys_##nm(t1 n1, t2 n2, t3 n3, t4 n4, t5 n5, t6 n6);                      \
-	static long sys_entry_##nm(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)                 \
-	{                                                                                    \
-		return sys_##nm((t1)a, (t2)b, (t3)c, (t4)d, (t5)e, (t6)f);                   \
-	}                                                                                    \
-	SYSCALL_REGISTER_(nm, 6, sys_entry_##nm)                                             \
+#define SYSCALL6(nm, t1, n1, t2, n2, t3, n3, t4, n4, t5, n5, t6, n6)         \
+	static long sys_##nm(t1 n1, t2 n2, t3 n3, t4 n4, t5 n5, t6 n6);      \
+	static long sys_entry_##nm(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f) \
+	{                                                                    \
+		return sys_##nm((t1)a, (t2)b, (t3)c, (t4)d, (t5)e, (t6)f);   \
+	}                                                                    \
+	SYSCALL_REGISTER_(nm, 6, sys_entry_##nm)                             \
 	static long sys_##nm(t1 n1, t2 n2, t3 n3, t4 n4, t5 n5, t6 n6)
 
 #endif
