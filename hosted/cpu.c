@@ -1,9 +1,10 @@
 /*
  * cpu.c - fake CPUs: coroutines that run one at a time, in an order that the seed gives.
  *
- * Central rule: a CPU gives way only at a point (hosted_point: before a spinlock is tried and after it is left, at each access to an entry), when it
- * spins (cpu_relax) and when it sleeps; shootdowns are served only where a kernel with interrupts off would: spinning, sleeping, and in user mode. A CPU
- * without a program takes them at once. Each CPU has one thread. Read mmu.c next.
+ * Central rule: a CPU gives way only at a point (hosted_point: before a spinlock is tried and after
+ * it is left, at each access to an entry), when it spins (cpu_relax) and when it sleeps; shootdowns
+ * are served only where a kernel with interrupts off would: spinning, sleeping, and in user mode. A
+ * CPU without a program takes them at once. Each CPU has one thread. Read mmu.c next.
  */
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -81,7 +82,10 @@ static bool cpu_can_run(const struct fake_cpu *c)
 	return c->running && (c->thread.state != THREAD_PARKED || c->mail);
 }
 
-/* Now and then others are the slow ones; one of weight 0 stands still for as long as another can run. */
+/*
+ * Now and then others are the slow ones; one of weight 0 stands still for as long as another can
+ * run.
+ */
 static void weights_draw(void)
 {
 	static const u32 weights[] = { 0, 1, 4, 16 };
@@ -90,7 +94,10 @@ static void weights_draw(void)
 		hosted_cpus[i].weight = weights[hosted_random() % ARRAY_SIZE(weights)];
 }
 
-/* The CPU that a lot between 0 and the sum of the weights falls on. With `even`, all weigh the same. NULL: none can run. */
+/*
+ * The CPU that a lot between 0 and the sum of the weights falls on. With `even`, all weigh the
+ * same. NULL: none can run.
+ */
 static struct fake_cpu *draw_cpu(bool even)
 {
 	u32 sum = 0;
@@ -185,7 +192,8 @@ void hosted_pause(void)
 
 static void program_start(void)
 {
-	if (!run.stack_bottom) /* the very first program: switched to by hosted_run's caller, whose stack this names */
+	/* the very first program: switched to by hosted_run's caller, whose stack this names */
+	if (!run.stack_bottom)
 		__sanitizer_finish_switch_fiber(NULL, &run.stack_bottom, &run.stack_size);
 	else
 		__sanitizer_finish_switch_fiber(NULL, NULL, NULL);
@@ -223,7 +231,8 @@ static void stack_prepare(struct fake_cpu *c)
 		panic("no memory for a stack");
 	void **top = (void **)(c->stack + STACK_SIZE);
 	*--top =
-		NULL; /* program_start's return address: it has none; keeps the alignment of a call */
+		/* program_start's return address: it has none; keeps the alignment of a call */
+		NULL;
 	*--top = (void *)program_start;
 	top -= 6; /* callee-saved registers */
 	c->stack_pointer = top;

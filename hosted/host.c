@@ -1,5 +1,6 @@
 /*
- * host.c - the hosted machine's memory, its log and panic, the random generator, and the census that finds leaks.
+ * host.c - the hosted machine's memory, its log and panic, the random generator, and the census
+ * that finds leaks.
  */
 #include <stdarg.h>
 #include <stdio.h>

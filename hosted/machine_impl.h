@@ -1,8 +1,9 @@
 /*
- * machine_impl.h - the hosted side of mm/machine.h: hardware's entry format, frames in an arena of host memory.
+ * machine_impl.h - the hosted side of mm/machine.h: hardware's entry format, frames in an arena of
+ * host memory.
  *
- * Physical address 0 is the arena's first byte. Every access to an entry is a point where another fake CPU may run, so that the
- * order of lock-free steps is tried out too. Read hosted.h next.
+ * Physical address 0 is the arena's first byte. Every access to an entry is a point where another
+ * fake CPU may run, so that the order of lock-free steps is tried out too. Read hosted.h next.
  */
 #ifndef HOSTED_MACHINE_IMPL_H
 #define HOSTED_MACHINE_IMPL_H

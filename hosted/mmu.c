@@ -1,9 +1,11 @@
 /*
  * mmu.c - the memory management unit of the fake CPUs.
  *
- * Central rule: it does all that mm/machine.h allows hardware to do. It keeps translations and pointers to tables, with the permissions above them, until a
- * shootdown takes them away (and takes away no more than it must); it fills both caches with what nobody asked for; it sets accessed bits early. And it looks
- * where real hardware cannot: every table that it reads must be a live table, every page that it reaches a live page.
+ * Central rule: it does all that mm/machine.h allows hardware to do. It keeps translations and
+ * pointers to tables, with the permissions above them, until a shootdown takes them away (and takes
+ * away no more than it must); it fills both caches with what nobody asked for; it sets accessed
+ * bits early. And it looks where real hardware cannot: every table that it reads must be a live
+ * table, every page that it reaches a live page.
  */
 #include <string.h>
 
@@ -123,7 +125,10 @@ static u32 walk_start(struct fake_cpu *c, u64 va, struct translation *t)
 	return LEVELS;
 }
 
-/* Translate va, setting accessed bits, and perhaps remembering what was read. False: some entry is not present. */
+/*
+ * Translate va, setting accessed bits, and perhaps remembering what was read. False: some entry is
+ * not present.
+ */
 static bool walk(struct fake_cpu *c, u64 va, struct translation *t)
 {
 	for (u32 level = walk_start(c, va, t);; level--) {
@@ -206,7 +211,10 @@ hit:
 
 /* --- speculation --- */
 
-/* Some CPU, also one that idles with a root still loaded, translates something that may be used soon. */
+/*
+ * Some CPU, also one that idles with a root still loaded, translates something that may be used
+ * soon.
+ */
 void mmu_speculate(void)
 {
 	u32 first = (u32)(hosted_random() % HOSTED_CPUS), i = 0;
@@ -285,7 +293,10 @@ void mmu_serve_mailbox(struct fake_cpu *c)
 	}
 }
 
-/* The others are told, and this CPU waits until each has served the request where it can take an interrupt. */
+/*
+ * The others are told, and this CPU waits until each has served the request where it can take an
+ * interrupt.
+ */
 static void shoot(struct mm *mm, enum shoot_kind kind, u64 va)
 {
 	struct shoot_request r = { .mm = mm, .kind = kind, .va = va };
@@ -351,8 +362,9 @@ void machine_frame_copy(struct page *dst, struct page *src)
 /* --- what a user program does --- */
 
 /*
- * In user mode interrupts are on, but the one of a shootdown arrives some instructions late. The instruction itself, its translation and its access, is one
- * step. Retried after each fault that was resolved.
+ * In user mode interrupts are on, but the one of a shootdown arrives some instructions late. The
+ * instruction itself, its translation and its access, is one step. Retried after each fault that
+ * was resolved.
  */
 static int user_access(u64 va, u32 access, u64 **word, struct fault_result *r)
 {

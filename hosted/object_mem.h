@@ -16,7 +16,10 @@ struct mem_object {
 	u64 charged, charge_max; /* pages of memory; more than charge_max: -ENOSPC */
 };
 
-/* One reference for the caller; the structure goes with the last. The file's bytes come from fill(offset) by 8-byte words. */
+/*
+ * One reference for the caller; the structure goes with the last. The file's bytes come from
+ * fill(offset) by 8-byte words.
+ */
 struct mem_object *mem_object_file(u64 size, u64 (*fill)(u64 offset));
 struct mem_object *mem_object_memory(u64 size, u64 charge_max);
 

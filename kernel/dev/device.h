@@ -12,10 +12,13 @@ void log_init(void); /* earliest: ring in memory; nothing needs to exist */
 void launch_init(
 	const void *record,
 	u64 size); /* parse the launch record (copied into kernel memory); after the slab */
-void virtio_find(
-	const char *
-		command_line); /* map the transports that it names ("virtio_mmio.device=SIZE@BASE:IRQ"); after cpu_init_memory. From here on a panic is heard */
-void virtio_init(void);        /* start the devices; in a thread */
+void virtio_find(const char *
+			 /*
+		 * map the transports that it names ("virtio_mmio.device=SIZE@BASE:IRQ"); after
+		 * cpu_init_memory. From here on a panic is heard
+		 */
+			 command_line);
+void virtio_init(void); /* start the devices; in a thread */
 
 /* --- the launch record (dev/launch.c): pointers stay valid for ever --- */
 struct launch {
@@ -38,11 +41,17 @@ extern struct launch launch;
 
 /* --- the channel to the command (dev/host.c) --- */
 void host_init(void); /* says HELLO, waits for CLOCK (sets the real-time clock) */
-/* Send output of fd 1 or 2. Sleeps while the window is closed: bytes taken (> 0), -EPIPE when the host's reader is gone, -EAGAIN (nonblock), -ERESTARTSYS. data: kernel memory. */
+/*
+ * Send output of fd 1 or 2. Sleeps while the window is closed: bytes taken (> 0), -EPIPE when the
+ * host's reader is gone, -EAGAIN (nonblock), -ERESTARTSYS. data: kernel memory.
+ */
 ssize host_output(u32 fd, const void *data, size_t n, bool nonblock);
 bool host_output_ready(u32 fd);
 bool host_output_gone(u32 fd); /* writing gives an error */
-/* Bytes that host_output(fd) would take at once, without waiting, now; only host_output makes it smaller. And how many it took that the host has not written yet. */
+/*
+ * Bytes that host_output(fd) would take at once, without waiting, now; only host_output makes it
+ * smaller. And how many it took that the host has not written yet.
+ */
 u32 host_output_room(u32 fd);
 u32 host_output_pending(u32 fd);
 /* Take input: asks the host for up to n bytes and waits. 0: end of input. -EAGAIN, -ERESTARTSYS. */
@@ -52,8 +61,9 @@ bool host_input_ready(
 struct waitq *host_input_wait(void);
 struct waitq *host_output_wait(void);
 /*
- * Input of HOST_FD_TTY goes to this function (fs/console.c), called from a kernel thread; n 0: the terminal hung up. It may sleep for a mutex, but not wait
- * for the host. The host sends only what host_tty_grant has granted.
+ * Input of HOST_FD_TTY goes to this function (fs/console.c), called from a kernel thread; n 0: the
+ * terminal hung up. It may sleep for a mutex, but not wait for the host. The host sends only what
+ * host_tty_grant has granted.
  */
 void host_set_input_sink(void (*sink)(const void *data, size_t n, void *arg), void *arg);
 void host_tty_grant(u32 bytes);
@@ -66,7 +76,10 @@ void host_exec_failed(s32 err); /* before host_exit, when the program could not 
 void host_panic_text(const char *text, size_t n);
 void host_text(u8 frame_type, const char *text, size_t n); /* HOST_STATS, HOST_MISSING, HOST_LOG */
 
-/* --- entropy (dev/random.c): ChaCha20 keyed from the launch seed, RDRAND, a virtio-rng device and interrupt times --- */
+/*
+ * --- entropy (dev/random.c): ChaCha20 keyed from the launch seed, RDRAND, a virtio-rng device and
+ * interrupt times ---
+ */
 void random_init(void);
 void random_bytes(void *out, size_t n);
 u64 random_u64(void);
@@ -75,8 +88,9 @@ u64 random_u64(void);
 struct virtio_9p;
 struct virtio_9p *virtio_9p_find(const char *tag); /* NULL: no such device */
 /*
- * One request: send `out` (a whole 9p message), receive into `in` (in_size bytes); both kernel memory, or for the bulk of a read/write, extra
- * buffers (up to 32 parts of contiguous memory) appended to out or in. Sleeps until the answer is there. Length of the answer, or -EIO.
+ * One request: send `out` (a whole 9p message), receive into `in` (in_size bytes); both kernel
+ * memory, or for the bulk of a read/write, extra buffers (up to 32 parts of contiguous memory)
+ * appended to out or in. Sleeps until the answer is there. Length of the answer, or -EIO.
  */
 struct virtio_part {
 	void *data;

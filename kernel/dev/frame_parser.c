@@ -1,5 +1,6 @@
 /*
- * frame_parser.c - cuts what comes in on the channel into frames, wherever the pieces begin and end.
+ * frame_parser.c - cuts what comes in on the channel into frames, wherever the pieces begin and
+ * end.
  *
  * Central rule: nothing is waited for and nothing large is kept: input bytes are passed on as they
  * come, and of all other frames, which are small, only the first bytes are gathered. Next: host.c.

@@ -1,4 +1,6 @@
-/* frame_parser.h - the channel's byte stream, cut into frames (host_protocol.h). Private to dev/. */
+/*
+ * frame_parser.h - the channel's byte stream, cut into frames (host_protocol.h). Private to dev/.
+ */
 #ifndef DEV_FRAME_PARSER_H
 #define DEV_FRAME_PARSER_H
 

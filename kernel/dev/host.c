@@ -190,7 +190,9 @@ ssize host_output(u32 fd, const void *data, size_t n, bool nonblock)
 
 /* --- input --- */
 
-/* See to it that what is kept and what is on its way are n bytes together, as far as there is room. */
+/*
+ * See to it that what is kept and what is on its way are n bytes together, as far as there is room.
+ */
 static void input_ask(u32 n)
 {
 	u32 have, more = 0;

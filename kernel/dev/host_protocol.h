@@ -3,24 +3,33 @@
  *
  * Shared by both sides, so it uses only <stdint.h> types. All integers are little-endian.
  *
- * 1. The launch record: the initrd of the VM. A header, then a sequence of items, each an item header followed by
- *    `length` bytes, padded with zeros to a multiple of 8. Unknown items are ignored. Strings carry no terminating NUL.
- * 2. The channel: a byte stream in each direction over port 1 of the VM's only virtio console (port 0, a console, would lose bytes
- *    while the host is slow), carrying frames: a frame header followed by `length` payload bytes (at most HOST_FRAME_MAX).
+ * 1. The launch record: the initrd of the VM. A header, then a sequence of items, each an item
+ * header followed by
+ *    `length` bytes, padded with zeros to a multiple of 8. Unknown items are ignored. Strings carry
+ *    no terminating NUL.
+ * 2. The channel: a byte stream in each direction over port 1 of the VM's only virtio console (port
+ * 0, a console, would lose bytes
+ *    while the host is slow), carrying frames: a frame header followed by `length` payload bytes
+ *    (at most HOST_FRAME_MAX).
  *
- * Four byte streams travel in the channel, named by `fd` of the frame: 0, 1, 2 are the program's stdin, stdout and stderr where they
- * are HOST_STDIO_STREAM, and HOST_FD_TTY is the terminal, in both directions, for those that are HOST_STDIO_TTY (and for the
- * guest's /dev/tty). So `run ... | less` keeps what is written to stdout apart from what is written to the terminal.
+ * Four byte streams travel in the channel, named by `fd` of the frame: 0, 1, 2 are the program's
+ * stdin, stdout and stderr where they are HOST_STDIO_STREAM, and HOST_FD_TTY is the terminal, in
+ * both directions, for those that are HOST_STDIO_TTY (and for the guest's /dev/tty). So `run ... |
+ * less` keeps what is written to stdout apart from what is written to the terminal.
  *
- * Flow control. Input is sent only against credit: the guest grants by HOST_STDIN_WANT (payload: u32 number of bytes that it is
- * ready to take more); the command reads its own stdin or terminal only while it has credit, so that it never takes input which
- * the program did not ask for. Output of each stream is limited to HOST_OUTPUT_WINDOW unacknowledged bytes; the command
- * acknowledges by HOST_OUTPUT_ACK once it has written them to its own descriptor. So none of the streams blocks another.
+ * Flow control. Input is sent only against credit: the guest grants by HOST_STDIN_WANT (payload:
+ * u32 number of bytes that it is ready to take more); the command reads its own stdin or terminal
+ * only while it has credit, so that it never takes input which the program did not ask for. Output
+ * of each stream is limited to HOST_OUTPUT_WINDOW unacknowledged bytes; the command acknowledges by
+ * HOST_OUTPUT_ACK once it has written them to its own descriptor. So none of the streams blocks
+ * another.
  *
- * The terminal. The command puts the host's terminal into raw mode at the first credit for HOST_FD_TTY; all line editing, echo and
- * signal characters are the guest's from then on. The guest should grant that first credit when a program first reads the tty, polls
- * it for input, or changes its modes (a program that never does leaves the keyboard to others, and Ctrl-C arrives as HOST_SIGNAL); from
- * then on it takes what comes, and grants again as it does, so that Ctrl-C arrives though nobody reads.
+ * The terminal. The command puts the host's terminal into raw mode at the first credit for
+ * HOST_FD_TTY; all line editing, echo and signal characters are the guest's from then on. The guest
+ * should grant that first credit when a program first reads the tty, polls it for input, or changes
+ * its modes (a program that never does leaves the keyboard to others, and Ctrl-C arrives as
+ * HOST_SIGNAL); from then on it takes what comes, and grants again as it does, so that Ctrl-C
+ * arrives though nobody reads.
  */
 #ifndef DEV_HOST_PROTOCOL_H
 #define DEV_HOST_PROTOCOL_H
@@ -43,7 +52,10 @@ struct host_launch_item {
 
 enum host_launch_kind {
 	HOST_LAUNCH_ARG =
-		1, /* one argument; several, in order. The first is also the program to look up in PATH */
+		/*
+		 * one argument; several, in order. The first is also the program to look up in PATH
+		 */
+	1,
 	HOST_LAUNCH_ENV = 2,      /* one "NAME=value"; several */
 	HOST_LAUNCH_CWD = 3,      /* absolute path */
 	HOST_LAUNCH_IDS = 4,      /* struct host_launch_ids */
@@ -52,10 +64,14 @@ enum host_launch_kind {
 	HOST_LAUNCH_STDIO = 7,    /* struct host_launch_stdio, one per descriptor 0, 1, 2 */
 	HOST_LAUNCH_WINSIZE = 8,  /* struct host_winsize */
 	HOST_LAUNCH_RW =
-		9, /* string "TAG\0/absolute/path": 9p mount tag, and where it is mounted, writable */
+		/* string "TAG\0/absolute/path": 9p mount tag, and where it is mounted, writable */
+	9,
 	HOST_LAUNCH_FLAGS = 10, /* u32, HOST_FLAG_* */
 	HOST_LAUNCH_TIME =
-		11, /* u64: CLOCK_REALTIME of the host in ns when the record was made (a first estimate) */
+		/*
+		 * u64: CLOCK_REALTIME of the host in ns when the record was made (a first estimate)
+		 */
+	11,
 	HOST_LAUNCH_SEED = 12,    /* 32 or more random bytes */
 	HOST_LAUNCH_RLIMIT = 13,  /* struct host_launch_rlimit; several */
 	HOST_LAUNCH_UMASK = 14,   /* u32 */
@@ -70,7 +86,11 @@ enum host_stdio_kind {
 	HOST_STDIO_CLOSED = 0, /* the descriptor is closed in the program too */
 	HOST_STDIO_TTY = 1,    /* a terminal: the guest's console tty */
 	HOST_STDIO_STREAM =
-		2, /* anything else; `mode` says what (S_IFMT bits: pipe, file, character device, socket) */
+		/*
+		 * anything else; `mode` says what (S_IFMT bits: pipe, file, character device,
+		 * socket)
+		 */
+	2,
 	HOST_STDIO_NULL = 3, /* /dev/null */
 };
 
@@ -79,7 +99,10 @@ struct host_launch_stdio {
 	uint32_t kind; /* enum host_stdio_kind */
 	uint32_t mode; /* st_mode on the host */
 	uint32_t
-		same_as; /* the lowest descriptor that is the same open file (2>&1); its own number if none */
+		/*
+		 * the lowest descriptor that is the same open file (2>&1); its own number if none
+		 */
+		same_as;
 };
 
 /* What the program inherits; bit n-1: signal n. */
@@ -111,7 +134,11 @@ struct host_launch_rlimit {
 
 struct host_frame {
 	uint8_t type; /* enum host_frame_type */
-	uint8_t fd; /* output frames: 0-2 (0 is a socket, say) or HOST_FD_TTY; input frames: 0 or HOST_FD_TTY; else 0 */
+	/*
+	 * output frames: 0-2 (0 is a socket, say) or HOST_FD_TTY; input frames: 0 or HOST_FD_TTY;
+	 * else 0
+	 */
+	uint8_t fd;
 	uint16_t reserved;
 	uint32_t length; /* payload bytes that follow */
 };
@@ -123,12 +150,20 @@ enum host_frame_type {
 	HOST_STDIN_WANT = 3, /* u32 bytes of credit for input of fd */
 	HOST_EXIT = 4, /* u32 status as wait(2) encodes it; last frame. The host then ends the VM */
 	HOST_PANIC =
-		5, /* text, may be split over several frames; no HOST_EXIT follows; the host waits 200 ms for more, then ends the VM */
+		/*
+		 * text, may be split over several frames; no HOST_EXIT follows; the host waits 200
+		 * ms for more, then ends the VM
+		 */
+	5,
 	HOST_LOG = 6,     /* text of the kernel log (only with HOST_FLAG_VERBOSE) */
 	HOST_STATS = 7,   /* text: "name value\n" lines */
 	HOST_MISSING = 8, /* text: "number name count\n" lines */
 	HOST_EXEC_FAILED =
-		10, /* i32 errno: the program could not be started (ENOENT, EACCES, ...); HOST_EXIT follows with status 127 or 126 */
+		/*
+		 * i32 errno: the program could not be started (ENOENT, EACCES, ...); HOST_EXIT
+		 * follows with status 127 or 126
+		 */
+	10,
 	/* host to guest */
 	HOST_STDIN = 32,      /* bytes of input for fd */
 	HOST_STDIN_EOF = 33,  /* end of input of fd (for HOST_FD_TTY: the terminal hung up) */
@@ -138,10 +173,18 @@ enum host_frame_type {
 				  What is unacknowledged is lost, and needs no acknowledgement any more */
 	HOST_WINSIZE = 36, /* struct host_winsize */
 	HOST_SIGNAL =
-		37, /* u32 signal number, for the terminal's foreground process group, or the first process if there is none */
+		/*
+		 * u32 signal number, for the terminal's foreground process group, or the first
+		 * process if there is none
+		 */
+	37,
 	HOST_CLOCK = 38, /* u64 CLOCK_REALTIME in ns, now */
 	HOST_POWER_OFF =
-		39, /* the command gives up (time-out): send what HOST_FLAG_STATS and _MISSING ask for and HOST_EXIT, now */
+		/*
+		 * the command gives up (time-out): send what HOST_FLAG_STATS and _MISSING ask for
+		 * and HOST_EXIT, now
+		 */
+	39,
 };
 
 #endif

@@ -5,8 +5,8 @@
  *
  * Central rule: a message is one buffer and is made and pushed under one lock, so messages never
  * mix, and a panic always finds the stream between two of them. The device interrupts for received
- * bytes, and for sent ones only while somebody waits for a buffer. The device is set up before there
- * are threads and interrupts, so that a panic is heard. Next: host.c.
+ * bytes, and for sent ones only while somebody waits for a buffer. The device is set up before
+ * there are threads and interrupts, so that a panic is heard. Next: host.c.
  */
 #include <linux/virtio_console.h>
 #include <linux/virtio_ids.h>

@@ -1,8 +1,10 @@
 /*
  * virtio_priv.h - virtio devices behind memory-mapped registers, and their queues. Facts: the
- * Virtual I/O Device specification 1.1, sections 2.6 (split queues), 3.1.1 (start-up) and 4.2 (MMIO).
+ * Virtual I/O Device specification 1.1, sections 2.6 (split queues), 3.1.1 (start-up) and 4.2
+ * (MMIO).
  *
- * Whatever a device reads or writes lies in the direct map: kmalloc memory and frames, never a stack.
+ * Whatever a device reads or writes lies in the direct map: kmalloc memory and frames, never a
+ * stack.
  */
 #ifndef DEV_VIRTIO_PRIV_H
 #define DEV_VIRTIO_PRIV_H

@@ -47,7 +47,10 @@ static void rng_use(struct rng *r, u8 *buffer)
 	log_info("virtio-rng: %u bytes", length);
 }
 
-/* The device, its queue and the record of it stay: there is at most a handful, and an interrupt may yet come. */
+/*
+ * The device, its queue and the record of it stay: there is at most a handful, and an interrupt may
+ * yet come.
+ */
 void virtio_rng_init(void)
 {
 	struct virtio_device *d;

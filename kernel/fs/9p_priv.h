@@ -1,4 +1,7 @@
-/* 9p_priv.h - one request of the 9p client, as 9p_client.c and 9p_transfer.c make it. Private to them. */
+/*
+ * 9p_priv.h - one request of the 9p client, as 9p_client.c and 9p_transfer.c make it. Private to
+ * them.
+ */
 #ifndef FS_9P_PRIV_H
 #define FS_9P_PRIV_H
 

@@ -1,9 +1,11 @@
 /*
  * 9p_rw.c - a host directory as a writable file system: its inodes and their attributes.
  *
- * The rule: what changes names or attributes is done on the host before it is done here, at once; only file data waits in the page cache, until fsync, close,
- * sync, or until much has gathered. Nobody else changes the directory meanwhile, so what was learnt stays true. The server finds files by path: a fid is
- * good as long as the name it was found by, so a file with several names keeps a fid for each that it was met by. Next: 9p_rw_name.c.
+ * The rule: what changes names or attributes is done on the host before it is done here, at once;
+ * only file data waits in the page cache, until fsync, close, sync, or until much has gathered.
+ * Nobody else changes the directory meanwhile, so what was learnt stays true. The server finds
+ * files by path: a fid is good as long as the name it was found by, so a file with several names
+ * keeps a fid for each that it was met by. Next: 9p_rw_name.c.
  */
 #include <linux/stat.h>
 
@@ -381,8 +383,8 @@ static struct inode *bucket_next_dirty(struct p9fs *fs, u32 bucket, u64 after)
 }
 
 /*
- * The next inode with dirty pages, counted, in the order of buckets and numbers: so a file that gets dirty again does not hold up the others. One that
- * is just going writes its pages itself.
+ * The next inode with dirty pages, counted, in the order of buckets and numbers: so a file that
+ * gets dirty again does not hold up the others. One that is just going writes its pages itself.
  */
 static struct inode *next_dirty(struct p9fs *fs, u32 *bucket, u64 *after)
 {

@@ -1,9 +1,11 @@
 /*
  * 9p_rw_file.c - the data of files in a writable 9p file system.
  *
- * The rule: the page cache has the truth while the file is in use; the host's file has all of it once the file is closed, synchronised, or the machine is
- * about to end. What decides how long the host's file is, is the size here: a write-out never reaches beyond it, and after a truncation here the host's
- * file is cut under the same lock that write-outs take. The fids that are open on the host are shared by all open files of an inode.
+ * The rule: the page cache has the truth while the file is in use; the host's file has all of it
+ * once the file is closed, synchronised, or the machine is about to end. What decides how long the
+ * host's file is, is the size here: a write-out never reaches beyond it, and after a truncation
+ * here the host's file is cut under the same lock that write-outs take. The fids that are open on
+ * the host are shared by all open files of an inode.
  */
 #include <asm/fcntl.h>
 #include <linux/stat.h>
@@ -110,7 +112,8 @@ static int p9fs_write_pages(struct object *o, u64 index, struct page **pages, u3
 	mutex_lock(&n->lock);
 	size = load_acquire(&o->size);
 	if (n->host_limit != UINT64_MAX)
-		err = -EIO; /* the host's file is not what it should be any more, and nobody can name it */
+		/* the host's file is not what it should be any more, and nobody can name it */
+		err = -EIO;
 	else if (start < size)
 		err = need_write_fid(n);
 	if (!err && start < size) {
@@ -142,7 +145,10 @@ void p9_node_object_init(struct p9_node *n, u64 size)
 
 /* --- size --- */
 
-/* N held. The host's file gets the size; by its owner even where its mode forbids, as for who has it open. */
+/*
+ * N held. The host's file gets the size; by its owner even where its mode forbids, as for who has
+ * it open.
+ */
 static int host_truncate(struct p9_node *n, u64 size)
 {
 	struct attribute_change cut = { .valid = SET_SIZE, .size = size };

@@ -1,8 +1,9 @@
 /*
  * 9p_rw_name.c - names in a writable 9p file system: finding, making, removing, listing.
  *
- * The rule: the host first; if it refuses, nothing has changed here. The attributes of a new file are asked for, because the host decides about its owner.
- * A directory's list is taken whole when its reading begins, so that positions in it mean something. Next: 9p_rw_file.c.
+ * The rule: the host first; if it refuses, nothing has changed here. The attributes of a new file
+ * are asked for, because the host decides about its owner. A directory's list is taken whole when
+ * its reading begins, so that positions in it mean something. Next: 9p_rw_file.c.
  */
 #include <asm/fcntl.h>
 #include <linux/stat.h>
@@ -62,7 +63,9 @@ static void settle_owner(struct p9fs *fs, u32 fid, u32 mode, u32 uid, u32 gid,
 		attr->mode &= ~(u32)(S_ISUID | S_ISGID);
 }
 
-/* The inode of what was just made under this name. If it cannot be had, the file is removed again. */
+/*
+ * The inode of what was just made under this name. If it cannot be had, the file is removed again.
+ */
 static struct inode *made(struct inode *dir, const char *name, size_t len, u32 mode, u32 uid,
 			  u32 gid)
 {
@@ -93,7 +96,10 @@ fail:
 	return ERR_PTR(err);
 }
 
-/* A regular file is made open, for reading and writing whatever its mode; that fid is kept for whoever opens it next. */
+/*
+ * A regular file is made open, for reading and writing whatever its mode; that fid is kept for
+ * whoever opens it next.
+ */
 static struct inode *create_regular(struct inode *dir, const char *name, size_t len, u32 mode,
 				    u32 uid, u32 gid)
 {
@@ -269,7 +275,10 @@ struct list_entry {
 	char name[];
 };
 
-/* Of one open directory: the list as it was when its reading began. Guarded by the file's position lock. */
+/*
+ * Of one open directory: the list as it was when its reading began. Guarded by the file's position
+ * lock.
+ */
 struct dir_list {
 	struct list entries;
 	struct list *next; /* the entry at `position`, or the head */

@@ -1,4 +1,7 @@
-/* 9p_rw_priv.h - what the files of the writable 9p file system share: 9p_rw.c (inodes), 9p_rw_name.c (directories), 9p_rw_file.c (data). */
+/*
+ * 9p_rw_priv.h - what the files of the writable 9p file system share: 9p_rw.c (inodes),
+ * 9p_rw_name.c (directories), 9p_rw_file.c (data).
+ */
 #ifndef FS_9P_RW_PRIV_H
 #define FS_9P_RW_PRIV_H
 
@@ -15,7 +18,10 @@ struct p9fs {
 		[P9FS_BUCKETS]; /* T: nodes whose file has a name on the host, by inode number */
 };
 
-/* One name of a file that is not a directory, with a fid that was reached through it: when the name goes, that fid is of no use any more. */
+/*
+ * One name of a file that is not a directory, with a fid that was reached through it: when the name
+ * goes, that fid is of no use any more.
+ */
 struct p9_name {
 	struct list link;
 	u32 fid;
@@ -25,8 +31,9 @@ struct p9_name {
 };
 
 /*
- * What an inode has here. I: the inode's lock; N: lock; T: p9fs.lock; C: constant. No 9p call is made without either the file's own fids being constant
- * (directories) or `lock` held, so that nobody gives up a fid that is in use.
+ * What an inode has here. I: the inode's lock; N: lock; T: p9fs.lock; C: constant. No 9p call is
+ * made without either the file's own fids being constant (directories) or `lock` held, so that
+ * nobody gives up a fid that is in use.
  */
 struct p9_node {
 	struct object object;    /* regular files */
@@ -38,7 +45,10 @@ struct p9_node {
 	u32 read_fid, write_fid; /* N: open for reading, writing; may be the same; or P9_NO_FID */
 	u32 opens;               /* N: open files */
 	bool unlinked;           /* N: the last name is gone from the host */
-	u64 host_limit; /* N: bytes of the host's file that count, where it could not be truncated (it has no name) */
+	/*
+	 * N: bytes of the host's file that count, where it could not be truncated (it has no name)
+	 */
+	u64 host_limit;
 	bool written;     /* N: the host's file has times of its own */
 	int error;        /* N: of the last write-out that failed, not yet told */
 	u64 size, blocks; /* I: blocks: as the host said; size: of what has no object */
@@ -57,7 +67,8 @@ static inline struct p9_node *p9_node_of(const struct inode *i)
 
 /* --- 9p_rw.c --- */
 /*
- * The inode of the file with these attributes, which fid was found to be by its name in dir; takes over fid in any case. Counted, or ERR_PTR(-ENOMEM).
+ * The inode of the file with these attributes, which fid was found to be by its name in dir; takes
+ * over fid in any case. Counted, or ERR_PTR(-ENOMEM).
  */
 struct inode *p9fs_inode(struct p9fs *fs, const struct attributes *attr, u32 fid, u64 dir,
 			 const char *name, size_t len);

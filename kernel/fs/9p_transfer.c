@@ -99,7 +99,10 @@ static bool is_dot(const char *name, size_t len)
 	return name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.'));
 }
 
-/* Emit the entries of one answer; *offset becomes where the next begins. How many, or emit's result. */
+/*
+ * Emit the entries of one answer; *offset becomes where the next begins. How many, or emit's
+ * result.
+ */
 static int emit_entries(struct p9_message *m, u64 *offset,
 			int (*emit)(void *arg, const char *name, size_t len, u64 ino, u32 type),
 			void *arg)

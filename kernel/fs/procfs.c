@@ -1,9 +1,11 @@
 /*
- * procfs.c - inodes and open files of trees made of entries (procfs_priv.h): what /proc and /sys have in common.
+ * procfs.c - inodes and open files of trees made of entries (procfs_priv.h): what /proc and /sys
+ * have in common.
  *
- * The rule: nothing about a process is kept but a reference to it. Every lookup, link and read asks anew, and finds nothing once the process is gone; /proc
- * keeps no names that nobody uses. A read from the start of a file makes its text, and reads further on see that same text, so that
- * what a program reads in pieces fits together. Next: procfs_root.c.
+ * The rule: nothing about a process is kept but a reference to it. Every lookup, link and read asks
+ * anew, and finds nothing once the process is gone; /proc keeps no names that nobody uses. A read
+ * from the start of a file makes its text, and reads further on see that same text, so that what a
+ * program reads in pieces fits together. Next: procfs_root.c.
  */
 #include <asm/fcntl.h>
 #include <linux/stat.h>
@@ -77,7 +79,10 @@ void proc_evict(struct inode *i)
 	kfree(n);
 }
 
-/* Names, owners and modes are not for programs to change; that a file is opened with O_TRUNC means nothing. */
+/*
+ * Names, owners and modes are not for programs to change; that a file is opened with O_TRUNC means
+ * nothing.
+ */
 int proc_setattr(struct inode *i, const struct attribute_change *change)
 {
 	const struct proc_node *n = proc_node(i);

@@ -1,8 +1,10 @@
 /*
- * procfs_coppice.c - /proc/coppice: our own counters, for tests, for benchmarks, and for who wants to know why memory is not shared any more.
+ * procfs_coppice.c - /proc/coppice: our own counters, for tests, for benchmarks, and for who wants
+ * to know why memory is not shared any more.
  *
- * Lines of a name and a number. counters is the whole machine, self the reading process's space, also beside its parent's; check walks all
- * of memory and says whether the invariants hold. docs/counters.md explains the names.
+ * Lines of a name and a number. counters is the whole machine, self the reading process's space,
+ * also beside its parent's; check walks all of memory and says whether the invariants hold.
+ * docs/counters.md explains the names.
  */
 #include <linux/stat.h>
 

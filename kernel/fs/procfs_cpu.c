@@ -1,7 +1,9 @@
 /*
- * procfs_cpu.c - /proc/cpuinfo: what CPUID says of the processor, in the words that Linux has for it.
+ * procfs_cpu.c - /proc/cpuinfo: what CPUID says of the processor, in the words that Linux has for
+ * it.
  *
- * All CPUs of the machine are alike, so those of the CPU that runs the reader are shown for each. Facts: Intel SDM vol. 2, CPUID; AMD APM vol. 3, appendix E.
+ * All CPUs of the machine are alike, so those of the CPU that runs the reader are shown for each.
+ * Facts: Intel SDM vol. 2, CPUID; AMD APM vol. 3, appendix E.
  */
 #include <linux/stat.h>
 
@@ -15,7 +17,10 @@
 
 enum cpuid_register { EAX, EBX, ECX, EDX };
 
-/* The names of the bits of one register, from bit 0 on, separated by blanks; "-": none, or the kernel does not let programs have it. */
+/*
+ * The names of the bits of one register, from bit 0 on, separated by blanks; "-": none, or the
+ * kernel does not let programs have it.
+ */
 static const struct flag_word {
 	u32 leaf, subleaf;
 	enum cpuid_register reg;

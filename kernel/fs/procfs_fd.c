@@ -1,7 +1,8 @@
 /*
  * procfs_fd.c - /proc/PID/fd and fdinfo, and the links to a process's program and directories.
  *
- * The rule: a descriptor's link keeps nothing open: it finds the file again each time it is used. Next: procfs_status.c.
+ * The rule: a descriptor's link keeps nothing open: it finds the file again each time it is used.
+ * Next: procfs_status.c.
  */
 #include <asm/fcntl.h>
 #include <linux/stat.h>

@@ -1,8 +1,9 @@
 /*
- * procfs_maps.c - the areas of a process: maps, smaps, smaps_rollup. Byte for byte as on Linux, for programs scan these lines.
+ * procfs_maps.c - the areas of a process: maps, smaps, smaps_rollup. Byte for byte as on Linux, for
+ * programs scan these lines.
  *
- * The rule: the walk over the areas holds the space's lock, so what it calls neither sleeps nor touches user memory; the text it makes is
- * read later. Next: procfs_mm.c.
+ * The rule: the walk over the areas holds the space's lock, so what it calls neither sleeps nor
+ * touches user memory; the text it makes is read later. Next: procfs_mm.c.
  */
 #include <linux/stat.h>
 
@@ -73,7 +74,9 @@ static void area_line(struct maps_walk *w, const struct mm *mm, const struct are
 
 /* --- smaps --- */
 
-/* The share of dirty pages in the PSS: private ones whole, shared ones as they share in the rest. */
+/*
+ * The share of dirty pages in the PSS: private ones whole, shared ones as they share in the rest.
+ */
 static u64 pss_dirty(const struct area_usage *u)
 {
 	u64 private = u->private_clean + u->private_dirty,

@@ -1,8 +1,11 @@
 /*
- * procfs_mm.c - a process's memory: its size, the strings and the vector that exec left in it, and its bytes and pages themselves.
+ * procfs_mm.c - a process's memory: its size, the strings and the vector that exec left in it, and
+ * its bytes and pages themselves.
  *
- * The rule: memory is read through space_read and space_write, by the same path as faults, so that a write into another space breaks copy-on-write as its
- * own would. mem and pagemap belong to the space that the process had when they were opened, but do not hold it: after exec or exit they are empty.
+ * The rule: memory is read through space_read and space_write, by the same path as faults, so that
+ * a write into another space breaks copy-on-write as its own would. mem and pagemap belong to the
+ * space that the process had when they were opened, but do not hold it: after exec or exit they are
+ * empty.
  */
 #include <linux/stat.h>
 
@@ -84,7 +87,10 @@ static int add_memory(struct text *t, struct mm *mm, u64 start, u64 end)
 	return 0;
 }
 
-/* A program that wrote a title over its arguments, beyond their end: the title ends at the first NUL. */
+/*
+ * A program that wrote a title over its arguments, beyond their end: the title ends at the first
+ * NUL.
+ */
 static int add_title(struct text *t, struct mm *mm)
 {
 	char *page = kmalloc(PAGE_SIZE);

@@ -1,5 +1,6 @@
 /*
- * procfs_pid.c - the directory of a process, and of each of its threads: the table of what is in them, and the short files.
+ * procfs_pid.c - the directory of a process, and of each of its threads: the table of what is in
+ * them, and the short files.
  *
  * Next: procfs_status.c, procfs_maps.c, procfs_mm.c, procfs_fd.c, procfs_task.c for the long ones.
  */
@@ -66,7 +67,10 @@ static s32 score_adj(const struct process *p)
 	return (s32)load_relaxed(&p->oom_score_adj);
 }
 
-/* proc(5): the share of memory in use, in thousandths, moved by oom_score_adj, and scaled so that 1000 becomes 2000 / 3 more. */
+/*
+ * proc(5): the share of memory in use, in thousandths, moved by oom_score_adj, and scaled so that
+ * 1000 becomes 2000 / 3 more.
+ */
 static int oom_score_show(struct text *t, const struct proc_node *n)
 {
 	s64 total = (s64)frame_managed, points = 0;
@@ -158,7 +162,10 @@ static int oom_adj_store(const char *text, const struct proc_node *n)
 
 /* --- others --- */
 
-/* The machine has no storage of its own: what a program reads and writes comes from memory or goes through the host. */
+/*
+ * The machine has no storage of its own: what a program reads and writes comes from memory or goes
+ * through the host.
+ */
 static int io_show(struct text *t, const struct proc_node *n)
 {
 	const struct process *p = n->process;

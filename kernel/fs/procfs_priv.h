@@ -1,12 +1,16 @@
 /*
  * procfs_priv.h - files whose text is made when they are read: what /proc and /sys are built of.
  *
- * A tree is a table of entries: name, mode, and the function that writes the text, or takes what is written, or says where a link leads. A directory is a
- * table of further entries, or has operations of its own where its names come and go (processes, threads, descriptors). An inode is an entry seen for a subject:
- * a process, one of its threads, one of its descriptors, or the system as a whole.
+ * A tree is a table of entries: name, mode, and the function that writes the text, or takes what is
+ * written, or says where a link leads. A directory is a table of further entries, or has operations
+ * of its own where its names come and go (processes, threads, descriptors). An inode is an entry
+ * seen for a subject: a process, one of its threads, one of its descriptors, or the system as a
+ * whole.
  *
- * procfs.c is the mechanism, procfs_text.c the text. The entries: procfs_root.c /proc itself, procfs_pid.c a process's directory, procfs_status.c and procfs_mm.c
- * its files, procfs_fd.c its descriptors, procfs_system.c and procfs_cpu.c the machine, procfs_sys.c /proc/sys, procfs_coppice.c our own counters, sysfs.c /sys.
+ * procfs.c is the mechanism, procfs_text.c the text. The entries: procfs_root.c /proc itself,
+ * procfs_pid.c a process's directory, procfs_status.c and procfs_mm.c its files, procfs_fd.c its
+ * descriptors, procfs_system.c and procfs_cpu.c the machine, procfs_sys.c /proc/sys,
+ * procfs_coppice.c our own counters, sysfs.c /sys.
  */
 #ifndef FS_PROCFS_PRIV_H
 #define FS_PROCFS_PRIV_H
@@ -17,7 +21,10 @@
 /* --- text that grows --- */
 
 struct text_chunk;
-/* Bytes in a chain of chunks. Without memory `failed` is set and what follows is dropped; the reader gets -ENOMEM. */
+/*
+ * Bytes in a chain of chunks. Without memory `failed` is set and what follows is dropped; the
+ * reader gets -ENOMEM.
+ */
 struct text {
 	struct text_chunk *first, *last;
 	u64 length;
@@ -111,13 +118,18 @@ bool proc_is_current(const struct inode *i);
 /* The owner of a process's files. */
 void proc_owner(const struct proc_node *n, u32 *uid, u32 *gid);
 
-/* For inode_ops of directories whose entries come and go: what they have in common, and the fixed entries beside the others. */
+/*
+ * For inode_ops of directories whose entries come and go: what they have in common, and the fixed
+ * entries beside the others.
+ */
 void proc_evict(struct inode *i);
 int proc_setattr(struct inode *i, const struct attribute_change *change);
 bool proc_revalidate(struct inode *dir, const char *name, size_t len, struct inode *cached);
 struct inode *proc_lookup_fixed(struct inode *dir, const char *name, size_t len);
 typedef int (*proc_emit)(void *arg, const char *name, size_t len, u64 ino, u32 type, u64 next_pos);
-/* "." and "..", then the fixed entries, at positions up to PROC_FIXED_END; 1: the buffer is full. */
+/*
+ * "." and "..", then the fixed entries, at positions up to PROC_FIXED_END; 1: the buffer is full.
+ */
 int proc_emit_fixed(struct file *f, proc_emit emit, void *arg);
 #define PROC_FIXED_END 256
 /* A name that is a number without leading zeros: true. */
@@ -178,7 +190,9 @@ int proc_vmstat_show(struct text *t, const struct proc_node *n);
 
 /* procfs_cpu.c */
 int proc_cpuinfo_show(struct text *t, const struct proc_node *n);
-/* A set of CPUs as Linux prints it: hexadecimal words of 32 bits, as many digits as there are CPUs. */
+/*
+ * A set of CPUs as Linux prints it: hexadecimal words of 32 bits, as many digits as there are CPUs.
+ */
 void text_cpu_mask(struct text *t, u64 mask);
 
 /* procfs_sys.c: /proc/sys; procfs_coppice.c: our own counters */

@@ -1,8 +1,8 @@
 /*
  * procfs_root.c - /proc itself: its fixed entries, and a directory for each process.
  *
- * The rule: processes are found by number when asked for; listing them goes by number too, so that one which comes or goes meanwhile disturbs no
- * other. Next: procfs_pid.c.
+ * The rule: processes are found by number when asked for; listing them goes by number too, so that
+ * one which comes or goes meanwhile disturbs no other. Next: procfs_pid.c.
  */
 #include <linux/magic.h>
 #include <linux/stat.h>

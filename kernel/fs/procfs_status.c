@@ -1,8 +1,9 @@
 /*
- * procfs_status.c - who a process or thread is and what it has used: stat, status, comm. proc(5) has the fields.
+ * procfs_status.c - who a process or thread is and what it has used: stat, status, comm. proc(5)
+ * has the fields.
  *
- * The rule: what is shown is gathered first, in a struct proc_view, under the locks of proc; then it is written. The memory of a process is
- * in procfs_mm.c.
+ * The rule: what is shown is gathered first, in a struct proc_view, under the locks of proc; then
+ * it is written. The memory of a process is in procfs_mm.c.
  */
 #include <asm/resource.h>
 #include <linux/stat.h>

@@ -1,7 +1,9 @@
 /*
- * procfs_sys.c - /proc/sys: the kernel's parameters. What the kernel lets nobody change is a constant here, and says what the kernel really does.
+ * procfs_sys.c - /proc/sys: the kernel's parameters. What the kernel lets nobody change is a
+ * constant here, and says what the kernel really does.
  *
- * The rule: a file that can be written has its state where it is used (uts.c), not here. Next: procfs_coppice.c.
+ * The rule: a file that can be written has its state where it is used (uts.c), not here. Next:
+ * procfs_coppice.c.
  */
 #include <linux/capability.h>
 #include <linux/stat.h>
@@ -158,7 +160,9 @@ static const struct proc_entry kernel_children[] = {
 };
 _Static_assert(CAP_LAST_CAP == 40, "cap_last_cap");
 
-/* Memory is never promised: a mapping is granted, and what is touched is found when it is touched. */
+/*
+ * Memory is never promised: a mapping is granted, and what is touched is found when it is touched.
+ */
 static const struct proc_entry vm_children[] = {
 	PROC_PARAMETER("max_map_count", "65530\n"), PROC_PARAMETER("mmap_min_addr", "65536\n"),
 	PROC_PARAMETER("overcommit_memory", "1\n"), PROC_PARAMETER("overcommit_ratio", "50\n"),

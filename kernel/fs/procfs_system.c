@@ -1,7 +1,8 @@
 /*
  * procfs_system.c - the machine and the kernel as a whole: memory, time, load, mounts.
  *
- * The rule: figures come from the counters of mm and proc; nothing is counted here. Next: procfs_sys.c.
+ * The rule: figures come from the counters of mm and proc; nothing is counted here. Next:
+ * procfs_sys.c.
  */
 #include <linux/stat.h>
 
@@ -36,7 +37,9 @@ static int add_mapped(struct mm *mm, void *arg)
 	return 0;
 }
 
-/* Nothing sorts pages into active and inactive ones: all that could be reclaimed counts as active. */
+/*
+ * Nothing sorts pages into active and inactive ones: all that could be reclaimed counts as active.
+ */
 static void meminfo_lists(struct text *t, u64 anon, u64 file)
 {
 	text_printf(t,
@@ -181,8 +184,8 @@ static void cpu_line(struct text *t, const char *name, u64 user, u64 system, u64
 }
 
 /*
- * What processes and those they have waited for used is known, and how long each CPU was idle; the rest of the time is the system's. A CPU's own
- * time is divided as that of all.
+ * What processes and those they have waited for used is known, and how long each CPU was idle; the
+ * rest of the time is the system's. A CPU's own time is divided as that of all.
  */
 int proc_system_stat_show(struct text *t, const struct proc_node *n)
 {

@@ -1,7 +1,8 @@
 /*
  * procfs_task.c - /proc/PID/task: a directory for each thread of a process.
  *
- * The rule: a thread is known by its number alone, and looked for again under the process's lock each time. Next: procfs_status.c.
+ * The rule: a thread is known by its number alone, and looked for again under the process's lock
+ * each time. Next: procfs_status.c.
  */
 #include <linux/stat.h>
 

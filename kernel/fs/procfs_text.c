@@ -1,8 +1,9 @@
 /*
  * procfs_text.c - text that grows: the buffer in which /proc and /sys make what is read from them.
  *
- * The rule: adding never fails on the spot, so that those who write text need not look; what was not added is remembered in `failed`. Adding
- * does not sleep. Chunks are small, so that a long text needs no contiguous memory. Next: procfs.c.
+ * The rule: adding never fails on the spot, so that those who write text need not look; what was
+ * not added is remembered in `failed`. Adding does not sleep. Chunks are small, so that a long text
+ * needs no contiguous memory. Next: procfs.c.
  */
 #include "fs/iter.h"
 #include "fs/procfs_priv.h"

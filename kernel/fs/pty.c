@@ -37,6 +37,8 @@ struct pty {
 	u32 index;
 	struct inode *inode;      /* C: the slave's name; a reference */
 	bool locked;              /* A: until unlockpt */
+	bool packet;              /* A: the master is in packet mode (TIOCPKT) */
+	u32 told;                 /* A: TIOCPKT_* that it has not read yet */
 	bool was_opened;          /* A: the slave has been open */
 	struct spinlock out_lock; /* RANK_FS */
 	u8 out[PTY_OUT_SIZE];     /* out_lock: bytes [out_tail, out_head) */
@@ -92,6 +94,23 @@ static void pty_output(struct tty *t, const void *data, u32 n)
 	waitq_wake_key(&p->master_wait, EPOLLIN | EPOLLRDNORM);
 }
 
+/* Of two opposite events the later one counts. */
+static void pty_tell(struct tty *t, u32 events)
+{
+	struct pty *p = pty_of(t);
+	u32 opposite = 0;
+
+	if (!load_relaxed(&p->packet))
+		return;
+	if (events & (TIOCPKT_STOP | TIOCPKT_START))
+		opposite = TIOCPKT_STOP | TIOCPKT_START;
+	else if (events & (TIOCPKT_NOSTOP | TIOCPKT_DOSTOP))
+		opposite = TIOCPKT_NOSTOP | TIOCPKT_DOSTOP;
+	atomic_and(&p->told, ~opposite);
+	atomic_or(&p->told, events);
+	waitq_wake_key(&p->master_wait, EPOLLIN | EPOLLPRI | EPOLLRDNORM);
+}
+
 static void pty_discard(struct tty *t)
 {
 	struct pty *p = pty_of(t);
@@ -99,6 +118,7 @@ static void pty_discard(struct tty *t)
 	spin_lock(&p->out_lock);
 	store_release(&p->out_tail, p->out_head);
 	spin_unlock(&p->out_lock);
+	pty_tell(t, TIOCPKT_FLUSHWRITE);
 }
 
 static void pty_want_input(struct tty *t)
@@ -129,6 +149,7 @@ static const struct tty_driver pty_driver = {
 	.output = pty_output,
 	.discard = pty_discard,
 	.want_input = pty_want_input,
+	.tell = pty_tell,
 	.opened = pty_opened,
 	.closed = pty_closed,
 	.free = pty_free,
@@ -171,7 +192,7 @@ static bool slave_gone(const struct pty *p)
 
 static bool master_may_read(const struct pty *p)
 {
-	return out_used(p) || slave_gone(p);
+	return out_used(p) || load_relaxed(&p->told) || slave_gone(p);
 }
 
 /* Take up to n bytes of what programs wrote. */
@@ -196,6 +217,8 @@ static ssize master_read(struct file *f, struct iter *it, u64 *pos)
 	if (!it->left)
 		return 0;
 	while (!out_used(p)) {
+		if (load_relaxed(&p->told))
+			break;
 		if (slave_gone(p))
 			return -EIO;
 		if (f->flags & O_NONBLOCK)
@@ -203,6 +226,14 @@ static ssize master_read(struct file *f, struct iter *it, u64 *pos)
 		err = wait_event_interruptible(&p->master_wait, master_may_read(p));
 		if (err)
 			return err;
+	}
+	if (load_relaxed(&p->packet)) {
+		buf[0] = (u8)atomic_exchange(&p->told, 0);
+		if (iter_copy_to(it, buf, 1) != 1)
+			return -EFAULT;
+		if (buf[0])
+			return 1;
+		done = 1;
 	}
 	while (it->left) {
 		u32 n = out_take(p, buf, min(it->left, sizeof(buf)));
@@ -266,6 +297,8 @@ static u32 master_poll(struct file *f, struct poll_table *pt)
 	poll_wait(pt, f, &p->master_wait);
 	if (out_used(p))
 		events |= EPOLLIN | EPOLLRDNORM;
+	if (load_relaxed(&p->told))
+		events |= EPOLLIN | EPOLLPRI | EPOLLRDNORM;
 	if (slave_gone(p))
 		events |= EPOLLHUP;
 	if (tty_input_has_room(&p->tty))
@@ -300,6 +333,18 @@ static long set_locked(struct pty *p, const s32 __user *arg)
 	return 0;
 }
 
+static long set_packet(struct pty *p, const s32 __user *arg)
+{
+	s32 on;
+
+	if (get_user(on, arg))
+		return -EFAULT;
+	if (!on != !p->packet)
+		store_relaxed(&p->told, 0);
+	store_relaxed(&p->packet, on != 0);
+	return 0;
+}
+
 static long signal_slave(struct pty *p, u64 sig)
 {
 	if (sig != SIGINT && sig != SIGQUIT && sig != SIGTSTP)
@@ -322,6 +367,10 @@ static long master_ioctl(struct file *f, u32 request, u64 arg)
 		return put_user((s32)p->locked, (s32 __user *)user);
 	case TIOCGPTPEER:
 		return open_peer(p, (u32)arg);
+	case TIOCPKT:
+		return set_packet(p, user);
+	case TIOCGPKT:
+		return put_user((s32)p->packet, (s32 __user *)user);
 	case TIOCSIG:
 		return signal_slave(p, arg);
 	case TIOCGPGRP:

@@ -1,7 +1,9 @@
 /*
- * sysfs.c - /sys: the few files that programs read there, made of entries as /proc is (procfs_priv.h).
+ * sysfs.c - /sys: the few files that programs read there, made of entries as /proc is
+ * (procfs_priv.h).
  *
- * A CPU's directory stands for its number (struct proc_node.number). Facts about caches: Intel SDM vol. 2, CPUID leaf 4; AMD APM vol. 3, leaf 8000001Dh.
+ * A CPU's directory stands for its number (struct proc_node.number). Facts about caches: Intel SDM
+ * vol. 2, CPUID leaf 4; AMD APM vol. 3, leaf 8000001Dh.
  */
 #include <linux/magic.h>
 #include <linux/stat.h>

@@ -6,6 +6,7 @@
  * receive_char; nothing here waits: what finds no room is left to the driver, echo that finds no
  * room is dropped.
  */
+#include <asm-generic/ioctls.h>
 #include <asm/signal.h>
 
 #include "fs/poll.h"
@@ -110,6 +111,7 @@ void tty_input_flush(struct tty *t)
 	t->head = t->line_end = t->tail;
 	t->literal = false;
 	memset(t->marks, 0, sizeof(t->marks));
+	tty_tell(t, TIOCPKT_FLUSHREAD);
 }
 
 void tty_input_mode_changed(struct tty *t, u32 old_local)
@@ -333,7 +335,7 @@ static void send_signal(struct tty *t, u8 c, int sig)
 {
 	if (!(t->modes.local & NOFLSH))
 		tty_input_flush(t);
-	t->stopped = false;
+	tty_set_stopped(t, false);
 	if (t->modes.local & ECHO)
 		echo_char(t, c);
 	tty_signal_foreground(t, sig);
@@ -345,12 +347,12 @@ static bool control_flow(struct tty *t, u8 c)
 	if (!(t->modes.input & IXON))
 		return false;
 	if (is_char(t, c, VSTART)) {
-		t->stopped = false;
+		tty_set_stopped(t, false);
 	} else if (is_char(t, c, VSTOP)) {
-		t->stopped = true;
+		tty_set_stopped(t, true);
 	} else {
 		if (t->stopped && (t->modes.input & IXANY))
-			t->stopped = false;
+			tty_set_stopped(t, false);
 		return false;
 	}
 	return true;

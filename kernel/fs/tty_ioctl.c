@@ -145,11 +145,19 @@ static int old_modes_fetch(struct terminal_modes *m, const void __user *from)
 	return 0;
 }
 
+/* ^S and ^Q stop and start output: what a master in packet mode may do on its own side. */
+static bool has_usual_flow_control(const struct tty *t)
+{
+	return t->modes.input & IXON && tty_char(t, VSTOP) == 'S' - '@' &&
+	       tty_char(t, VSTART) == 'Q' - '@';
+}
+
 /* size: of struct termios or termios2 at `from`, or 0: struct termio. */
 static long modes_set(struct tty *t, const void __user *from, size_t size, bool drain, bool flush)
 {
 	struct terminal_modes m = t->modes;
 	u32 old_local;
+	bool had_flow;
 	int err = tty_check_background(t, SIGTTOU);
 
 	if (err)
@@ -169,11 +177,14 @@ static long modes_set(struct tty *t, const void __user *from, size_t size, bool 
 	if (flush)
 		tty_input_flush(t);
 	old_local = t->modes.local;
+	had_flow = has_usual_flow_control(t);
 	keep_frozen(t, &m);
 	t->modes = m;
 	tty_input_mode_changed(t, old_local);
 	if (!(m.input & IXON))
-		t->stopped = false;
+		tty_set_stopped(t, false);
+	if (had_flow != has_usual_flow_control(t))
+		tty_tell(t, had_flow ? TIOCPKT_NOSTOP : TIOCPKT_DOSTOP);
 	mutex_unlock(&t->lock);
 	/* Readers may have to go by other rules, writers may go on. */
 	waitq_wake_all(&t->read_wait);
@@ -264,7 +275,7 @@ static long flow_control(struct tty *t, u64 action)
 	case TCOOFF:
 	case TCOON:
 		mutex_lock(&t->lock);
-		t->stopped = action == TCOOFF;
+		tty_set_stopped(t, action == TCOOFF);
 		mutex_unlock(&t->lock);
 		if (action == TCOON)
 			tty_wake_writers(t);

@@ -6,6 +6,7 @@
  * between any two bytes.
  */
 #include <asm-generic/fcntl.h>
+#include <asm-generic/ioctls.h>
 #include <asm/signal.h>
 
 #include "fs/iter.h"
@@ -84,6 +85,14 @@ size_t tty_output(struct tty *t, const u8 *data, size_t n)
 	if (filled)
 		t->driver->output(t, out, filled);
 	return i;
+}
+
+void tty_set_stopped(struct tty *t, bool stopped)
+{
+	if (t->stopped == stopped)
+		return;
+	store_relaxed(&t->stopped, stopped);
+	tty_tell(t, stopped ? TIOCPKT_STOP : TIOCPKT_START);
 }
 
 bool tty_output_ready(struct tty *t)

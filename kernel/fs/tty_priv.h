@@ -47,6 +47,8 @@ struct tty_driver {
 	void (*discard)(struct tty *t);
 	/* Not locked, may sleep: a program wants input, or has made room for it. NULL: nothing */
 	void (*want_input)(struct tty *t);
+	/* TIOCPKT_*: what a master in packet mode is to know. NULL: nothing */
+	void (*tell)(struct tty *t, u32 events);
 	/*
 	 * Not locked, may sleep: the first program has opened it, the last has closed it. NULL:
 	 * nothing
@@ -103,6 +105,12 @@ static inline u8 tty_char(const struct tty *t, u32 which)
 	return t->modes.chars[which];
 }
 
+static inline void tty_tell(struct tty *t, u32 events)
+{
+	if (t->driver->tell)
+		t->driver->tell(t, events);
+}
+
 /* tty.c */
 int tty_init(struct tty *t, const struct tty_driver *driver, void *data, u64 device);
 extern const struct file_ops tty_file_ops;
@@ -142,6 +150,8 @@ void tty_input_mode_changed(struct tty *t, u32 old_local); /* locked: ICANON may
 
 /* tty_output.c */
 #define TTY_EXPANSION_MAX 8 /* bytes that one byte can become */
+/* Locked: stop output, or let it go on (then tty_wake_writers, unlocked). */
+void tty_set_stopped(struct tty *t, bool stopped);
 /* Locked: process and put out as much as there is room for: bytes of data used. */
 size_t tty_output(struct tty *t, const u8 *data, size_t n);
 ssize tty_write(struct file *f, struct iter *it, u64 *pos);

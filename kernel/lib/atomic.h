@@ -1,4 +1,7 @@
-/* atomic.h - the few atomic operations the kernel uses, by what they are for; memory orders as in C11. */
+/*
+ * atomic.h - the few atomic operations the kernel uses, by what they are for; memory orders as in
+ * C11.
+ */
 #ifndef LIB_ATOMIC_H
 #define LIB_ATOMIC_H
 

@@ -1,4 +1,7 @@
-/* err.h - negative errno in integers and in pointers. The numbers are Linux's, from its uapi headers. */
+/*
+ * err.h - negative errno in integers and in pointers. The numbers are Linux's, from its uapi
+ * headers.
+ */
 #ifndef LIB_ERR_H
 #define LIB_ERR_H
 
@@ -6,7 +9,10 @@
 
 #include "lib/types.h"
 
-/* Internal results that never reach a program (values as in Linux, so that strace-like tools agree). */
+/*
+ * Internal results that never reach a program (values as in Linux, so that strace-like tools
+ * agree).
+ */
 #define ERESTARTSYS 512    /* interrupted: restart if the handler has SA_RESTART, else EINTR */
 #define ERESTARTNOINTR 513 /* always restart */
 #define ERESTARTNOHAND 514 /* EINTR if a handler ran, else restart */

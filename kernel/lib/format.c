@@ -1,8 +1,9 @@
 /*
  * format.c - formatted text: the subset of printf(3) that print.h lists.
  *
- * Central rule: text goes through sink_put alone, which counts every character but stores only what has room; so the length that the whole text has is
- * known at the end, and the result is always terminated.
+ * Central rule: text goes through sink_put alone, which counts every character but stores only what
+ * has room; so the length that the whole text has is known at the end, and the result is always
+ * terminated.
  */
 #include "lib/print.h"
 #include "lib/string.h"

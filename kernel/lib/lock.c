@@ -1,9 +1,11 @@
 /*
  * lock.c - spinlocks, sleeping locks and the rank checker.
  *
- * Central rule: an uncontended lock is one atomic instruction, and everything about waiting happens under the wait queue's lock: who must wait enqueues
- * first and then looks at the lock once more; who unlocks changes the lock first and then looks at the queue. Either order finds the other.
- * A debug build keeps the ranks of what a CPU or thread holds, and panics at the first lock that is taken out of order.
+ * Central rule: an uncontended lock is one atomic instruction, and everything about waiting happens
+ * under the wait queue's lock: who must wait enqueues first and then looks at the lock once more;
+ * who unlocks changes the lock first and then looks at the queue. Either order finds the other. A
+ * debug build keeps the ranks of what a CPU or thread holds, and panics at the first lock that is
+ * taken out of order.
  */
 #include "lib/lock.h"
 
@@ -224,8 +226,9 @@ void mutex_unlock(struct mutex *m)
 
 /* --- reader-writer locks ---
  *
- * Phases alternate when both wait: a writer that leaves lets in all readers that queued meanwhile, and the last reader that leaves wakes one writer.
- * Readers are granted the lock by whoever wakes them; a writer that is woken tries again, and stays in the queue until it has the lock.
+ * Phases alternate when both wait: a writer that leaves lets in all readers that queued meanwhile,
+ * and the last reader that leaves wakes one writer. Readers are granted the lock by whoever wakes
+ * them; a writer that is woken tries again, and stays in the queue until it has the lock.
  */
 
 #define RW_WRITER (-1)
@@ -264,7 +267,9 @@ static bool rw_try_write(struct rwlock *l)
 	return atomic_cas(&l->count, &n, RW_WRITER);
 }
 
-/* Give the lock to all queued readers: how many. wait.lock held; the caller adds them to the count. */
+/*
+ * Give the lock to all queued readers: how many. wait.lock held; the caller adds them to the count.
+ */
 static s32 rw_grant_readers(struct rwlock *l)
 {
 	struct waiter *w, *next;
@@ -331,7 +336,10 @@ bool read_trylock(struct rwlock *l)
 	return true;
 }
 
-/* The last reader has left. Readers in the queue stand behind a writer, or are about to be let in by the one that left before. */
+/*
+ * The last reader has left. Readers in the queue stand behind a writer, or are about to be let in
+ * by the one that left before.
+ */
 static void read_unlock_slow(struct rwlock *l)
 {
 	spin_lock(&l->wait.lock);
@@ -356,7 +364,8 @@ static void write_lock_slow(struct rwlock *l)
 	spin_lock(&l->wait.lock);
 	list_push_back(&l->wait.waiters, &w.waiter.link);
 	atomic_add(&l->writers_waiting, 1);
-	full_barrier(); /* queued before the lock is looked at: against read_unlock and write_unlock */
+	/* queued before the lock is looked at: against read_unlock and write_unlock */
+	full_barrier();
 	while (!rw_try_write(l)) {
 		thread_prepare_park();
 		spin_unlock(&l->wait.lock);
@@ -388,8 +397,9 @@ bool write_trylock(struct rwlock *l)
 }
 
 /*
- * The lock was left and then somebody found in the queue, who had perhaps seen it taken. Let them in as if it had been free, unless the lock
- * is taken again: then the queue is the business of who leaves it.
+ * The lock was left and then somebody found in the queue, who had perhaps seen it taken. Let them
+ * in as if it had been free, unless the lock is taken again: then the queue is the business of who
+ * leaves it.
  */
 static void write_left_late(struct rwlock *l)
 {

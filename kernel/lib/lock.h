@@ -1,8 +1,9 @@
 /*
  * lock.h - spinlocks, sleeping locks, and the order in which they are taken.
  *
- * Interrupts are off in the kernel (docs/architecture.md), so a spinlock is a plain atomic. Who spins calls cpu_relax(),
- * which serves shootdowns that other CPUs ask for: so a lock may be held while waiting for their acknowledgement.
+ * Interrupts are off in the kernel (docs/architecture.md), so a spinlock is a plain atomic. Who
+ * spins calls cpu_relax(), which serves shootdowns that other CPUs ask for: so a lock may be held
+ * while waiting for their acknowledgement.
  */
 #ifndef LIB_LOCK_H
 #define LIB_LOCK_H
@@ -11,15 +12,19 @@
 #include "lib/types.h"
 
 /*
- * Ranks, in the order of taking: a lock may be taken while locks of a smaller rank are held, never of a greater. RANK_SLEEP_MAX
- * splits sleeping locks (kept per thread) from spinlocks (kept per CPU): no sleeping lock is taken under a spinlock.
+ * Ranks, in the order of taking: a lock may be taken while locks of a smaller rank are held, never
+ * of a greater. RANK_SLEEP_MAX splits sleeping locks (kept per thread) from spinlocks (kept per
+ * CPU): no sleeping lock is taken under a spinlock.
  */
 enum lock_rank {
 	RANK_NONE = 0,
 	/* sleeping */
 	RANK_FILE_POSITION, /* fs: struct file's offset */
 	RANK_RENAME,        /* fs: one rename at a time */
-	RANK_INODE_DIR, /* fs: a directory's entries; two: parent before child, else by address (under RANK_RENAME) */
+	/*
+	 * fs: a directory's entries; two: parent before child, else by address (under RANK_RENAME)
+	 */
+	RANK_INODE_DIR,
 	RANK_INODE,       /* fs: a file's data and attributes; two (rename): by address */
 	RANK_WATCH,       /* fs: who watches which file (epoll) */
 	RANK_EPOLL,       /* fs: an epoll set; several: the watching before the watched */
@@ -42,7 +47,11 @@ enum lock_rank {
 	RANK_FS,           /* fs: other small locks */
 	RANK_DEV_RING,     /* dev: a virtio queue */
 	RANK_OBJECT,       /* mm: an object's index of pages */
-	RANK_NODE, /* mm: a node of the tree; several: parent before child; a source before its unpublished copy */
+	/*
+	 * mm: a node of the tree; several: parent before child; a source before its unpublished
+	 * copy
+	 */
+	RANK_NODE,
 	RANK_FUTEX, /* proc: a bucket of futex waiters; two: by address */
 	RANK_WAITQ, /* lib: a wait queue */
 	RANK_TIMER, /* proc: timers of a CPU */
@@ -97,7 +106,11 @@ void mutex_unlock(struct mutex *m);
 
 /* A sleeping lock for many readers or one writer; a waiting writer keeps new readers out. */
 struct rwlock {
-	s32 count; /* > 0: that many readers; -1: a writer; 0: free. Guarded by wait.lock in the slow path, atomic */
+	/*
+	 * > 0: that many readers; -1: a writer; 0: free. Guarded by wait.lock in the slow path,
+	 * atomic
+	 */
+	s32 count;
 	u32 writers_waiting;
 	u8 rank;
 	struct waitq wait;
@@ -114,7 +127,10 @@ void write_unlock(struct rwlock *l);
 void write_downgrade(struct rwlock *l);  /* the writer becomes a reader */
 bool write_held(const struct rwlock *l); /* by this thread */
 
-/* What the locks need from their host: arch/x86_64 and proc/sched.c in the kernel, hosted/cpu.c in the hosted build. */
+/*
+ * What the locks need from their host: arch/x86_64 and proc/sched.c in the kernel, hosted/cpu.c in
+ * the hosted build.
+ */
 u32 cpu_number(void);
 void cpu_relax(void); /* in a spin loop: pause, and serve this CPU's shootdown mailbox */
 void cpu_preempt_point(
@@ -129,7 +145,10 @@ static inline void hosted_point(void)
 }
 #endif
 
-/* The rank checker (lib/lock.c, debug builds). The host keeps one of these for each CPU and one for each thread. */
+/*
+ * The rank checker (lib/lock.c, debug builds). The host keeps one of these for each CPU and one for
+ * each thread.
+ */
 #define LOCK_DEPTH_MAX 16
 struct lock_stack {
 	u32 depth;

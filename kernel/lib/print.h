@@ -1,7 +1,8 @@
 /*
  * print.h - formatted output, the kernel log, assertions and panic.
  *
- * Formats: %d %i %u %x %X %o %c %s %p %% with l, ll, z, h, field width, '-', '0', '+', ' ', '#', '*' and precision: a subset of printf(3), same meaning.
+ * Formats: %d %i %u %x %X %o %c %s %p %% with l, ll, z, h, field width, '-', '0', '+', ' ', '#',
+ * '*' and precision: a subset of printf(3), same meaning.
  */
 #ifndef LIB_PRINT_H
 #define LIB_PRINT_H
@@ -14,10 +15,16 @@
 int format(char *buf, size_t size, const char *fmt, ...) __printf(3, 4);
 int format_va(char *buf, size_t size, const char *fmt, va_list args);
 
-/* A line of the kernel log: kept in memory, shown with -v. Any context. Implemented by dev/log.c (kernel), hosted/. */
+/*
+ * A line of the kernel log: kept in memory, shown with -v. Any context. Implemented by dev/log.c
+ * (kernel), hosted/.
+ */
 void log_info(const char *fmt, ...) __printf(1, 2);
 
-/* A broken invariant: say what is known and end the machine. Implemented by arch/x86_64/panic.c (kernel), hosted/. */
+/*
+ * A broken invariant: say what is known and end the machine. Implemented by arch/x86_64/panic.c
+ * (kernel), hosted/.
+ */
 void __noreturn panic(const char *fmt, ...) __printf(1, 2);
 
 /* Checked in every build: the cost is small beside what a corrupted tree costs. */

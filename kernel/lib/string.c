@@ -1,8 +1,9 @@
 /*
  * string.c - memory and string functions.
  *
- * Central rule: bulk work goes eight bytes at a time (the string instructions for long runs, plain loads for short ones), because an emulator
- * executes `rep movsb` byte by byte. In a hosted build the C library has all but the last two functions.
+ * Central rule: bulk work goes eight bytes at a time (the string instructions for long runs, plain
+ * loads for short ones), because an emulator executes `rep movsb` byte by byte. In a hosted build
+ * the C library has all but the last two functions.
  */
 #include "lib/string.h"
 
@@ -15,7 +16,10 @@ typedef u16 __attribute__((may_alias, aligned(1))) quarter;
 /* From here on the string instructions win over a loop. */
 #define LONG_RUN 128
 
-/* At most 16 bytes, by two loads that may overlap; all loads come before the stores, so the ranges may overlap too. */
+/*
+ * At most 16 bytes, by two loads that may overlap; all loads come before the stores, so the ranges
+ * may overlap too.
+ */
 static void copy_short(char *d, const char *s, size_t n)
 {
 	if (n >= 8) {

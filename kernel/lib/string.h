@@ -1,5 +1,6 @@
 /*
- * string.h - memory and string functions. In a hosted build they are the C library's; in the kernel lib/string.c has them.
+ * string.h - memory and string functions. In a hosted build they are the C library's; in the kernel
+ * lib/string.c has them.
  */
 #ifndef LIB_STRING_H
 #define LIB_STRING_H
@@ -25,7 +26,10 @@ char *strstr(const char *hay, const char *needle);
 
 /* Copy at most n-1 bytes and terminate; returns strlen(src). */
 size_t string_copy(char *dst, const char *src, size_t n);
-/* Parse an unsigned number in base 10, or 16 with 0x; sets *end past it; 0 with *end == s if there is none. */
+/*
+ * Parse an unsigned number in base 10, or 16 with 0x; sets *end past it; 0 with *end == s if there
+ * is none.
+ */
 u64 string_to_u64(const char *s, const char **end);
 
 #endif

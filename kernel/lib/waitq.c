@@ -1,8 +1,10 @@
 /*
  * waitq.c - queues of waiting threads.
  *
- * Central rule: whoever is woken leaves the queue at once, under its lock; so two wake-ups never meet the same sleeper, and a thread that has come back
- * from waitq_finish is in nobody's hands. Shared waiters stand in front of exclusive ones: waking one wakes all of the former. waitq.h has the protocol.
+ * Central rule: whoever is woken leaves the queue at once, under its lock; so two wake-ups never
+ * meet the same sleeper, and a thread that has come back from waitq_finish is in nobody's hands.
+ * Shared waiters stand in front of exclusive ones: waking one wakes all of the former. waitq.h has
+ * the protocol.
  */
 #include "lib/waitq.h"
 
@@ -32,8 +34,8 @@ static void waiter_enqueue(struct waitq *q, struct waiter *w)
 }
 
 /*
- * Announced before queued: a wake-up that finds w takes it off the queue, and must then keep the thread from parking, for the condition may be gone
- * again when the thread tests it.
+ * Announced before queued: a wake-up that finds w takes it off the queue, and must then keep the
+ * thread from parking, for the condition may be gone again when the thread tests it.
  */
 void waitq_prepare(struct waitq *q, struct waiter *w)
 {

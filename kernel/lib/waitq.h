@@ -1,8 +1,9 @@
 /*
  * waitq.h - waiting for a condition.
  *
- * Protocol, free of lost wake-ups: enqueue and announce the park (waitq_prepare), test the condition, then park. A wake between the two
- * makes thread_park return at once. The waker changes the condition first and wakes after.
+ * Protocol, free of lost wake-ups: enqueue and announce the park (waitq_prepare), test the
+ * condition, then park. A wake between the two makes thread_park return at once. The waker changes
+ * the condition first and wakes after.
  */
 #ifndef LIB_WAITQ_H
 #define LIB_WAITQ_H
@@ -15,7 +16,10 @@ struct thread;
 struct waiter {
 	struct list link; /* in waitq.waiters */
 	struct thread *thread;
-	/* Called under the queue's lock instead of unparking, when not NULL (poll, epoll). True: count it as one woken. */
+	/*
+	 * Called under the queue's lock instead of unparking, when not NULL (poll, epoll). True:
+	 * count it as one woken.
+	 */
 	bool (*wake)(struct waiter *w, u64 key);
 	bool exclusive; /* waitq_wake_one stops after one of these */
 };
@@ -27,7 +31,10 @@ struct waiter {
 
 void waitq_init(struct waitq *q);
 void waiter_init(struct waiter *w); /* for the current thread */
-/* Put w on q and announce that this thread is about to park. May be repeated with the same w in a loop. */
+/*
+ * Put w on q and announce that this thread is about to park. May be repeated with the same w in a
+ * loop.
+ */
 void waitq_prepare(struct waitq *q, struct waiter *w);
 /* Take w off q; the thread is running again. */
 void waitq_finish(struct waitq *q, struct waiter *w);
@@ -44,8 +51,9 @@ void waitq_wake_key(struct waitq *q,
 
 /*
  * Supplied by the host (proc/sched.c; hosted/cpu.c). Times are nanoseconds of the monotonic clock.
- * thread_prepare_park: from now until thread_park an unpark is not lost. thread_park: leave the CPU until unparked or
- * past the deadline, or (interruptible) until a signal is pending; returns 0, -ETIMEDOUT or -EINTR. No spinlock may be held.
+ * thread_prepare_park: from now until thread_park an unpark is not lost. thread_park: leave the CPU
+ * until unparked or past the deadline, or (interruptible) until a signal is pending; returns 0,
+ * -ETIMEDOUT or -EINTR. No spinlock may be held.
  */
 struct thread *thread_current(void);
 void thread_prepare_park(void);
@@ -54,7 +62,10 @@ void thread_cancel_park(void);        /* instead of thread_park: the condition h
 void thread_unpark(struct thread *t); /* any context */
 bool thread_interrupted(void);        /* an unblocked signal is pending for the current thread */
 
-/* Wait until cond; no spinlock held; cond is evaluated without locks and may be evaluated several times. */
+/*
+ * Wait until cond; no spinlock held; cond is evaluated without locks and may be evaluated several
+ * times.
+ */
 #define wait_event(q, cond) ((void)wait_event_until_(q, cond, false, DEADLINE_NONE))
 /* 0, or -ERESTARTSYS when a signal arrived first. */
 #define wait_event_interruptible(q, cond)                                    \

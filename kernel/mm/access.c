@@ -1,8 +1,10 @@
 /*
- * access.c - the kernel's own reads and writes of any space: exec filling a new stack, ptrace, /proc/PID/mem, process_vm_*, futex keys.
+ * access.c - the kernel's own reads and writes of any space: exec filling a new stack, ptrace,
+ * /proc/PID/mem, process_vm_*, futex keys.
  *
- * A write takes the path of a fault (DESIGN: "Logical is not hardware read-only"): the path is owned, the leaf table locked, and the page is judged ours there and then,
- * in the critical section that also copies the bytes (PROTOCOL rule 10). No page is pinned.
+ * A write takes the path of a fault (DESIGN: "Logical is not hardware read-only"): the path is
+ * owned, the leaf table locked, and the page is judged ours there and then, in the critical section
+ * that also copies the bytes (PROTOCOL rule 10). No page is pinned.
  */
 #include "lib/print.h"
 #include "lib/string.h"
@@ -19,7 +21,10 @@ static bool leaf_is_writable_now(struct pte e)
 	return pte_page(e)->kind == PAGE_ANON && page_count(pte_page(e)) == 1;
 }
 
-/* Copy within one page if its entry allows it as it stands: true if done. `allowed`: the area's permission was checked by the fault before. */
+/*
+ * Copy within one page if its entry allows it as it stands: true if done. `allowed`: the area's
+ * permission was checked by the fault before.
+ */
 static bool page_copy_in(struct mm *mm, u64 va, const void *buf, size_t n)
 {
 	bool owned, done = false;

@@ -57,7 +57,10 @@ static int advise_flags(struct mm *mm, u64 start, u64 end, const struct advice_f
 
 /* --- advice that drops pages --- */
 
-/* Is every area in [start, end) fit to be emptied? Holes are reported, after the rest was done, as -ENOMEM. */
+/*
+ * Is every area in [start, end) fit to be emptied? Holes are reported, after the rest was done, as
+ * -ENOMEM.
+ */
 static int dontneed_check(struct mm *mm, u64 start, u64 end)
 {
 	int hole = 0;
@@ -89,7 +92,10 @@ static int advise_dontneed(struct mm *mm, u64 start, u64 end)
 	return err ? err : result;
 }
 
-/* MADV_FREE: pages may be dropped when memory is short; that they keep their contents until then is allowed, so only the range is checked. */
+/*
+ * MADV_FREE: pages may be dropped when memory is short; that they keep their contents until then is
+ * allowed, so only the range is checked.
+ */
 static int advise_free(struct mm *mm, u64 start, u64 end)
 {
 	int result = 0;
@@ -109,7 +115,10 @@ static int advise_free(struct mm *mm, u64 start, u64 end)
 	return result;
 }
 
-/* Call fn for each area in the range with a reference to it and no lock held; -ENOMEM in the end if there was a hole. */
+/*
+ * Call fn for each area in the range with a reference to it and no lock held; -ENOMEM in the end if
+ * there was a hole.
+ */
 static int each_area_unlocked(struct mm *mm, u64 start, u64 end,
 			      int (*fn)(struct area *a, u64 start, u64 end, void *arg), void *arg)
 {

@@ -1,10 +1,12 @@
 /*
  * area.c - the index of areas: a persistent treap.
  *
- * Central rule: a node is never changed once it can be reached from a published root. An edit makes new nodes for the path that it touches and shares the
- * rest, by counts, with the old tree; whoever holds the old root sees it unchanged. So fork is "one more reference", and an edit that runs
- * out of memory drops what it made and nothing has happened. Every edit is a split at an address and a join (the two functions below that know the
- * treap's shape); the search functions use what each node knows about all areas below it.
+ * Central rule: a node is never changed once it can be reached from a published root. An edit makes
+ * new nodes for the path that it touches and shares the rest, by counts, with the old tree; whoever
+ * holds the old root sees it unchanged. So fork is "one more reference", and an edit that runs out
+ * of memory drops what it made and nothing has happened. Every edit is a split at an address and a
+ * join (the two functions below that know the treap's shape); the search functions use what each
+ * node knows about all areas below it.
  */
 #include "mm/area.h"
 
@@ -142,8 +144,8 @@ struct area_summary area_summarize(const struct area *a, const struct area_node 
 }
 
 /*
- * A node for area a over left and right. Takes over the references to left and right, also on failure (NULL), when it drops them;
- * takes its own reference on a.
+ * A node for area a over left and right. Takes over the references to left and right, also on
+ * failure (NULL), when it drops them; takes its own reference on a.
  */
 static struct area_node *node_make(struct area *a, struct area_node *left, struct area_node *right,
 				   u32 priority)
@@ -166,8 +168,8 @@ static struct area_node *node_make(struct area *a, struct area_node *left, struc
 }
 
 /*
- * Split n (borrowed) into the areas that start below key and those that start at or above it: two counted trees. An area across key goes
- * whole to *low. -ENOMEM: both are NULL.
+ * Split n (borrowed) into the areas that start below key and those that start at or above it: two
+ * counted trees. An area across key goes whole to *low. -ENOMEM: both are NULL.
  */
 static int node_split(struct area_node *n, u64 key, struct area_node **low, struct area_node **high)
 {
@@ -249,7 +251,10 @@ static int node_join(struct area_node *low, struct area_node *high, struct area_
 	return 0;
 }
 
-/* Add area a (own reference taken) at the high end of *tree (taken over, replaced). On failure *tree is dropped and NULL. */
+/*
+ * Add area a (own reference taken) at the high end of *tree (taken over, replaced). On failure
+ * *tree is dropped and NULL.
+ */
 static int node_append(struct area_node **tree, struct area *a)
 {
 	struct area_node *single = node_make(a, NULL, NULL, priority_next());
@@ -337,7 +342,10 @@ static u64 hole_size(u64 from, u64 to, u64 low, u64 limit)
 	return to > from ? to - from : 0;
 }
 
-/* Can any hole below n, or between n's areas and its neighbours' edges prev and next, hold size bytes? */
+/*
+ * Can any hole below n, or between n's areas and its neighbours' edges prev and next, hold size
+ * bytes?
+ */
 static bool hole_possible(const struct area_node *n, u64 prev, u64 next, u64 size)
 {
 	return n->sum.gap >= size || n->sum.first - prev >= size || next - n->sum.last >= size;
@@ -417,8 +425,8 @@ int areas_for_each_flag(const struct area_node *n, u32 flags, int (*fn)(struct a
 /* --- edits --- */
 
 /*
- * Split root around [start, end): *low has what lies below start, *high what lies from end on; areas across the edges are cut, and
- * what lay between is left out. -ENOMEM: both NULL.
+ * Split root around [start, end): *low has what lies below start, *high what lies from end on;
+ * areas across the edges are cut, and what lay between is left out. -ENOMEM: both NULL.
  */
 static int areas_around(struct area_node *root, u64 start, u64 end, struct area_node **low,
 			struct area_node **high)
@@ -427,7 +435,10 @@ static int areas_around(struct area_node *root, u64 start, u64 end, struct area_
 	struct area *edge;
 	int err;
 
-	/* An area that starts below `start` and reaches over it is cut; the piece past `end`, if any, is put back on the high side. */
+	/*
+	 * An area that starts below `start` and reaches over it is cut; the piece past `end`, if
+	 * any, is put back on the high side.
+	 */
 	err = node_split(root, start, low, &rest);
 	if (err)
 		return err;
@@ -489,7 +500,10 @@ int areas_insert(struct area_node *root, struct area *a, struct area_node **out)
 	return areas_replace(root, a->start, a->end, a, out);
 }
 
-/* Take the last area out of *tree and make *a one that also covers it, if the two are alike. *a is a counted value. */
+/*
+ * Take the last area out of *tree and make *a one that also covers it, if the two are alike. *a is
+ * a counted value.
+ */
 static int merge_low(struct area_node **tree, struct area **a)
 {
 	struct area *neighbour = *tree ? areas_find(*tree, (*a)->start - 1) : NULL;

@@ -1,8 +1,11 @@
 /*
- * area.h - areas: contiguous ranges of a space with the same attributes, in a persistent search tree.
+ * area.h - areas: contiguous ranges of a space with the same attributes, in a persistent search
+ * tree.
  *
- * An area is an immutable, counted value. The index is a persistent treap keyed by address: its nodes are counted, shared by fork, and copied when
- * changed, like page tables. An edit builds a new root beside the old one and can fail without a trace; publishing it is one store under space.rw exclusive.
+ * An area is an immutable, counted value. The index is a persistent treap keyed by address: its
+ * nodes are counted, shared by fork, and copied when changed, like page tables. An edit builds a
+ * new root beside the old one and can fail without a trace; publishing it is one store under
+ * space.rw exclusive.
  */
 #ifndef MM_AREA_H
 #define MM_AREA_H
@@ -37,11 +40,17 @@
 /* Flags for which a node keeps the OR of what is below it. */
 #define AREA_FORK_FLAGS (AREA_DONTFORK | AREA_WIPEONFORK | AREA_LOCKED | AREA_SYSV)
 
-/* What an area that maps a file holds beside the object: the open file, for its name and its life. fs/ implements it. */
+/*
+ * What an area that maps a file holds beside the object: the open file, for its name and its life.
+ * fs/ implements it.
+ */
 struct area_file_ops {
 	void (*get)(void *file);
 	void (*put)(void *file);
-	/* For /proc/PID/maps: the path (at most size-1 bytes, terminated), and device and inode numbers. */
+	/*
+	 * For /proc/PID/maps: the path (at most size-1 bytes, terminated), and device and inode
+	 * numbers.
+	 */
 	void (*describe)(void *file, char *path, size_t size, u64 *dev, u64 *ino);
 };
 
@@ -50,7 +59,10 @@ struct area {
 	u32 flags;             /* AREA_* */
 	u64 start, end;        /* page-aligned */
 	struct object *object; /* a reference; NULL: private anonymous */
-	u64 offset; /* bytes into the object at `start`; for anonymous areas: start (so that neighbours merge) */
+	/*
+	 * bytes into the object at `start`; for anonymous areas: start (so that neighbours merge)
+	 */
+	u64 offset;
 	void *file; /* NULL or counted through file_ops */
 	const struct area_file_ops *file_ops;
 };
@@ -67,9 +79,10 @@ struct area_summary {
 };
 
 /* --- areas --- */
-struct area *area_new(
-	const struct
-	area *model); /* a counted copy, taking references on object and file; NULL without memory */
+struct area *
+area_new(const struct
+	 /* a counted copy, taking references on object and file; NULL without memory */
+	 area *model);
 void area_put(struct area *a);
 static inline void area_get(struct area *a)
 {
@@ -87,22 +100,34 @@ struct area *areas_find_next(const struct area_node *root,
 struct area *areas_find_prev(const struct area_node *root,
 			     u64 va); /* the last with start < va, or NULL */
 struct area_summary areas_summary(const struct area_node *root);
-/* The highest start <= limit - size of a hole of `size` bytes in [low, limit), or 0 if there is none. */
+/*
+ * The highest start <= limit - size of a hole of `size` bytes in [low, limit), or 0 if there is
+ * none.
+ */
 u64 areas_find_gap_down(const struct area_node *root, u64 low, u64 limit, u64 size);
 u64 areas_find_gap_up(const struct area_node *root, u64 low, u64 limit, u64 size);
 /* In address order; stops when fn returns non-zero and returns that. */
 int areas_for_each(const struct area_node *root, u64 start, u64 end,
 		   int (*fn)(struct area *a, void *arg), void *arg);
-/* As areas_for_each, only areas with one of `flags` (of AREA_FORK_FLAGS); subtrees without are not visited. */
+/*
+ * As areas_for_each, only areas with one of `flags` (of AREA_FORK_FLAGS); subtrees without are not
+ * visited.
+ */
 int areas_for_each_flag(const struct area_node *root, u32 flags,
 			int (*fn)(struct area *a, void *arg), void *arg);
 
-/* --- edits: take a root (borrowed), return a new counted root (NULL is a valid, empty tree); -ENOMEM leaves nothing behind --- */
+/*
+ * --- edits: take a root (borrowed), return a new counted root (NULL is a valid, empty tree);
+ * -ENOMEM leaves nothing behind ---
+ */
 int areas_insert(struct area_node *root, struct area *a,
 		 struct area_node **out); /* takes its own reference on a; must not overlap */
 int areas_cut(struct area_node *root, u64 start, u64 end,
 	      struct area_node **out); /* without [start, end); areas on the edges are shortened */
-/* Replace what lies in [start, end) by `a` (or by nothing when NULL), merging with neighbours where they are alike. */
+/*
+ * Replace what lies in [start, end) by `a` (or by nothing when NULL), merging with neighbours where
+ * they are alike.
+ */
 int areas_replace(struct area_node *root, u64 start, u64 end, struct area *a,
 		  struct area_node **out);
 

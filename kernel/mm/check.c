@@ -1,9 +1,10 @@
 /*
  * check.c - the checker: recomputes from the trees what counts and sums must be, and compares.
  *
- * It proves, with the machine quiet: R (every count is tree entries + roots + cache membership, and no table or page is alive that nothing refers to), W (a
- * writable entry has a sole owner or is SHARED), L (a writable leaf lies in an area that permits writing), the sums of leaves in every table, the order and the
- * summaries of the area index, and the frame allocator's own book-keeping.
+ * It proves, with the machine quiet: R (every count is tree entries + roots + cache membership, and
+ * no table or page is alive that nothing refers to), W (a writable entry has a sole owner or is
+ * SHARED), L (a writable leaf lies in an area that permits writing), the sums of leaves in every
+ * table, the order and the summaries of the area index, and the frame allocator's own book-keeping.
  */
 #include <stdarg.h>
 
@@ -15,7 +16,10 @@
 
 #define REPORTS_MAX 16
 
-/* Expected counts, one u32 a frame, in blocks that the allocator can give. Bit 31: the table was visited. */
+/*
+ * Expected counts, one u32 a frame, in blocks that the allocator can give. Bit 31: the table was
+ * visited.
+ */
 #define VISITED BIT(31)
 #define CHUNK_ORDER FRAME_ORDER_MAX
 #define CHUNKS_MAX 64

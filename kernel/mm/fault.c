@@ -4,22 +4,27 @@
  *   check   1  no area, but a stack right above      grow it, then go on
  *           2  no area                               SIGSEGV, SEGV_MAPERR
  *           3  the area forbids the access           SIGSEGV, SEGV_ACCERR
- *   legal   4  the whole path permits it now         spurious: another thread was first, or the TLB was stale
+ *   legal   4  the whole path permits it now         spurious: another thread was first, or the TLB
+ *                                                    was stale
  *   read    5  hole, no object                       the zero page, read-only
- *           6  hole, object                          the object's page, read-only, and its resident neighbours (fault-around)
+ *           6  hole, object                          the object's page, read-only, and its resident
+ *                                                    neighbours (fault-around)
  *   write,  7  hole, no object                       a fresh page of zeros
  *   private 8  hole, object                          a copy of the object's page
  *           9  our own page, nobody else's           take it back: set R/W
  *          10  a page that others have too           copy it (the copy-on-write break)
- *   write, 11  shared area                           the object's page, into its dirty set, writable
- *   shared
+ *   write, 11  shared area                           the object's page, into its dirty set,
+ *   shared                                           writable
  *   any    12  a leaf with less than the area grants widen it (mprotect upgrades lazily)
  *
- * A "hole" is an empty slot, or a marker left by truncate or reclaim. An object's page that lies beyond its size is SIGBUS.
+ * A "hole" is an empty slot, or a marker left by truncate or reclaim. An object's page that lies
+ * beyond its size is SIGBUS.
  *
- * Stages: check (read-only facts into struct fault), get what the case needs (a page of the object, a fresh page: these may sleep, with nothing held,
- * and then start again from the top), own the path, lock the leaf table, look at the entry again, install. Whether copy-on-write is due is decided only there, from
- * ownership, under the lock (never from dirty bits or from what was seen before): PROTOCOL rules 1, 2 and 8.
+ * Stages: check (read-only facts into struct fault), get what the case needs (a page of the object,
+ * a fresh page: these may sleep, with nothing held, and then start again from the top), own the
+ * path, lock the leaf table, look at the entry again, install. Whether copy-on-write is due is
+ * decided only there, from ownership, under the lock (never from dirty bits or from what was seen
+ * before): PROTOCOL rules 1, 2 and 8.
  */
 #include "mm/fault.h"
 
@@ -69,7 +74,10 @@ static int fault_signal(struct fault *f, int signal, int code)
 
 /* --- case 1 --- */
 
-/* Room for a stack area to start at va: limits, and a gap to what lies below unless that is a guard itself. */
+/*
+ * Room for a stack area to start at va: limits, and a gap to what lies below unless that is a guard
+ * itself.
+ */
 static int stack_check(struct mm *mm, const struct area *stack, u64 va)
 {
 	const struct area *below = areas_find_prev(mm->areas, stack->start);
@@ -264,7 +272,10 @@ static bool page_is_ours(struct pte e)
 	return pte_is_resident(e) && pte_page(e)->kind == PAGE_ANON && page_count(pte_page(e)) == 1;
 }
 
-/* What the case, judged by what was seen, will need. 0, or (space.rw given up) FAULT_REDO or an error. */
+/*
+ * What the case, judged by what was seen, will need. 0, or (space.rw given up) FAULT_REDO or an
+ * error.
+ */
 static int resources_get(struct fault *f)
 {
 	bool hole = !pte_is_resident(f->seen);
@@ -302,7 +313,10 @@ static void hole_fill(struct fault *f, struct pte *slot, struct pte old, struct 
 	walk_count(&f->walk, page_leaf_kind(page), 1);
 }
 
-/* Case 6: neighbours that are resident anyway. Only into empty slots; each page under its lock, attached. */
+/*
+ * Case 6: neighbours that are resident anyway. Only into empty slots; each page under its lock,
+ * attached.
+ */
 static void around_fill(struct fault *f)
 {
 	struct page *table = f->walk.table[1];

@@ -4,7 +4,10 @@
 
 #include "mm/space.h"
 
-/* As space_fault. force: a write to private memory is made even where the area only MAY be written (ptrace): the page becomes ours, its entry stays read-only. */
+/*
+ * As space_fault. force: a write to private memory is made even where the area only MAY be written
+ * (ptrace): the page becomes ours, its entry stays read-only.
+ */
 int fault_resolve(struct mm *mm, u64 va, u32 access, bool force, struct fault_result *result);
 
 #endif

@@ -1,9 +1,11 @@
 /*
- * frame.c - the frame allocator: a binary buddy system with a small cache of single frames for each CPU.
+ * frame.c - the frame allocator: a binary buddy system with a small cache of single frames for each
+ * CPU.
  *
- * A free block of 2^n frames is aligned to its size; its first descriptor says so (kind PAGE_FREE, level n + 1) and links it into the list of its order.
- * All other descriptors of the block are PAGE_FREE with level 0, and so are frames in a CPU's cache: those are never merged.
- * Read slab.c next for objects smaller than a frame, node.c for what frames are used for.
+ * A free block of 2^n frames is aligned to its size; its first descriptor says so (kind PAGE_FREE,
+ * level n + 1) and links it into the list of its order. All other descriptors of the block are
+ * PAGE_FREE with level 0, and so are frames in a CPU's cache: those are never merged. Read slab.c
+ * next for objects smaller than a frame, node.c for what frames are used for.
  */
 #include "mm/frame.h"
 
@@ -209,7 +211,10 @@ void page_put(struct page *p)
 		frame_free(p);
 }
 
-/* Give [start, end) to the allocator in the largest aligned blocks. Frames are PAGE_FREE or PAGE_RESERVED. */
+/*
+ * Give [start, end) to the allocator in the largest aligned blocks. Frames are PAGE_FREE or
+ * PAGE_RESERVED.
+ */
 static void frames_add(u64 start, u64 end)
 {
 	u64 n = ROUND_UP(start, PAGE_SIZE) >> PAGE_SHIFT;

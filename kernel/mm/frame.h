@@ -1,10 +1,11 @@
 /*
  * frame.h - physical frames: their descriptors, their counts, and the allocator.
  *
- * A frame is named by its descriptor, `struct page *`. Descriptors are 24 bytes, counts a separate dense array of 32 bits: 28 bytes
- * a frame. A count is (PROTOCOL, invariant R): tree entries + roots + membership in the page cache. Code that works on a
- * *cache* page with no lock held (read(2), a fault that sleeps) may hold one more for the while; nobody may do that with an anonymous page or a table,
- * because "count is 1" decides about their ownership.
+ * A frame is named by its descriptor, `struct page *`. Descriptors are 24 bytes, counts a separate
+ * dense array of 32 bits: 28 bytes a frame. A count is (PROTOCOL, invariant R): tree entries +
+ * roots + membership in the page cache. Code that works on a *cache* page with no lock held
+ * (read(2), a fault that sleeps) may hold one more for the while; nobody may do that with an
+ * anonymous page or a table, because "count is 1" decides about their ownership.
  */
 #ifndef MM_FRAME_H
 #define MM_FRAME_H
@@ -25,7 +26,10 @@ enum page_kind {
 	PAGE_IMMORTAL, /* zero page, vDSO: mapped without being counted */
 };
 
-/* Flags of a cache page (struct page.flags); guarded by the page lock bit PAGE_LOCKED itself, DIRTY by object.lock. */
+/*
+ * Flags of a cache page (struct page.flags); guarded by the page lock bit PAGE_LOCKED itself, DIRTY
+ * by object.lock.
+ */
 #define PAGE_LOCKED 0x1     /* being filled, written out or truncated: page_lock() */
 #define PAGE_UPTODATE 0x2   /* holds the object's bytes */
 #define PAGE_DIRTY 0x4      /* in its object's dirty set */
@@ -44,7 +48,11 @@ struct page {
 	union {
 		struct {
 			u32 anon, file,
-				shmem; /* N: leaves below: private pages, pages of files, pages of shared memory */
+				/*
+				 * N: leaves below: private pages, pages of files, pages of shared
+				 * memory
+				 */
+				shmem;
 			u32 nonresident; /* N: markers in a leaf table */
 		} table;
 		struct {
@@ -58,7 +66,10 @@ struct page {
 		} slab;
 	};
 };
-/* N: changed by the owner of the path (space.rw shared or exclusive), atomically where several threads may own the same path. */
+/*
+ * N: changed by the owner of the path (space.rw shared or exclusive), atomically where several
+ * threads may own the same path.
+ */
 
 _Static_assert(sizeof(struct page) == 24, "frame descriptor size");
 
@@ -88,8 +99,9 @@ struct memory_range {
 };
 
 /*
- * Start the allocator: usable lists RAM (ascending, disjoint), reserved what in it is taken (kernel image, launch record).
- * Places frame_table and frame_counts itself, in the first usable range that has room. Needs frame_data to work for all of usable.
+ * Start the allocator: usable lists RAM (ascending, disjoint), reserved what in it is taken (kernel
+ * image, launch record). Places frame_table and frame_counts itself, in the first usable range that
+ * has room. Needs frame_data to work for all of usable.
  */
 void frame_init(const struct memory_range *usable, u32 nusable, const struct memory_range *reserved,
 		u32 nreserved);
@@ -99,8 +111,9 @@ void frame_release_range(u64 start, u64 end);
 #define FRAME_ORDER_MAX 10
 
 /*
- * 2^order frames, aligned to their size, of kind `kind`, each with count 1; contents undefined (poisoned in debug builds). NULL when there are none:
- * the caller unwinds. Never sleeps. Any lock below RANK_FRAME may be held.
+ * 2^order frames, aligned to their size, of kind `kind`, each with count 1; contents undefined
+ * (poisoned in debug builds). NULL when there are none: the caller unwinds. Never sleeps. Any lock
+ * below RANK_FRAME may be held.
  */
 struct page *frame_alloc_order(u32 order, enum page_kind kind);
 void frame_free_order(struct page *p, u32 order);
@@ -120,10 +133,16 @@ static inline void page_get(struct page *p)
 	if (p->kind != PAGE_IMMORTAL)
 		atomic_add(page_count_slot(p), 1);
 }
-/* Give one up; frees the frame when it was the last. For pages (level 0); tables are dropped by node_drop. */
+/*
+ * Give one up; frees the frame when it was the last. For pages (level 0); tables are dropped by
+ * node_drop.
+ */
 void page_put(struct page *p);
 
-/* Tests: make the n-th allocation from now fail (0: the next), counting frames and kernel objects; UINT64_MAX: none. */
+/*
+ * Tests: make the n-th allocation from now fail (0: the next), counting frames and kernel objects;
+ * UINT64_MAX: none.
+ */
 void alloc_fail_after(u64 n);
 bool alloc_should_fail(void); /* for allocators */
 

@@ -1,45 +1,63 @@
 /*
- * machine.h - the border between mm and the machine: all that mm may ask of hardware, and all that it assumes.
+ * machine.h - the border between mm and the machine: all that mm may ask of hardware, and all that
+ * it assumes.
  *
- * Two machines implement it: arch/x86_64 (machine_impl.h, tlb.c) in the kernel, and hosted/ (its own machine_impl.h, mmu.c), a
- * software MMU whose fake CPUs keep stale translations until a call below removes them. mm never composes or
- * tests entry bits itself, and knows nothing about how a translation is cached but this:
+ * Two machines implement it: arch/x86_64 (machine_impl.h, tlb.c) in the kernel, and hosted/ (its
+ * own machine_impl.h, mmu.c), a software MMU whose fake CPUs keep stale translations until a call
+ * below removes them. mm never composes or tests entry bits itself, and knows nothing about how a
+ * translation is cached but this:
  *
- *   Translation hardware is a cache of the tree. It may read any entry of any table reachable from a loaded root, at any time, and keep
- *   what it read (leaf translations, and pointers to tables with the permissions above them) until told otherwise. It keeps nothing of
- *   entries that were not present. It sets accessed bits, and dirty bits in leaves, of entries that permit the access, atomically.
+ *   Translation hardware is a cache of the tree. It may read any entry of any table reachable from
+ *   a loaded root, at any time, and keep what it read (leaf translations, and pointers to tables
+ *   with the permissions above them) until told otherwise. It keeps nothing of entries that were
+ *   not present. It sets accessed bits, and dirty bits in leaves, of entries that permit the
+ *   access, atomically.
  *
  * machine_impl.h provides, as inline functions:
  *
  *   struct pte { u64 v; }                    one entry, of a table at any level
- *   PTES_PER_TABLE, LEVELS (4), LEVEL_SHIFT(level): address bits below one entry of a table of that level (level 1: 12)
+ *   PTES_PER_TABLE, LEVELS (4)
+ *   LEVEL_SHIFT(level)                       address bits below one entry of a table of that level
+ *                                            (level 1: 12)
  *   USER_END                                 first address that user mappings may not reach
  *
- *   struct pte pte_empty(void)               nothing here; all zero, so that a zeroed frame is an empty table
+ *   struct pte pte_empty(void)               nothing here; all zero, so that a zeroed frame is an
+ *                                            empty table
  *   bool pte_is_empty(e)
- *   PTE_GROUP, bool pte_group_is_empty(g)    all of PTE_GROUP entries, from an index that is a multiple of it
- *   bool pte_is_resident(e)                  refers to a frame: hardware-present, or PROT_NONE (kept, but invisible to hardware)
+ *   PTE_GROUP, bool pte_group_is_empty(g)    all of PTE_GROUP entries, from an index that is a
+ *                                            multiple of it
+ *   bool pte_is_resident(e)                  refers to a frame: hardware-present, or PROT_NONE
+ *                                            (kept, but invisible to hardware)
  *   bool pte_is_present(e)                   hardware may use it
- *   bool pte_is_marker(e)                    populated, but without a frame: the fault handler fills it (left by truncate and reclaim)
+ *   bool pte_is_marker(e)                    populated, but without a frame: the fault handler
+ *                                            fills it (left by truncate and reclaim)
  *   struct page *pte_page(e)                 target, of a resident entry
  *   bool pte_is_writable(e)                  the R/W bit
  *   bool pte_is_executable(e)
- *   bool pte_is_shared(e)                    leaf of a MAP_SHARED area (software bit): its R/W bit says nothing about ownership
+ *   bool pte_is_shared(e)                    leaf of a MAP_SHARED area (software bit): its R/W bit
+ *                                            says nothing about ownership
  *   bool pte_is_dirty(e), pte_is_accessed(e)
  *
  *   struct pte pte_table(struct page *table, bool writable)
  *   struct pte pte_leaf(struct page *page, u32 prot, bool writable, bool shared)
- *                                            prot: PROT_READ|WRITE|EXEC; without any, a PROT_NONE entry. PROT_WRITE has no effect: writable decides
- *   struct pte pte_marker(u32 kind), u32 pte_marker_kind(e)  a small number that mm keeps in the marker
+ *                                            prot: PROT_READ|WRITE|EXEC; without any, a PROT_NONE
+ *                                            entry. PROT_WRITE has no effect: writable decides
+ *   struct pte pte_marker(u32 kind), u32 pte_marker_kind(e)  a small number that mm keeps in the
+ *                                                            marker
  *   struct pte pte_set_writable(e, bool), pte_set_dirty(e), pte_clear_accessed(e)
- *   struct pte pte_set_prot(e, prot)         a leaf with other read and execute permission, and not writable unless it was and prot has PROT_WRITE
+ *   struct pte pte_set_prot(e, prot)         a leaf with other read and execute permission, and not
+ *                                            writable unless it was and prot has PROT_WRITE
  *
- *   struct pte pte_restrict(e, prot)         a leaf without the permissions that prot lacks; gains none
+ *   struct pte pte_restrict(e, prot)         a leaf without the permissions that prot lacks; gains
+ *                                            none
  *   bool pte_same(a, b)
  *
  *   struct pte pte_load(const struct pte *slot)              one atomic load
- *   void pte_store(struct pte *slot, struct pte e)           one atomic store (release): into a slot that hardware cannot change: not present, or unpublished
- *   struct pte pte_exchange(struct pte *slot, struct pte e)  returns what was there, with the A and D bits that hardware set up to then
+ *   void pte_store(struct pte *slot, struct pte e)           one atomic store (release): into a
+ *                                                            slot that hardware cannot change: not
+ *                                                            present, or unpublished
+ *   struct pte pte_exchange(struct pte *slot, struct pte e)  returns what was there, with the A and
+ *                                                            D bits that hardware set up to then
  *   void pte_and_writable(struct pte *slot)                  clear R/W atomically, keeping A and D
  *   void pte_or_writable(struct pte *slot)                   set R/W atomically, keeping A and D
  *
@@ -61,30 +79,42 @@ struct mm;
 /* What mm keeps in each space for the machine. T: written by tlb code of the machine only. */
 struct machine_space {
 	u64 generation; /* T: bumped by each shootdown; a CPU that loads the root compares */
-	u64 cpus[1]; /* T: bit n: CPU n has the root loaded (also lazily) and must be told of shootdowns */
+	/* T: bit n: CPU n has the root loaded (also lazily) and must be told of shootdowns */
+	u64 cpus[1];
 };
 
-/* A new space: set up its machine part, and fill the kernel half of its root (constant, uncounted). The root is zeroed but for that. */
+/*
+ * A new space: set up its machine part, and fill the kernel half of its root (constant, uncounted).
+ * The root is zeroed but for that.
+ */
 void machine_space_init(struct mm *mm, struct page *root);
 
-/* Write the kernel half into a root table (part of the above; for a copied root). Must not touch the user half. */
+/*
+ * Write the kernel half into a root table (part of the above; for a copied root). Must not touch
+ * the user half.
+ */
 void machine_root_init(struct page *root);
 
 /*
- * Shootdown. On return no CPU holds a translation of the space that it could not load anew from the tree as it stood when the call was made.
- * The entry stores come first: the call starts with a full barrier. May be called under node locks and under space.rw; waits for other CPUs
- * while serving its own mailbox; never sleeps, never fails.
- *   page: leaf translations of one page, and all pointers to tables that were cached while translating it.
+ * Shootdown. On return no CPU holds a translation of the space that it could not load anew from the
+ * tree as it stood when the call was made. The entry stores come first: the call starts with a full
+ * barrier. May be called under node locks and under space.rw; waits for other CPUs while serving
+ * its own mailbox; never sleeps, never fails.
+ *   page: leaf translations of one page, and all pointers to tables that were cached while
+ *   translating it.
  *   all: everything of the space's user half, pointers to tables included.
  */
 void tlb_shoot_page(struct mm *mm, u64 va);
 void tlb_shoot_all(struct mm *mm);
-/* A hint after making an entry more permissive: drop this CPU's own translation of va, so that the access need not fault again. */
+/*
+ * A hint after making an entry more permissive: drop this CPU's own translation of va, so that the
+ * access need not fault again.
+ */
 void tlb_local_page(struct mm *mm, u64 va);
 
 /*
- * The space is about to lose its root: no CPU may have it loaded after this returns (lazy ones are moved to the kernel's own root,
- * the caller's CPU too). Precondition: no thread runs in the space.
+ * The space is about to lose its root: no CPU may have it loaded after this returns (lazy ones are
+ * moved to the kernel's own root, the caller's CPU too). Precondition: no thread runs in the space.
  */
 void machine_space_retire(struct mm *mm);
 

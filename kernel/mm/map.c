@@ -1,8 +1,9 @@
 /*
  * map.c - mmap, munmap, brk, and the areas that exec makes.
  *
- * Mapping changes the area index only (and takes out what MAP_FIXED replaces): pages come with faults. Linux's rules for addresses, limits and
- * errors are those of mmap(2), munmap(2) and brk(2). Read protect.c, remap.c and advise.c for the rest of the family.
+ * Mapping changes the area index only (and takes out what MAP_FIXED replaces): pages come with
+ * faults. Linux's rules for addresses, limits and errors are those of mmap(2), munmap(2) and
+ * brk(2). Read protect.c, remap.c and advise.c for the rest of the family.
  */
 #include "lib/err.h"
 #include "lib/print.h"
@@ -29,7 +30,8 @@ int edit_replace(struct edit *e, u64 start, u64 end, struct area *a)
 	if (err)
 		return err;
 	areas_put(
-		e->areas); /* never the last of an area that was published: the space's own root holds those */
+		/* never the last of an area that was published: the space's own root holds those */
+		e->areas);
 	e->areas = root;
 	return 0;
 }
@@ -112,7 +114,9 @@ static s64 map_check(const struct map_request *r, u64 length)
 	return 0;
 }
 
-/* Where the mapping goes; for a fixed one, what is there is made ready to be replaced (*replaces). */
+/*
+ * Where the mapping goes; for a fixed one, what is there is made ready to be replaced (*replaces).
+ */
 static s64 map_place(struct edit *e, const struct map_request *r, u64 length, bool *replaces)
 {
 	u64 place;

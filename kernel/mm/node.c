@@ -1,13 +1,16 @@
 /*
  * node.c - owning, copying and dropping nodes.
  *
- * Invariants (PROTOCOL): W: an entry with R/W set has a target whose count is 1, or is a SHARED leaf. R: a count is tree entries + roots + cache
- * membership. O: a node is owned by a space when every entry from the space's root to it has R/W set.
+ * Invariants (PROTOCOL): W: an entry with R/W set has a target whose count is 1, or is a SHARED
+ * leaf. R: a count is tree entries + roots + cache membership. O: a node is owned by a space when
+ * every entry from the space's root to it has R/W set.
  *
- * Why the lock-free descent is right: an owned table can stop being owned or go away only under space.rw exclusive (fork, munmap), and the caller holds space.rw.
- * Why adopting needs no flush: the entry turns from read-only to writable, so a stale translation costs a spurious fault at most.
- * Why a copied table's source needs no flush: it was shared, so every translation through it was already read-only (fork flushed).
- * Read fault.c next: it does to leaves what this file does to tables.
+ * Why the lock-free descent is right: an owned table can stop being owned or go away only under
+ * space.rw exclusive (fork, munmap), and the caller holds space.rw. Why adopting needs no flush:
+ * the entry turns from read-only to writable, so a stale translation costs a spurious fault at
+ * most. Why a copied table's source needs no flush: it was shared, so every translation through it
+ * was already read-only (fork flushed). Read fault.c next: it does to leaves what this file does to
+ * tables.
  */
 #include "mm/node.h"
 
@@ -143,7 +146,10 @@ static void page_drop(struct page *p)
 	}
 }
 
-/* The first populated slot from i on, or end. Most tables of a small process hold few, so empty groups are passed over quickly. */
+/*
+ * The first populated slot from i on, or end. Most tables of a small process hold few, so empty
+ * groups are passed over quickly.
+ */
 static u32 slot_next(const struct pte *slots, u32 i, u32 end)
 {
 	while (i < end && pte_is_empty(slots[i])) {
@@ -185,8 +191,9 @@ void node_drop(struct page *node)
 /* --- copying --- */
 
 /*
- * The body of every copy: dst, which is empty, gets src's first `slots` entries read-only (SHARED leaves as they are), children gain a reference, src's
- * entries lose R/W. src->lock held; dst is not published.
+ * The body of every copy: dst, which is empty, gets src's first `slots` entries read-only (SHARED
+ * leaves as they are), children gain a reference, src's entries lose R/W. src->lock held; dst is
+ * not published.
  */
 static void table_copy_slots(struct page *src, struct page *dst, u32 slots)
 {
@@ -261,8 +268,9 @@ static struct page *reserve_take(struct reserve *r, u32 level)
 }
 
 /*
- * In the unpublished table `parent` (a fresh copy, or fresh and empty), make the child on va's path ours, and so on down to level 1. A child that parent's entry
- * refers to is also referred to by the table that parent was copied from, which stays alive until after the flush: giving up parent's
+ * In the unpublished table `parent` (a fresh copy, or fresh and empty), make the child on va's path
+ * ours, and so on down to level 1. A child that parent's entry refers to is also referred to by the
+ * table that parent was copied from, which stays alive until after the flush: giving up parent's
  * reference at once never frees it.
  */
 static void chain_own(struct mm *mm, struct page *parent, u64 va, struct walk *w, struct reserve *r,
@@ -299,8 +307,8 @@ static void chain_own(struct mm *mm, struct page *parent, u64 va, struct walk *w
 }
 
 /*
- * One step at an owned table d whose entry for va is not writable: adopt the child, or replace it by a copy of the whole rest of the path, or make it. The
- * tables are reserved.
+ * One step at an owned table d whose entry for va is not writable: adopt the child, or replace it
+ * by a copy of the whole rest of the path, or make it. The tables are reserved.
  */
 static void own_step(struct mm *mm, struct page *d, u64 va, struct walk *w, struct limbo *limbo,
 		     struct reserve *r, bool make)
@@ -402,8 +410,9 @@ int node_own_edge(struct mm *mm, u64 va, u64 start, u64 end, struct limbo *limbo
 /* --- looking --- */
 
 /*
- * Owned tables stay while space.rw is held, so the descent takes no lock as long as entries are writable. From the first entry that is not, another
- * thread of the space may replace the child: parent and child are locked hand over hand.
+ * Owned tables stay while space.rw is held, so the descent takes no lock as long as entries are
+ * writable. From the first entry that is not, another thread of the space may replace the child:
+ * parent and child are locked hand over hand.
  */
 struct page *node_leaf_lock(struct mm *mm, u64 va, bool *owned)
 {
@@ -473,7 +482,10 @@ static void counts_subtract(struct page *t, const struct leaf_counts *c)
 	atomic_sub(&t->table.shmem, c->shmem);
 }
 
-/* Make room in limbo; t's lock is given up meanwhile: the owner of the space alone changes what is populated. */
+/*
+ * Make room in limbo; t's lock is given up meanwhile: the owner of the space alone changes what is
+ * populated.
+ */
 static void limbo_make_room(struct limbo *limbo, struct page *t)
 {
 	if (likely(!limbo_full(limbo)))

@@ -1,9 +1,10 @@
 /*
  * node.h - nodes: the pages and page-table pages of the persistent tree. Private to mm.
  *
- * The one rule (DESIGN section 3): a node with more than one reference is read-only; to write, own the path. node_own is the only function that makes
- * a path writable; everything that changes a table goes through it first, or is one of the two exceptions of PROTOCOL rule 7 (an edit in place under
- * the node's lock that does not change what any space sees).
+ * The one rule (DESIGN section 3): a node with more than one reference is read-only; to write, own
+ * the path. node_own is the only function that makes a path writable; everything that changes a
+ * table goes through it first, or is one of the two exceptions of PROTOCOL rule 7 (an edit in place
+ * under the node's lock that does not change what any space sees).
  */
 #ifndef MM_NODE_H
 #define MM_NODE_H
@@ -45,8 +46,9 @@ enum leaf_kind page_leaf_kind(const struct page *p);
 enum leaf_kind leaf_kind(struct pte e);
 
 /*
- * References that were taken out of tables, kept until no CPU can use them any more. Protocol: put entries in; after the last store,
- * limbo_flush (shoots what needs it, then drops). Nothing that was replaced is dropped before the flush.
+ * References that were taken out of tables, kept until no CPU can use them any more. Protocol: put
+ * entries in; after the last store, limbo_flush (shoots what needs it, then drops). Nothing that
+ * was replaced is dropped before the flush.
  */
 #define LIMBO_MAX 64
 #define LIMBO_PAGES 8
@@ -64,7 +66,10 @@ static inline bool limbo_full(const struct limbo *l)
 {
 	return l->count == LIMBO_MAX;
 }
-/* node (a page, a table, or NULL for nothing to drop) was replaced or detached at va. There must be room. */
+/*
+ * node (a page, a table, or NULL for nothing to drop) was replaced or detached at va. There must be
+ * room.
+ */
 void limbo_add(struct limbo *l, struct page *node, u64 va);
 /* Remember that va, or a table's whole range, must be shot. */
 void limbo_shoot_page(struct limbo *l, u64 va);
@@ -81,47 +86,63 @@ struct walk {
 };
 
 /*
- * Own the path of va down to its leaf table, which is made if there is none. space.rw held (shared or exclusive). On success the leaf table is in
- * w->table[1]; it stays owned while space.rw is held. 0 or -ENOMEM (nothing that a program can see has changed). Nodes that were replaced go to limbo.
+ * Own the path of va down to its leaf table, which is made if there is none. space.rw held (shared
+ * or exclusive). On success the leaf table is in w->table[1]; it stays owned while space.rw is
+ * held. 0 or -ENOMEM (nothing that a program can see has changed). Nodes that were replaced go to
+ * limbo.
  */
 int node_own(struct mm *mm, u64 va, struct walk *w, struct limbo *limbo);
 /*
- * Own the tables that the edge at va of the range [start, end) cuts through: those that hold va but are not covered whole. Makes no tables.
- * space.rw exclusive. 0 or -ENOMEM.
+ * Own the tables that the edge at va of the range [start, end) cuts through: those that hold va but
+ * are not covered whole. Makes no tables. space.rw exclusive. 0 or -ENOMEM.
  */
 int node_own_edge(struct mm *mm, u64 va, u64 start, u64 end, struct limbo *limbo);
 
 /*
- * The leaf table of va, locked, owned or not (then *owned is false and nothing in it may be changed but as rule 7 allows). NULL: there is none.
- * space.rw held; the caller unlocks the table's lock.
+ * The leaf table of va, locked, owned or not (then *owned is false and nothing in it may be changed
+ * but as rule 7 allows). NULL: there is none. space.rw held; the caller unlocks the table's lock.
  */
 struct page *node_leaf_lock(struct mm *mm, u64 va, bool *owned);
 
-/* Change the counts of all tables of an owned path for one leaf that comes (+1) or goes (-1). Leaf table locked. */
+/*
+ * Change the counts of all tables of an owned path for one leaf that comes (+1) or goes (-1). Leaf
+ * table locked.
+ */
 void walk_count(struct walk *w, enum leaf_kind kind, s32 delta);
 
-/* Copy the root for fork: entries of src lose R/W, children gain a reference. space.rw of src's space exclusive; dst is fresh, its user half empty. */
+/*
+ * Copy the root for fork: entries of src lose R/W, children gain a reference. space.rw of src's
+ * space exclusive; dst is fresh, its user half empty.
+ */
 void node_copy_root(struct page *src, struct page *dst);
 
 /* A table of this level with count 1, empty; NULL without memory. */
 struct page *table_alloc(u32 level);
 
-/* Give up one reference to a page or table; at zero drop what is below. No spinlock may be held; preemptible. */
+/*
+ * Give up one reference to a page or table; at zero drop what is below. No spinlock may be held;
+ * preemptible.
+ */
 void node_drop(struct page *node);
 
-/* A page for private memory with count 1, contents undefined; NULL without memory. anon_free: it was never put into a tree. */
+/*
+ * A page for private memory with count 1, contents undefined; NULL without memory. anon_free: it
+ * was never put into a tree.
+ */
 struct page *anon_alloc(void);
 void anon_free(struct page *p);
 
 /*
- * Detach everything in [start, end) from the tree; empty tables go too. The edges are owned (node_own_edge). space.rw exclusive. Needs no memory. Flushes
- * limbo when it is full (so no spinlock may be held); the caller flushes the rest.
+ * Detach everything in [start, end) from the tree; empty tables go too. The edges are owned
+ * (node_own_edge). space.rw exclusive. Needs no memory. Flushes limbo when it is full (so no
+ * spinlock may be held); the caller flushes the rest.
  */
 void node_unmap(struct mm *mm, u64 start, u64 end, struct limbo *limbo);
 
 /*
- * Call fn for each populated leaf slot in [start, end), its table locked and NOT necessarily owned (PROTOCOL rule 7): fn may change the entry in place
- * in ways that no other space can see. It stops when fn returns false. space.rw held.
+ * Call fn for each populated leaf slot in [start, end), its table locked and NOT necessarily owned
+ * (PROTOCOL rule 7): fn may change the entry in place in ways that no other space can see. It stops
+ * when fn returns false. space.rw held.
  */
 void node_for_each_leaf(struct mm *mm, u64 start, u64 end,
 			bool (*fn)(struct page *table, struct pte *slot, u64 va, void *arg),

@@ -1,9 +1,11 @@
 /*
  * object.c - objects and the one page cache.
  *
- * Central rule: a page belongs to an object (page->cache.object) exactly while it is in the object's index; that membership is one count. Who uses a page
- * with no lock held has a count of its own, so a page may be detached (truncate, eviction) under a user's feet and is freed by whoever is last. A fault
- * maps a page under the page's lock, after checking that it is still attached. Read truncate.c next.
+ * Central rule: a page belongs to an object (page->cache.object) exactly while it is in the
+ * object's index; that membership is one count. Who uses a page with no lock held has a count of
+ * its own, so a page may be detached (truncate, eviction) under a user's feet and is freed by
+ * whoever is last. A fault maps a page under the page's lock, after checking that it is still
+ * attached. Read truncate.c next.
  */
 #include "mm/object.h"
 
@@ -111,7 +113,10 @@ void object_put(struct object *o)
 	u64 index = 0, dropped = 0;
 	struct page *p;
 
-	/* Eviction may take a reference from the list only while it is not zero (object_get_unless_zero). */
+	/*
+	 * Eviction may take a reference from the list only while it is not zero
+	 * (object_get_unless_zero).
+	 */
 	if (!ref_put(&o->refs))
 		return;
 	spin_lock(&objects_lock);
@@ -225,7 +230,10 @@ static int page_attach(struct object *o, struct page *p, u64 index)
 	return 0;
 }
 
-/* The missing pages around index, inside its window and the size: *first and how many. o->lock is taken. */
+/*
+ * The missing pages around index, inside its window and the size: *first and how many. o->lock is
+ * taken.
+ */
 static u32 missing_run(struct object *o, u64 index, u64 *first)
 {
 	u64 low = ROUND_DOWN(index, READ_WINDOW), high = min(low + READ_WINDOW, size_pages(o));
@@ -268,7 +276,10 @@ static int pages_attach(struct object *o, u64 first, struct page **pages, u32 co
 	return err;
 }
 
-/* Bring the run [first, first + count) in from where the object's bytes are. o->size_lock held shared. */
+/*
+ * Bring the run [first, first + count) in from where the object's bytes are. o->size_lock held
+ * shared.
+ */
 static int run_read(struct object *o, u64 first, u32 count)
 {
 	struct page *pages[READ_WINDOW];
@@ -588,7 +599,10 @@ static void page_clean(struct object *o, struct page *p)
 	spin_unlock(&o->lock);
 }
 
-/* The page at index with a temporary reference and its lock, if it is dirty and nobody has the lock; else NULL. */
+/*
+ * The page at index with a temporary reference and its lock, if it is dirty and nobody has the
+ * lock; else NULL.
+ */
 static struct page *page_dirty_trylock(struct object *o, u64 index)
 {
 	struct page *p;

@@ -1,9 +1,10 @@
 /*
  * object.h - objects: sources of pages by offset, and the one page cache.
  *
- * An object is a file's contents or shared memory; private anonymous memory has none (its pages live in the tree alone). read(2), write(2),
- * mmap, truncate all go through the object's pages, so they are coherent. Where pages come from is the business of a table of operations;
- * nothing here asks what kind an object is.
+ * An object is a file's contents or shared memory; private anonymous memory has none (its pages
+ * live in the tree alone). read(2), write(2), mmap, truncate all go through the object's pages, so
+ * they are coherent. Where pages come from is the business of a table of operations; nothing here
+ * asks what kind an object is.
  */
 #ifndef MM_OBJECT_H
 #define MM_OBJECT_H
@@ -18,16 +19,22 @@ struct object;
 
 struct object_ops {
 	/*
-	 * Fill `count` pages from page `index` on (locked, contiguous in the object, not up to date); sets nothing but their bytes. The part beyond the object's
-	 * size is zeroed. May sleep. 0 or negative errno (then none counts as filled). NULL: pages start as zeros (memory).
+	 * Fill `count` pages from page `index` on (locked, contiguous in the object, not up to
+	 * date); sets nothing but their bytes. The part beyond the object's size is zeroed. May
+	 * sleep. 0 or negative errno (then none counts as filled). NULL: pages start as zeros
+	 * (memory).
 	 */
 	int (*read_pages)(struct object *o, u64 index, struct page **pages, u32 count);
 	/*
-	 * Write `count` dirty, locked pages (at most 32, contiguous in the object, from page `index` on) to where they belong, as far as they lie below the
-	 * size. NULL: stays in memory only (never evicted while dirty). May sleep. 0 or negative errno.
+	 * Write `count` dirty, locked pages (at most 32, contiguous in the object, from page
+	 * `index` on) to where they belong, as far as they lie below the size. NULL: stays in
+	 * memory only (never evicted while dirty). May sleep. 0 or negative errno.
 	 */
 	int (*write_pages)(struct object *o, u64 index, struct page **pages, u32 count);
-	/* May the object grow by so many pages of memory? Called before the first page is put at an index (tmpfs limits): 0 or -ENOSPC. NULL: yes. */
+	/*
+	 * May the object grow by so many pages of memory? Called before the first page is put at an
+	 * index (tmpfs limits): 0 or -ENOSPC. NULL: yes.
+	 */
 	int (*page_charge)(struct object *o);
 	void (*page_uncharge)(struct object *o, u64 pages);
 	/* The last reference is gone and all pages are dropped: free the containing structure. */
@@ -60,39 +67,58 @@ static inline void object_get(struct object *o)
 void object_put(struct object *o); /* may sleep (drops pages) */
 
 /*
- * The page at index, up to date, with a temporary reference (page_put it); reads it in (and some ahead) if need be. May sleep. *major is set to true
- * when it waited for I/O (may be NULL). ERR_PTR: -ENOMEM, -EIO, -ENOSPC, or -EFAULT for a page wholly beyond the size.
+ * The page at index, up to date, with a temporary reference (page_put it); reads it in (and some
+ * ahead) if need be. May sleep. *major is set to true when it waited for I/O (may be NULL).
+ * ERR_PTR: -ENOMEM, -EIO, -ENOSPC, or -EFAULT for a page wholly beyond the size.
  */
 struct page *object_page(struct object *o, u64 index, bool *major);
-/* The page if it is resident and up to date, with a temporary reference; else NULL. Never sleeps. */
+/*
+ * The page if it is resident and up to date, with a temporary reference; else NULL. Never sleeps.
+ */
 struct page *object_page_resident(struct object *o, u64 index);
-/* Up to max resident, up-to-date pages of [first, first + max); pages[i] is NULL where there is none. Each with a temporary reference. Never sleeps; for fault-around. */
+/*
+ * Up to max resident, up-to-date pages of [first, first + max); pages[i] is NULL where there is
+ * none. Each with a temporary reference. Never sleeps; for fault-around.
+ */
 u32 object_pages_resident(struct object *o, u64 first, u32 max, struct page **pages);
 
 /*
- * The page at index to be written to, with a temporary reference: as object_page, but a page beyond the size is made (zeros), and one that will be
- * overwritten whole (`whole`) is not read in. After writing: object_page_dirty, then object_grow if the write went past the size.
+ * The page at index to be written to, with a temporary reference: as object_page, but a page beyond
+ * the size is made (zeros), and one that will be overwritten whole (`whole`) is not read in. After
+ * writing: object_page_dirty, then object_grow if the write went past the size.
  */
 struct page *object_page_write(struct object *o, u64 index, bool whole);
 /* The size becomes at least `size`. The caller keeps truncate out (the inode's lock). */
 void object_grow(struct object *o, u64 size);
 
-/* Bytes from or to the cache; buf is kernel memory. Short counts at the size (read). write extends the size. 0 <= result <= n, or negative errno if nothing was done. */
+/*
+ * Bytes from or to the cache; buf is kernel memory. Short counts at the size (read). write extends
+ * the size. 0 <= result <= n, or negative errno if nothing was done.
+ */
 ssize object_read(struct object *o, void *buf, size_t n, u64 offset);
 ssize object_write(struct object *o, const void *buf, size_t n, u64 offset);
 
 /* The page was written to (fs/ copies to a page that it holds, not locked): into the dirty set. */
 void object_page_dirty(struct object *o, struct page *p);
 
-/* Set the size: pages beyond are detached and unmapped everywhere (markers that fault with SIGBUS), the tail of the last page is zeroed. 0 or errno. May sleep. */
+/*
+ * Set the size: pages beyond are detached and unmapped everywhere (markers that fault with SIGBUS),
+ * the tail of the last page is zeroed. 0 or errno. May sleep.
+ */
 int object_truncate(struct object *o, u64 size);
 /* Free the whole pages of [start, end) (hole punching); the partial ones are zeroed. */
 int object_punch(struct object *o, u64 start, u64 end);
 /* Write dirty pages of [start, end) (bytes) out: 0 or the first error. */
 int object_sync(struct object *o, u64 start, u64 end);
-/* Drop clean pages that nobody else holds, at most max, over all objects: how many. For memory pressure. */
+/*
+ * Drop clean pages that nobody else holds, at most max, over all objects: how many. For memory
+ * pressure.
+ */
 u64 object_evict(u64 max);
-/* First offset >= from that is data (or a hole): for SEEK_DATA and SEEK_HOLE of memory objects. size if none. */
+/*
+ * First offset >= from that is data (or a hole): for SEEK_DATA and SEEK_HOLE of memory objects.
+ * size if none.
+ */
 u64 object_seek_data(struct object *o, u64 from);
 u64 object_seek_hole(struct object *o, u64 from);
 

@@ -1,4 +1,7 @@
-/* page.h - the lock of a cache page: held while it is filled, written out, truncated or mapped. Private to mm. */
+/*
+ * page.h - the lock of a cache page: held while it is filled, written out, truncated or mapped.
+ * Private to mm.
+ */
 #ifndef MM_PAGE_H
 #define MM_PAGE_H
 

@@ -1,8 +1,10 @@
 /*
  * protect.c - changing what areas allow: mprotect, and the flags that mlock and madvise set.
  *
- * Downgrades reach the leaves at once, in place, also in tables that other spaces share: an entry loses permissions, which changes what nobody sees (whoever
- * may do more gets it back by a fault); that needs no memory. Upgrades are lazy: fault.c, case 12. Invariant L: a leaf's R/W implies that the area permits writing now.
+ * Downgrades reach the leaves at once, in place, also in tables that other spaces share: an entry
+ * loses permissions, which changes what nobody sees (whoever may do more gets it back by a fault);
+ * that needs no memory. Upgrades are lazy: fault.c, case 12. Invariant L: a leaf's R/W implies that
+ * the area permits writing now.
  */
 #include "mm/protect.h"
 

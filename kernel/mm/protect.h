@@ -9,10 +9,17 @@ struct flag_change {
 	int (*check)(
 		const struct area *a,
 		u32 set); /* may this area be changed so? NULL: yes. An error ends the change */
-	bool strict; /* the first hole ends it (mprotect, mlock); else holes are passed over and reported in the end (madvise) */
+	/*
+	 * the first hole ends it (mprotect, mlock); else holes are passed over and reported in the
+	 * end (madvise)
+	 */
+	bool strict;
 };
 
-/* Change the flags of the areas in [start, end) in the edit's new index. *done: up to where it came. 0, -ENOMEM (a hole, memory, limits), or what check said. */
+/*
+ * Change the flags of the areas in [start, end) in the edit's new index. *done: up to where it
+ * came. 0, -ENOMEM (a hole, memory, limits), or what check said.
+ */
 int edit_change_flags(struct edit *e, u64 start, u64 end, const struct flag_change *c, u64 *done);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * radix.c - a radix tree with 64-way nodes. Its height follows the largest index ever inserted; empty nodes are freed at once, so that an empty map
- * holds no memory.
+ * radix.c - a radix tree with 64-way nodes. Its height follows the largest index ever inserted;
+ * empty nodes are freed at once, so that an empty map holds no memory.
  */
 #include "mm/radix.h"
 
@@ -50,7 +50,10 @@ void *radix_find(const struct radix *r, u64 index)
 	return n->slots[slot_at(index, 1)];
 }
 
-/* Free the nodes on index's path that hold nothing, and levels at the top that only their first slot uses. */
+/*
+ * Free the nodes on index's path that hold nothing, and levels at the top that only their first
+ * slot uses.
+ */
 static void radix_prune(struct radix *r, u64 index)
 {
 	struct radix_node *path[HEIGHT_MAX + 1];

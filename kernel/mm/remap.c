@@ -1,7 +1,8 @@
 /*
  * remap.c - mremap(2): an area shrinks, grows or moves; its pages move with it.
  *
- * Moving owns both sides' tables first (PROTOCOL rule 13): then each leaf is taken from one slot and put into the other, which needs no memory and cannot fail.
+ * Moving owns both sides' tables first (PROTOCOL rule 13): then each leaf is taken from one slot
+ * and put into the other, which needs no memory and cannot fail.
  */
 #include "lib/err.h"
 #include "lib/print.h"
@@ -147,7 +148,9 @@ static int remap_grow(struct edit *e, const struct remap *r)
 	return err;
 }
 
-/* What lies where the area will go makes room first, as on Linux also if the move fails afterwards. */
+/*
+ * What lies where the area will go makes room first, as on Linux also if the move fails afterwards.
+ */
 static int remap_clear_target(struct edit *e, const struct remap *r, u64 to, bool *publish)
 {
 	const struct area *there = areas_find_next(e->areas, to);
@@ -193,7 +196,8 @@ static int remap_move(struct edit *e, const struct remap *r, u64 to, bool *publi
 		err = move_reserve(e, r->from, to, length);
 	if (!err)
 		err = remap_index(e, r, to);
-	if (err) /* empty tables that move_reserve made stay until their range is used or unmapped */
+	/* empty tables that move_reserve made stay until their range is used or unmapped */
+	if (err)
 		return err;
 	move_leaves(e, r->from, to, length);
 	if (r->old_length)
@@ -241,7 +245,10 @@ static int remap_check_area(struct edit *e, struct remap *r)
 	return edit_check_limits(e, grow, 2);
 }
 
-/* In place where possible, else by a move: the new address, or a negative errno. *publish: the index changed. */
+/*
+ * In place where possible, else by a move: the new address, or a negative errno. *publish: the
+ * index changed.
+ */
 static s64 remap_edit(struct edit *e, struct remap *r, bool *publish)
 {
 	int err = remap_check_area(e, r);

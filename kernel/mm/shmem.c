@@ -1,4 +1,7 @@
-/* shmem.c - objects that are memory and nothing else: their pages start as zeros and stay until the object goes. */
+/*
+ * shmem.c - objects that are memory and nothing else: their pages start as zeros and stay until the
+ * object goes.
+ */
 #include "mm/shmem.h"
 
 #include "mm/slab.h"

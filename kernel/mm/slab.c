@@ -1,8 +1,10 @@
 /*
- * slab.c - kernel objects: each cache cuts frames into objects of one size; kmalloc chooses among caches, or takes whole frames.
+ * slab.c - kernel objects: each cache cuts frames into objects of one size; kmalloc chooses among
+ * caches, or takes whole frames.
  *
- * A slab is one frame. Its first 16 bytes link it into its cache's list of slabs with room; free objects hold the freelist in their first word. So no
- * object is page-aligned, and an address that is belongs to a block of frames: kfree needs no size.
+ * A slab is one frame. Its first 16 bytes link it into its cache's list of slabs with room; free
+ * objects hold the freelist in their first word. So no object is page-aligned, and an address that
+ * is belongs to a block of frames: kfree needs no size.
  */
 #include "mm/slab.h"
 

@@ -1,4 +1,7 @@
-/* slab.h - kernel objects: caches of one size and kmalloc for the rest. Contents are undefined (poisoned in debug builds) unless zalloc. */
+/*
+ * slab.h - kernel objects: caches of one size and kmalloc for the rest. Contents are undefined
+ * (poisoned in debug builds) unless zalloc.
+ */
 #ifndef MM_SLAB_H
 #define MM_SLAB_H
 
@@ -10,7 +13,11 @@ struct slab_cache {
 	const char *name;
 	u32 size; /* bytes of one object, rounded up to 16 */
 	struct list
-		partial; /* S: slabs with free objects (page descriptors have no link: struct slab_head at the slab's end) */
+		/*
+		 * S: slabs with free objects (page descriptors have no link: struct slab_head at
+		 * the slab's end)
+		 */
+		partial;
 	u64 objects;      /* S: in use */
 	u64 slabs;        /* S: frames */
 	struct list link; /* in the list of all caches */
@@ -22,7 +29,10 @@ void *slab_alloc(struct slab_cache *c); /* NULL when there is no memory. Never s
 void *slab_zalloc(struct slab_cache *c);
 void slab_free(struct slab_cache *c, void *object);
 
-/* Any size up to 4 MiB; contiguous in memory; 16-byte aligned (page-aligned from 4096 bytes). NULL when there is no memory. Never sleeps. */
+/*
+ * Any size up to 4 MiB; contiguous in memory; 16-byte aligned (page-aligned from 4096 bytes). NULL
+ * when there is no memory. Never sleeps.
+ */
 void *kmalloc(size_t size);
 void *kzalloc(size_t size);
 void *krealloc(void *old, size_t size); /* old stays valid when NULL is returned */

@@ -1,9 +1,10 @@
 /*
  * space.c - the life of a space: made, forked, dropped; and what is known about it without a walk.
  *
- * fork is the tree's whole point: the child's root is a copy of the parent's, with every entry read-only in both; the area index gains a reference. What it costs
- * does not depend on what is mapped. Exceptions (areas that a child must not have, or must find empty) are handled in the unpublished child, after the flush.
- * Read node.c next.
+ * fork is the tree's whole point: the child's root is a copy of the parent's, with every entry
+ * read-only in both; the area index gains a reference. What it costs does not depend on what is
+ * mapped. Exceptions (areas that a child must not have, or must find empty) are handled in the
+ * unpublished child, after the flush. Read node.c next.
  */
 #include "mm/space.h"
 
@@ -178,7 +179,10 @@ struct mm *space_fork(struct mm *parent)
 		err = areas_for_each_flag(parent->areas,
 					  AREA_DONTFORK | AREA_WIPEONFORK | AREA_LOCKED,
 					  child_exception, child);
-	/* In the list before the parent may change again: a truncation finds what they share in one or the other. */
+	/*
+	 * In the list before the parent may change again: a truncation finds what they share in one
+	 * or the other.
+	 */
 	if (!err)
 		space_publish(child);
 	write_unlock(&parent->rw);

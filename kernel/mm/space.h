@@ -1,7 +1,8 @@
 /*
  * space.h - a process's user address space: what the layers above ask of mm.
  *
- * Read node.h next for what a space is made of, fault.c for what happens on an access, map.c for mmap and its family.
+ * Read node.h next for what a space is made of, fault.c for what happens on an access, map.c for
+ * mmap and its family.
  */
 #ifndef MM_SPACE_H
 #define MM_SPACE_H
@@ -9,11 +10,17 @@
 #include "mm/area.h"
 #include "mm/machine.h"
 
-/* Key to the letters: R: space.rw exclusive to write, shared to read. A: atomic. C: constant after creation or exec. */
+/*
+ * Key to the letters: R: space.rw exclusive to write, shared to read. A: atomic. C: constant after
+ * creation or exec.
+ */
 struct mm {
 	struct refcount users; /* threads and temporary holders (/proc, ptrace) */
 	struct rwlock
-		rw; /* the space lock: shared for faults and kernel writes, exclusive for edits and fork */
+		/*
+		 * the space lock: shared for faults and kernel writes, exclusive for edits and fork
+		 */
+		rw;
 	struct page *root; /* R: node of level 4; count 1 always (fork and snapshot copy it) */
 	struct area_node *areas; /* R */
 	struct machine_space machine;
@@ -41,8 +48,9 @@ struct mm {
 /* --- life --- */
 struct mm *space_create(void); /* empty; NULL without memory */
 /*
- * fork: a new space with the same contents, private copy-on-write in both. O(1) plus the areas with fork flags. Takes parent->rw exclusively; no lock
- * may be held. NULL without memory (the parent is as it was).
+ * fork: a new space with the same contents, private copy-on-write in both. O(1) plus the areas with
+ * fork flags. Takes parent->rw exclusively; no lock may be held. NULL without memory (the parent is
+ * as it was).
  */
 struct mm *space_fork(struct mm *parent);
 static inline void space_get(struct mm *mm)
@@ -65,12 +73,16 @@ struct fault_result {
 };
 
 /*
- * Make the access possible. 0: retry it. -EFAULT: *result says which signal. -ENOMEM: no memory for it (the caller kills by OOM rules).
- * -EIO, -EINTR...: the page could not be read: SIGBUS is in *result. May sleep.
+ * Make the access possible. 0: retry it. -EFAULT: *result says which signal. -ENOMEM: no memory for
+ * it (the caller kills by OOM rules). -EIO, -EINTR...: the page could not be read: SIGBUS is in
+ * *result. May sleep.
  */
 int space_fault(struct mm *mm, u64 va, u32 access, struct fault_result *result);
 
-/* --- the kernel's own access to any space (ptrace, /proc/PID/mem, exec's stack): through the same path as faults. Bytes done, or -EFAULT if none --- */
+/*
+ * --- the kernel's own access to any space (ptrace, /proc/PID/mem, exec's stack): through the same
+ * path as faults. Bytes done, or -EFAULT if none ---
+ */
 ssize space_read(struct mm *mm, u64 va, void *buf, size_t n);
 #define SPACE_FORCE \
 	0x1 /* as ptrace: also pages without permission, where MAYREAD/MAYWRITE allows */
@@ -84,12 +96,16 @@ struct map_request {
 	bool below_4g;         /* MAP_32BIT */
 	bool populate;
 	struct object *
-		object; /* NULL: anonymous (with AREA_SHARED: a fresh shared-memory object is made) */
+		/* NULL: anonymous (with AREA_SHARED: a fresh shared-memory object is made) */
+		object;
 	u64 offset;
 	void *file;
 	const struct area_file_ops *file_ops;
 };
-/* The address, or a negative errno: -EINVAL, -ENOMEM (also limits), -EEXIST, -EPERM (below min address), -EOVERFLOW. */
+/*
+ * The address, or a negative errno: -EINVAL, -ENOMEM (also limits), -EEXIST, -EPERM (below min
+ * address), -EOVERFLOW.
+ */
 s64 space_map(struct mm *mm, const struct map_request *r);
 int space_unmap(struct mm *mm, u64 addr, u64 length);
 int space_protect(struct mm *mm, u64 addr, u64 length, u32 prot, bool growsdown);
@@ -103,7 +119,10 @@ int space_advise(struct mm *mm, u64 addr, u64 length, int advice); /* MADV_* */
 int space_sync(struct mm *mm, u64 addr, u64 length, int flags);    /* msync: MS_* */
 int space_lock(struct mm *mm, u64 addr, u64 length, bool on);      /* mlock, munlock */
 int space_residency(struct mm *mm, u64 addr, u64 pages, u8 *vec);  /* mincore: into kernel memory */
-/* What identifies the memory at va for a futex: the space and address, or for shared areas the object and offset. 0 or -EFAULT. May fault the page in. */
+/*
+ * What identifies the memory at va for a futex: the space and address, or for shared areas the
+ * object and offset. 0 or -EFAULT. May fault the page in.
+ */
 int space_key(struct mm *mm, u64 va, bool shared, u64 key[2]);
 /* Map whole immortal kernel pages (vDSO) read-execute. */
 int space_map_special(struct mm *mm, u64 addr, struct page **pages, u32 count);
@@ -125,12 +144,18 @@ struct area_usage { /* smaps: bytes */
 	u64 rss, pss, shared_clean, shared_dirty, private_clean, private_dirty, referenced,
 		anonymous, swap, locked;
 };
-/* Of the part of the space in [start, end). space.rw shared must be held (space_areas holds it while it calls). */
+/*
+ * Of the part of the space in [start, end). space.rw shared must be held (space_areas holds it
+ * while it calls).
+ */
 void space_usage(struct mm *mm, u64 start, u64 end, struct area_usage *out);
 /* Call fn for each area from address `from` on, with space.rw shared held; stops at non-zero. */
 int space_areas(struct mm *mm, u64 from, int (*fn)(struct mm *mm, struct area *a, void *arg),
 		void *arg);
-/* pagemap: PFN-less information of one page: bit 63 present, 62 swapped, 61 file or shared, 56 exclusively mapped. */
+/*
+ * pagemap: PFN-less information of one page: bit 63 present, 62 swapped, 61 file or shared, 56
+ * exclusively mapped.
+ */
 u64 space_page_info(struct mm *mm, u64 va);
 
 /* What is shared with another space: walks both trees, skipping equal pointers. Pages. */
@@ -160,8 +185,9 @@ void space_shoot_everywhere(void);
 void mm_init(void);
 
 /*
- * The checker (check.c): walks every space, object and frame and proves the invariants of PROTOCOL. The machine must be quiet (no other thread in mm).
- * Returns the number of violations, each of which it reports by log_info; *text gets the first.
+ * The checker (check.c): walks every space, object and frame and proves the invariants of PROTOCOL.
+ * The machine must be quiet (no other thread in mm). Returns the number of violations, each of
+ * which it reports by log_info; *text gets the first.
  */
 u32 mm_check(char *text, size_t size);
 

@@ -1,8 +1,10 @@
 /*
  * truncate.c - PROTOCOL rule 9: after an object's pages were detached, no space may still map them.
  *
- * There is no list of mappings per page (DESIGN, one idea, 5): the area trees of all spaces are walked instead. Leaves are replaced in place by markers,
- * also in tables that several spaces share: what each of them sees, a fault that finds nothing (SIGBUS) or the new page, is the same for all.
+ * There is no list of mappings per page (DESIGN, one idea, 5): the area trees of all spaces are
+ * walked instead. Leaves are replaced in place by markers, also in tables that several spaces
+ * share: what each of them sees, a fault that finds nothing (SIGBUS) or the new page, is the same
+ * for all.
  */
 #include "mm/truncate.h"
 

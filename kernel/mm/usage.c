@@ -1,6 +1,6 @@
 /*
- * usage.c - what /proc and our own counters report about a space's pages. Everything here is a walk of tables under their locks; what must be cheap is read at the
- * root instead (space_rss).
+ * usage.c - what /proc and our own counters report about a space's pages. Everything here is a walk
+ * of tables under their locks; what must be cheap is read at the root instead (space_rss).
  */
 #include "lib/print.h"
 #include "mm/node.h"
@@ -8,7 +8,8 @@
 /* --- smaps --- */
 
 /*
- * PROTOCOL rule 15: PSS is the product of 1/count along the path. It is kept as a fixed-point fraction of one page.
+ * PROTOCOL rule 15: PSS is the product of 1/count along the path. It is kept as a fixed-point
+ * fraction of one page.
  */
 #define PSS_SHIFT 24
 #define PSS_ONE (1ull << PSS_SHIFT)
@@ -148,7 +149,10 @@ static void count_same(struct page *t, struct space_difference *d)
 	d->tables_same += tables_below(t);
 }
 
-/* Both tables are of one level and differ. Equal pointers are not entered: the cost is what differs. */
+/*
+ * Both tables are of one level and differ. Equal pointers are not entered: the cost is what
+ * differs.
+ */
 static void compare_tables(struct page *a, struct page *b, struct space_difference *d)
 {
 	struct pte *sa = table_slots(a), *sb = b ? table_slots(b) : NULL;

@@ -1,8 +1,10 @@
 /*
- * calls.h - what kernel/sys asks of processes: the system calls, with their arguments decoded and in kernel memory.
+ * calls.h - what kernel/sys asks of processes: the system calls, with their arguments decoded and
+ * in kernel memory.
  *
- * Results are negative errno unless a comment says more. User pointers stay with kernel/sys, but for addresses that the kernel
- * itself uses later (tids, robust lists, stacks), which are plain u64.
+ * Results are negative errno unless a comment says more. User pointers stay with kernel/sys, but
+ * for addresses that the kernel itself uses later (tids, robust lists, stacks), which are plain
+ * u64.
  */
 #ifndef PROC_CALLS_H
 #define PROC_CALLS_H
@@ -47,8 +49,8 @@ struct wait_result {
 int process_wait(const struct wait_request *r, struct wait_result *result);
 
 /*
- * --- exec.c: argv and envp are user arrays of user strings. 0: the process is the new program; the caller gives up what it holds and calls
- * process_enter_user ---
+ * --- exec.c: argv and envp are user arrays of user strings. 0: the process is the new program; the
+ * caller gives up what it holds and calls process_enter_user ---
  */
 int process_exec(const struct path *start, const char *name, u32 lookup_flags,
 		 const char *shown_name, u64 argv, u64 envp);
@@ -77,7 +79,10 @@ int signal_send_process(struct process *p,
 			const struct signal_info *info); /* as kill, to a process already found */
 int signal_tgkill(s32 tgid, s32 tid, const struct signal_info *info); /* tgid 0: any */
 void signal_info_user(struct signal_info *info, int sig, int code);
-/* Wait with another mask (sigsuspend, ppoll...): the old mask comes back on the way to user mode, after a handler's frame was made. */
+/*
+ * Wait with another mask (sigsuspend, ppoll...): the old mask comes back on the way to user mode,
+ * after a handler's frame was made.
+ */
 void signal_use_mask(u64 mask);
 int signal_timedwait(u64 set, u64 deadline_ns,
 		     struct signal_info *info); /* the signal, -EAGAIN, -EINTR */
@@ -110,7 +115,10 @@ int cred_set_keep_capabilities(bool on); /* PR_SET_KEEPCAPS */
 /* --- time: clock.c, itimer.c, posix_timer.c --- */
 int clock_read(s32 clock, u64 *ns);
 int clock_resolution(s32 clock, u64 *ns);
-/* Sleep until a time of that clock; remaining (may be NULL) gets what is left. 0, -EINTR by a signal, -EINVAL. */
+/*
+ * Sleep until a time of that clock; remaining (may be NULL) gets what is left. 0, -EINTR by a
+ * signal, -EINVAL.
+ */
 int clock_sleep_until(s32 clock, u64 ns, u64 *remaining);
 int clock_set(s32 clock, u64 ns);
 struct itimer_value {
@@ -161,7 +169,10 @@ int policy_get(u32 tid, struct sched_policy *out);
 int policy_set(u32 tid, const struct sched_policy *set, bool set_nice);
 
 /* --- init.c --- */
-/* sys/table.c: the system calls that programs asked for and the kernel lacks, as "number name count\n" lines: bytes in buf. */
+/*
+ * sys/table.c: the system calls that programs asked for and the kernel lacks, as "number name
+ * count\n" lines: bytes in buf.
+ */
 size_t syscall_missing_text(char *buf, size_t size);
 
 /* --- process.c --- */

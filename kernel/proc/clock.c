@@ -1,7 +1,8 @@
 /*
  * clock.c - the clocks of clock_gettime(2), and sleeping by them.
  *
- * All of them come from the monotonic clock: real time is it plus an offset that the host gives, CPU clocks are what the scheduler accounted.
+ * All of them come from the monotonic clock: real time is it plus an offset that the host gives,
+ * CPU clocks are what the scheduler accounted.
  */
 #include <linux/capability.h>
 #include <linux/time.h>
@@ -9,7 +10,10 @@
 #include "proc/process_priv.h"
 #include "proc/sched_priv.h"
 
-/* Clock ids of other processes and threads: ~pid in the upper bits, below it 4 for a thread, and which of three kinds. */
+/*
+ * Clock ids of other processes and threads: ~pid in the upper bits, below it 4 for a thread, and
+ * which of three kinds.
+ */
 #define CPU_CLOCK_THREAD 4
 #define CPU_CLOCK_KIND 3
 
@@ -35,7 +39,10 @@ static u64 process_cpu_ns(struct process *p)
 	return ns;
 }
 
-/* The CPU clock of another process or thread, by clock_getcpuclockid(3) or pthread_getcpuclockid(3). */
+/*
+ * The CPU clock of another process or thread, by clock_getcpuclockid(3) or
+ * pthread_getcpuclockid(3).
+ */
 static int foreign_cpu_clock(s32 clock, u64 *ns)
 {
 	u32 id = ~(u32)(clock >> 3);
@@ -133,7 +140,10 @@ static bool can_sleep_by(s32 clock)
 	return clock < 0;
 }
 
-/* A CPU clock does not run faster than the monotonic one: so sleep at least for what is missing, and look again. */
+/*
+ * A CPU clock does not run faster than the monotonic one: so sleep at least for what is missing,
+ * and look again.
+ */
 int clock_sleep_until(s32 clock, u64 ns, u64 *remaining)
 {
 	int err = 0;

@@ -1,7 +1,9 @@
 /*
- * cred.c - who a process is: user and group ids, capabilities, and Linux's rules for changing them (credentials(7), capabilities(7)).
+ * cred.c - who a process is: user and group ids, capabilities, and Linux's rules for changing them
+ * (credentials(7), capabilities(7)).
  *
- * struct cred is immutable: a change builds a new one and installs it whole. Processes are counted by real user, for RLIMIT_NPROC.
+ * struct cred is immutable: a change builds a new one and installs it whole. Processes are counted
+ * by real user, for RLIMIT_NPROC.
  */
 #include <linux/capability.h>
 #include <linux/prctl.h>
@@ -135,7 +137,10 @@ void cred_install(struct process *p, struct cred *c)
 		cred_put(old);
 }
 
-/* Install a change of the current process's ids. The ids that files see changed: it is not dumpable any more, as on Linux. */
+/*
+ * Install a change of the current process's ids. The ids that files see changed: it is not dumpable
+ * any more, as on Linux.
+ */
 static int cred_commit(struct cred *c)
 {
 	struct process *p = process_current();
@@ -453,8 +458,9 @@ int cred_set_keep_capabilities(bool on)
 }
 
 /*
- * execve of a file without capabilities and (on a tree that is mounted nosuid) without set-user-ID: capabilities(7),
- * "Transformation of capabilities during execve". Without memory the old, lesser or equal, rights stay in force but for the saved ids.
+ * execve of a file without capabilities and (on a tree that is mounted nosuid) without set-user-ID:
+ * capabilities(7), "Transformation of capabilities during execve". Without memory the old, lesser
+ * or equal, rights stay in force but for the saved ids.
  */
 void cred_apply_exec(struct process *p)
 {

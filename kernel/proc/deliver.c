@@ -1,8 +1,10 @@
 /*
- * deliver.c - what a thread does on its way back to user mode: die, stop, make room for others, and take its signals.
+ * deliver.c - what a thread does on its way back to user mode: die, stop, make room for others, and
+ * take its signals.
  *
- * return_to_user_work is the only place where a thread acts on signals; signal.c leaves notes for it in thread->work. It also finishes interrupted
- * system calls: they returned -ERESTART*, and are either run again or end with EINTR, as the signal's action says (signal(7)).
+ * return_to_user_work is the only place where a thread acts on signals; signal.c leaves notes for
+ * it in thread->work. It also finishes interrupted system calls: they returned -ERESTART*, and are
+ * either run again or end with EINTR, as the signal's action says (signal(7)).
  */
 #include <asm/siginfo.h>
 #include <asm/signal.h>
@@ -65,7 +67,10 @@ static void begin_stop(struct process *p, int sig)
 	}
 }
 
-/* Terminal stops have no effect in an orphaned group; asking takes the tree lock, so S is let go meanwhile. */
+/*
+ * Terminal stops have no effect in an orphaned group; asking takes the tree lock, so S is let go
+ * meanwhile.
+ */
 static void stop_by_signal(struct process *p, int sig)
 {
 	bool orphaned = false;
@@ -127,7 +132,10 @@ static void restart_syscall(struct regs *regs)
 	regs->orig_rax = UINT64_MAX;
 }
 
-/* Run the handler: build its frame and block what it asks to block. Without room for the frame the program dies by SIGSEGV. */
+/*
+ * Run the handler: build its frame and block what it asks to block. Without room for the frame the
+ * program dies by SIGSEGV.
+ */
 static void enter_handler(struct regs *regs, int sig, const struct signal_info *info,
 			  const struct sigaction_kernel *a)
 {
@@ -165,7 +173,10 @@ static void resume_without_handler(struct regs *regs, struct thread *t)
 	}
 }
 
-/* Take one signal that needs action: its number with *info and *a filled, or 0. Stops and kills have been carried out. */
+/*
+ * Take one signal that needs action: its number with *info and *a filled, or 0. Stops and kills
+ * have been carried out.
+ */
 static int take_signal(struct thread *t, struct signal_info *info, struct sigaction_kernel *a)
 {
 	struct process *p = t->process;
@@ -236,7 +247,10 @@ void return_to_user_work(struct regs *regs)
 		if (work & WORK_RESCHED)
 			thread_resched();
 		if (work & WORK_STOP) {
-			/* The call that the stop interrupted begins again afterwards: deliver sees to it. */
+			/*
+			 * The call that the stop interrupted begins again afterwards: deliver sees
+			 * to it.
+			 */
 			stop_here(t);
 			atomic_or(&t->work, WORK_SIGNAL);
 		} else if (work & WORK_SIGNAL) {

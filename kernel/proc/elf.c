@@ -1,9 +1,11 @@
 /*
  * elf.c - mapping an ELF program and its interpreter into a new space.
  *
- * Text and data are private maps of the file, so their pages come from the page cache; what a segment has in memory beyond the file is demand-zero.
- * Programs at fixed addresses go where they say; position-independent ones, and the interpreter, where there is room. What a broken
- * file gets is what Linux gives: an errno while the old image could still go on, death by SIGSEGV for what Linux finds out later.
+ * Text and data are private maps of the file, so their pages come from the page cache; what a
+ * segment has in memory beyond the file is demand-zero. Programs at fixed addresses go where they
+ * say; position-independent ones, and the interpreter, where there is room. What a broken file gets
+ * is what Linux gives: an errno while the old image could still go on, death by SIGSEGV for what
+ * Linux finds out later.
  */
 #include <elf.h>
 #include <linux/limits.h>
@@ -25,7 +27,8 @@ struct elf {
 	Elf64_Phdr *segments; /* kmalloc'd */
 	u64 bias;             /* what is added to its addresses */
 	u64 end;              /* of the highest segment in memory, before rounding; 0: none yet */
-	bool first_must_fit; /* the first segment may not replace what is there (as Linux: the others may) */
+	/* the first segment may not replace what is there (as Linux: the others may) */
+	bool first_must_fit;
 };
 
 static bool header_ok(const Elf64_Ehdr *h)
@@ -34,7 +37,10 @@ static bool header_ok(const Elf64_Ehdr *h)
 	       (h->e_type == ET_EXEC || h->e_type == ET_DYN) && h->e_machine == EM_X86_64;
 }
 
-/* Check the header and read the program headers, for a file whose first bytes are at `start`. -ENOEXEC if it is not for us. */
+/*
+ * Check the header and read the program headers, for a file whose first bytes are at `start`.
+ * -ENOEXEC if it is not for us.
+ */
 static int elf_open(struct elf *e, struct file *f, const void *start)
 {
 	u32 size;
@@ -146,7 +152,10 @@ static int segment_map(struct mm *mm, struct elf *e, const Elf64_Phdr *s)
 		if (at < 0)
 			return (int)at;
 		zero_from = ROUND_UP(file_end, PAGE_SIZE);
-		/* Only where the program may write: else what the file has there stays, as on Linux. */
+		/*
+		 * Only where the program may write: else what the file has there stays, as on
+		 * Linux.
+		 */
 		if (end > file_end && prot & AREA_WRITE) {
 			err = clear_tail(mm, file_end);
 			if (err)
@@ -262,7 +271,10 @@ static int interpreter_name(const struct elf *e, char **name)
 	return err;
 }
 
-/* Open the interpreter and check it, as long as that can still be answered by an errno. e->file stays NULL if there is none. */
+/*
+ * Open the interpreter and check it, as long as that can still be answered by an errno. e->file
+ * stays NULL if there is none.
+ */
 static int interpreter_open(const struct elf *program, struct elf *e)
 {
 	Elf64_Ehdr header;
@@ -353,7 +365,10 @@ static int map_all(struct exec *x, struct elf *program, struct elf *interpreter)
 	int err = stack_permissions(x, program);
 
 	program->first_must_fit = !pie;
-	/* A static PIE is its own dynamic linker, or is ld.so run as a program: it goes where libraries go. */
+	/*
+	 * A static PIE is its own dynamic linker, or is ld.so run as a program: it goes where
+	 * libraries go.
+	 */
 	if (!err && pie)
 		err = elf_place(
 			x->mm, program,

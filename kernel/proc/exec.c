@@ -1,10 +1,11 @@
 /*
  * exec.c - execve: a process becomes another program.
  *
- * The textbook's four steps (delete the old areas, map the private ones, map the shared libraries through the interpreter, set the program counter)
- * in an order that cannot fail half-way: the new space is built completely beside the old one, out of reach; then the other threads
- * die; then the process changes over, which cannot fail. Files are treated as mounted nosuid: set-user-ID bits have no effect.
- * Read script.c, exec_stack.c and elf.c next.
+ * The textbook's four steps (delete the old areas, map the private ones, map the shared libraries
+ * through the interpreter, set the program counter) in an order that cannot fail half-way: the new
+ * space is built completely beside the old one, out of reach; then the other threads die; then the
+ * process changes over, which cannot fail. Files are treated as mounted nosuid: set-user-ID bits
+ * have no effect. Read script.c, exec_stack.c and elf.c next.
  */
 #include <linux/fcntl.h>
 #include <linux/personality.h>
@@ -209,7 +210,10 @@ static const char *base_name(const char *name)
 	return slash ? slash + 1 : name;
 }
 
-/* The old space is left as at exit: who waits for this thread's word is woken, a vfork parent goes on. */
+/*
+ * The old space is left as at exit: who waits for this thread's word is woken, a vfork parent goes
+ * on.
+ */
 static void change_space(struct exec *x, struct process *p, struct thread *t)
 {
 	struct mm *old = t->mm;

@@ -1,5 +1,6 @@
 /*
- * exec_priv.h - one execve under way: what exec.c, exec_stack.c, script.c and elf.c tell each other.
+ * exec_priv.h - one execve under way: what exec.c, exec_stack.c, script.c and elf.c tell each
+ * other.
  */
 #ifndef PROC_EXEC_PRIV_H
 #define PROC_EXEC_PRIV_H
@@ -31,7 +32,8 @@ struct stack_writer {
 
 struct exec {
 	struct file *
-		file; /* counted, held against writing: the program (the last interpreter of scripts) */
+		/* counted, held against writing: the program (the last interpreter of scripts) */
+		file;
 	struct mm *mm;    /* being built: nobody else knows it */
 	const char *name; /* what the caller named: AT_EXECFN and comm */
 	u8 header[EXEC_HEADER];
@@ -41,7 +43,8 @@ struct exec {
 	bool randomize;
 	u64 entropy[8]; /* random numbers for addresses and AT_RANDOM, fetched at once */
 	u32 entropy_used;
-	bool committed; /* errors kill from now on, as on Linux, where the old image is gone by then */
+	/* errors kill from now on, as on Linux, where the old image is gone by then */
+	bool committed;
 
 	/* exec_stack.c */
 	u64 stack_top, stack_low;           /* the area */

@@ -1,9 +1,11 @@
 /*
- * exec_stack.c - the initial stack of a program: strings, pointers, auxiliary vector (System V ABI for x86-64, 3.4.1).
+ * exec_stack.c - the initial stack of a program: strings, pointers, auxiliary vector (System V ABI
+ * for x86-64, 3.4.1).
  *
- * From the top down: eight zero bytes, the program's name, environment strings, argument strings; then, aligned, the platform's name and 16
- * random bytes, the auxiliary vector, the pointers and argc. Strings are copied from the old space (or the launch record) page by
- * page through kernel memory; their number and lengths were taken before, so all addresses are known in advance.
+ * From the top down: eight zero bytes, the program's name, environment strings, argument strings;
+ * then, aligned, the platform's name and 16 random bytes, the auxiliary vector, the pointers and
+ * argc. Strings are copied from the old space (or the launch record) page by page through kernel
+ * memory; their number and lengths were taken before, so all addresses are known in advance.
  */
 #include <linux/auxvec.h>
 #include <asm/auxvec.h>
@@ -117,7 +119,9 @@ static u64 prefix_bytes(const struct exec *x)
 	return n;
 }
 
-/* Arguments that the program gets. An empty list becomes one empty string, as on Linux since 5.18. */
+/*
+ * Arguments that the program gets. An empty list becomes one empty string, as on Linux since 5.18.
+ */
 static u64 argument_count(const struct exec *x)
 {
 	u64 own = x->argv.count;
@@ -192,7 +196,10 @@ static int push_word(struct stack_writer *w, u64 v)
 	return writer_push(w, (u64)&v, sizeof(v), false);
 }
 
-/* A string, and where it lies to the pointers. The NUL is ours: the program might change the string meanwhile. */
+/*
+ * A string, and where it lies to the pointers. The NUL is ours: the program might change the string
+ * meanwhile.
+ */
 static int push_string(struct stack_writer *strings, struct stack_writer *pointers, u64 src,
 		       u64 size, bool user)
 {
@@ -204,7 +211,10 @@ static int push_string(struct stack_writer *strings, struct stack_writer *pointe
 	return err ? err : push_word(pointers, strings->low);
 }
 
-/* The strings [first, count) of v, last first. What the program changes in them meanwhile is copied or not, but their sizes stay. */
+/*
+ * The strings [first, count) of v, last first. What the program changes in them meanwhile is copied
+ * or not, but their sizes stay.
+ */
 static int push_vector(struct stack_writer *strings, struct stack_writer *pointers,
 		       const struct exec_vector *v, u64 first)
 {
@@ -285,7 +295,10 @@ static int stack_place(struct exec *x)
 	x->platform = ROUND_DOWN(below - (x->randomize ? exec_random(x) % 8192 : 0), 16ull) -
 		      sizeof(PLATFORM);
 	x->random = ROUND_DOWN(x->platform - 16, 16ull);
-	/* The vector's size is even in words, so sp is aligned if the pointers are an even number too. */
+	/*
+	 * The vector's size is even in words, so sp is aligned if the pointers are an even number
+	 * too.
+	 */
 	x->sp = ROUND_DOWN(x->random - sizeof(x->mm->auxv) - pointers, 16ull);
 	x->auxv = x->sp + pointers;
 	low = ROUND_DOWN(x->sp, PAGE_SIZE);

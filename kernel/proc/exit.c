@@ -1,8 +1,9 @@
 /*
  * exit.c - how threads and processes end.
  *
- * A thread ends by itself, always: whoever wants it dead sets WORK_EXIT and wakes it. The last thread of a process takes the process down: it
- * gives up timers, files and the space, and only then becomes a zombie, so that who waits finds the memory free. Then its number stays until
+ * A thread ends by itself, always: whoever wants it dead sets WORK_EXIT and wakes it. The last
+ * thread of a process takes the process down: it gives up timers, files and the space, and only
+ * then becomes a zombie, so that who waits finds the memory free. Then its number stays until
  * wait.c reaps it, or it is reaped at once if the parent does not care.
  */
 #include <asm/siginfo.h>
@@ -20,7 +21,10 @@
 
 /* --- a thread --- */
 
-/* The last use of the space by this thread: robust futexes, and the word that pthread_join waits for. */
+/*
+ * The last use of the space by this thread: robust futexes, and the word that pthread_join waits
+ * for.
+ */
 static void thread_leave_space(struct thread *t)
 {
 	struct mm *mm = t->mm;
@@ -47,7 +51,10 @@ static void thread_bequeath(struct process *p, struct thread *t)
 	memcpy(p->last_name, t->name, sizeof(p->last_name));
 }
 
-/* If the others have all stopped and this one was the last that had not: the stop is complete. S held. */
+/*
+ * If the others have all stopped and this one was the last that had not: the stop is complete. S
+ * held.
+ */
 static bool stop_completed(struct process *p)
 {
 	if (!p->stop_signal || !p->nthreads || p->nstopped != p->nthreads)
@@ -105,7 +112,10 @@ static struct process *find_reaper(struct process *p)
 	return init_process;
 }
 
-/* A group that becomes orphaned by what happens to p while it has stopped members is continued, after a SIGHUP. T held. */
+/*
+ * A group that becomes orphaned by what happens to p while it has stopped members is continued,
+ * after a SIGHUP. T held.
+ */
 static void group_orphan_check(struct process *p, struct process *parent)
 {
 	struct pgroup *g = p->group;
@@ -277,7 +287,9 @@ void thread_exit(u32 status)
 		panic("process 1 ends");
 	if (t->mm)
 		thread_leave_space(t);
-	/* From here on it is a kernel thread: the last one of the process may take the space away. */
+	/*
+	 * From here on it is a kernel thread: the last one of the process may take the space away.
+	 */
 	t->mm = NULL;
 	space_activate(NULL);
 	thread_charge_system(t0);

@@ -1,8 +1,10 @@
 /*
- * fault.c - page faults and exceptions of programs: what mm cannot make good becomes a signal; no memory means that somebody dies.
+ * fault.c - page faults and exceptions of programs: what mm cannot make good becomes a signal; no
+ * memory means that somebody dies.
  *
- * The out-of-memory rule: the process with the most memory (and its oom_score_adj) is killed, others wait until it is gone and try again. Only
- * one dies at a time. Read mm/fault.c for what a fault does to the space.
+ * The out-of-memory rule: the process with the most memory (and its oom_score_adj) is killed,
+ * others wait until it is gone and try again. Only one dies at a time. Read mm/fault.c for what a
+ * fault does to the space.
  */
 #include <asm/siginfo.h>
 #include <asm/signal.h>
@@ -146,7 +148,10 @@ bool user_page_fault(struct regs *regs, u64 address, u64 error_code, bool from_u
 #define FPU_STATUS 2
 #define FPU_MXCSR 24
 
-/* Which unmasked floating-point exception happened: si_code, from the x87 or SSE status (same bits, Intel SDM vol. 1, 8.1.3 and 10.2.3). */
+/*
+ * Which unmasked floating-point exception happened: si_code, from the x87 or SSE status (same bits,
+ * Intel SDM vol. 1, 8.1.3 and 10.2.3).
+ */
 static int floating_point_code(bool sse)
 {
 	struct thread *t = thread_current();

@@ -1,8 +1,9 @@
 /*
  * fork.c - new threads and processes: fork, vfork, clone, clone3.
  *
- * The central rule: everything that can fail happens before the child can be seen. The child is put together out of reach (thread, stack, files, space,
- * number), then published under the tree lock (a process) or its process's signal lock (a thread), then made runnable. exit.c undoes it.
+ * The central rule: everything that can fail happens before the child can be seen. The child is put
+ * together out of reach (thread, stack, files, space, number), then published under the tree lock
+ * (a process) or its process's signal lock (a thread), then made runnable. exit.c undoes it.
  */
 #include <asm/signal.h>
 #include <linux/capability.h>
@@ -18,7 +19,10 @@
 #include "proc/process_priv.h"
 #include "proc/sched_priv.h"
 
-/* A parent that waits until its child has left the space they share. Counted: the parent may be killed meanwhile. */
+/*
+ * A parent that waits until its child has left the space they share. Counted: the parent may be
+ * killed meanwhile.
+ */
 struct vfork_done {
 	struct refcount refs;
 	struct waitq wait;
@@ -386,7 +390,8 @@ void thread_charge_system(u64 t0)
 
 	t->system_ns += ns;
 	t->user_ns -=
-		ns; /* may pass below zero until the next switch accounts the same time as user time */
+		/* may pass below zero until the next switch accounts the same time as user time */
+		ns;
 }
 
 long process_clone(const struct clone_request *r)

@@ -1,9 +1,10 @@
 /*
  * futex.c - futexes: waiting in the kernel for a word of user memory to change (futex(2)).
  *
- * A waiter queues itself first and reads the word after; a waker changes the word first and looks at the queue after: so one of them sees the
- * other. The word is read with no lock held, because reading may fault. A word is named by what mm says it is (space_key), so that
- * processes that share memory meet.
+ * A waiter queues itself first and reads the word after; a waker changes the word first and looks
+ * at the queue after: so one of them sees the other. The word is read with no lock held, because
+ * reading may fault. A word is named by what mm says it is (space_key), so that processes that
+ * share memory meet.
  */
 #include <linux/futex.h>
 
@@ -221,7 +222,9 @@ int futex_requeue(u64 from, u64 to, u32 wake, u32 requeue, bool compare, u32 val
 	return (int)(woken + moved);
 }
 
-/* The operation of FUTEX_WAKE_OP on the word: 0 with *matched the comparison's outcome, or errno. */
+/*
+ * The operation of FUTEX_WAKE_OP on the word: 0 with *matched the comparison's outcome, or errno.
+ */
 static int wake_operation(u64 address, u32 encoded, bool *matched)
 {
 	u32 op = encoded >> 28 & 7, compare = encoded >> 24 & 15;
@@ -324,7 +327,9 @@ static void robust_release(u64 address, u32 tid)
 	}
 }
 
-/* The program's list is data that may be anything: bounded, and given up at the first bad address. */
+/*
+ * The program's list is data that may be anything: bounded, and given up at the first bad address.
+ */
 void robust_list_exit(struct thread *t)
 {
 	u64 head = t->robust_list, entry;

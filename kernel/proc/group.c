@@ -1,8 +1,9 @@
 /*
  * group.c - process groups and sessions: job control's two levels above the process.
  *
- * A group lives while it has members (zombies included), a session while it has groups; the tree lock guards both. A group is orphaned when
- * no member has a parent in another group of the same session: then nobody could continue it, so it must not be left stopped.
+ * A group lives while it has members (zombies included), a session while it has groups; the tree
+ * lock guards both. A group is orphaned when no member has a parent in another group of the same
+ * session: then nobody could continue it, so it must not be left stopped.
  */
 #include <asm/signal.h>
 

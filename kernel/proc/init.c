@@ -1,9 +1,10 @@
 /*
  * init.c - process 1, the first program, and the end of the machine.
  *
- * Process 1 is the kernel's own: it runs no program. It starts the program of the launch record as its child, reaps orphans, and when
- * the program has ended it kills what is left, sends what the command asked for, and powers off. The program is an ordinary process, not process 1, so
- * that default actions of signals work for it.
+ * Process 1 is the kernel's own: it runs no program. It starts the program of the launch record as
+ * its child, reaps orphans, and when the program has ended it kills what is left, sends what the
+ * command asked for, and powers off. The program is an ordinary process, not process 1, so that
+ * default actions of signals work for it.
  */
 #include <linux/resource.h>
 #include <linux/signal.h>
@@ -98,7 +99,10 @@ static const char *environment(const char *name)
 	return NULL;
 }
 
-/* As execvp(3): the first file of that name in PATH that can be run; -EACCES if one was found that may not be. */
+/*
+ * As execvp(3): the first file of that name in PATH that can be run; -EACCES if one was found that
+ * may not be.
+ */
 static int program_exec_path(char *buf)
 {
 	const char *name = launch.argv[0], *dir = environment("PATH");

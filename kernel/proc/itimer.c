@@ -1,8 +1,8 @@
 /*
  * itimer.c - interval timers (setitimer, alarm) and the limits of CPU time.
  *
- * ITIMER_REAL is a kernel timer. What is measured in CPU time is looked at by the scheduler's tick, which runs while a process has such a timer or
- * a limit (process->cpu_limited).
+ * ITIMER_REAL is a kernel timer. What is measured in CPU time is looked at by the scheduler's tick,
+ * which runs while a process has such a timer or a limit (process->cpu_limited).
  */
 #include <asm/siginfo.h>
 #include <asm/signal.h>

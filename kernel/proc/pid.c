@@ -1,9 +1,10 @@
 /*
  * pid.c - the numbers that name threads, processes, groups and sessions.
  *
- * One table for all four uses: a number is free only when nothing goes by it any more, so a new process never gets the number of a group
- * that still lives. Two levels: 8192 leaves of 512 entries; a leaf exists while it holds one. Numbers are given out in ascending order, and
- * wrap at PID_MAX as on Linux with its largest pid_max.
+ * One table for all four uses: a number is free only when nothing goes by it any more, so a new
+ * process never gets the number of a group that still lives. Two levels: 8192 leaves of 512
+ * entries; a leaf exists while it holds one. Numbers are given out in ascending order, and wrap at
+ * PID_MAX as on Linux with its largest pid_max.
  */
 #include "lib/lock.h"
 #include "lib/print.h"
@@ -105,7 +106,10 @@ void pid_set_thread(u32 number, struct thread *t)
 	struct pid_entry *e = entry_lock(number);
 
 	e->thread = t;
-	/* A thread's own number names no process: then its process stood in the entry for pid_thread_process. */
+	/*
+	 * A thread's own number names no process: then its process stood in the entry for
+	 * pid_thread_process.
+	 */
 	if (!t && e->process && e->process->pid != number)
 		e->process = NULL;
 	entry_settle(e);

@@ -1,7 +1,8 @@
 /*
  * posix_timer.c - timers of timer_create(2): by real or monotonic time, with a signal or without.
  *
- * At most one signal of a timer is queued; expirations meanwhile are counted, and reported as the overrun of the signal when it is delivered.
+ * At most one signal of a timer is queued; expirations meanwhile are counted, and reported as the
+ * overrun of the signal when it is delivered.
  */
 #include <asm/siginfo.h>
 #include <asm/signal.h>

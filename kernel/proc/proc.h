@@ -1,9 +1,9 @@
 /*
  * proc.h - threads and processes as the rest of the kernel sees them.
  *
- * A thread is what is scheduled; a process is what has a pid, a parent, open files and signal handlers; its threads share it. vfork and
- * posix_spawn share the space between two processes, threads share all. calls.h has what kernel/sys asks of this folder, timer.h the
- * kernel's timers.
+ * A thread is what is scheduled; a process is what has a pid, a parent, open files and signal
+ * handlers; its threads share it. vfork and posix_spawn share the space between two processes,
+ * threads share all. calls.h has what kernel/sys asks of this folder, timer.h the kernel's timers.
  */
 #ifndef PROC_PROC_H
 #define PROC_PROC_H
@@ -53,7 +53,10 @@ struct signal_queue { /* pending signals of a thread or of a process; G: process
 	u32 count;
 };
 
-/* What a signal carries: the layout of Linux's siginfo_t (128 bytes), so that it goes to user memory as it is. */
+/*
+ * What a signal carries: the layout of Linux's siginfo_t (128 bytes), so that it goes to user
+ * memory as it is.
+ */
 struct signal_info {
 	s32 signal, error, code, pad;
 	union {
@@ -89,22 +92,30 @@ enum thread_state {
 	THREAD_DEAD,     /* will never run again */
 };
 
-/* Letters: S: process->signal_lock; T: process tree lock; P: process->lock; O: only the thread itself; A: atomic; C: constant. */
+/*
+ * Letters: S: process->signal_lock; T: process tree lock; P: process->lock; O: only the thread
+ * itself; A: atomic; C: constant.
+ */
 struct thread {
 	struct context context;  /* runq lock while not running */
 	void *stack;             /* C: lowest address of its kernel stack */
 	struct process *process; /* C; NULL for kernel threads that belong to none */
 	struct mm *
-		mm; /* O: the space it runs in, NULL for kernel threads. The process's use of it counts for all its threads */
-	u32 tid;    /* C but for exec, which gives the process's pid */
-	u32 state;  /* A: enum thread_state */
-	u32 cpu;    /* A: runs, or last ran, here */
-	u32 work;   /* A: WORK_*: what must be done before user mode */
+		/*
+		 * O: the space it runs in, NULL for kernel threads. The process's use of it counts
+		 * for all its threads
+		 */
+		mm;
+	u32 tid;                    /* C but for exec, which gives the process's pid */
+	u32 state;                  /* A: enum thread_state */
+	u32 cpu;                    /* A: runs, or last ran, here */
+	u32 work;                   /* A: WORK_*: what must be done before user mode */
 	struct list run_link;       /* runq lock */
 	struct list thread_link;    /* S: in process->threads */
 	struct lock_stack locks;    /* O: debug builds */
 	u64 sigmask, saved_sigmask; /* O (read under S): blocked signals */
-	bool restore_sigmask; /* O: sigsuspend, ppoll: put saved_sigmask back after the handler frame is made */
+	/* O: sigsuspend, ppoll: put saved_sigmask back after the handler frame is made */
+	bool restore_sigmask;
 	struct signal_queue pending;    /* S */
 	u64 altstack_sp, altstack_size; /* O */
 	u32 altstack_flags;
@@ -128,7 +139,10 @@ struct thread {
 	s32 nice;     /* P: -20 to 19 */
 	u64 affinity; /* P: bit n: may run on CPU n */
 	u8 policy,
-		rt_priority; /* P: SCHED_* and priority as sched_setscheduler(2) set them; all run by nice alone */
+		/*
+		 * P: SCHED_* and priority as sched_setscheduler(2) set them; all run by nice alone
+		 */
+		rt_priority;
 	u64 sigwait;                                  /* S: signals that sigtimedwait waits for */
 	u32 min_flt, maj_flt;                         /* O */
 	u64 voluntary_switches, involuntary_switches; /* O */
@@ -205,7 +219,11 @@ struct process {
 	u32 next_timer_id;        /* S */
 	u32 personality;          /* P */
 	u64 reads, writes, bytes_read,
-		bytes_written; /* of read(2) and write(2) and their like; no lock: of two threads at the same time one may not count */
+		/*
+		 * of read(2) and write(2) and their like; no lock: of two threads at the same time
+		 * one may not count
+		 */
+		bytes_written;
 	u64 dead_user_ns, dead_system_ns; /* S: of threads that have exited */
 	u64 child_max_rss, max_rss;       /* T: KiB; max_rss: of images that exec replaced */
 	u64 voluntary_switches, involuntary_switches, child_voluntary, child_involuntary; /* S, T */
@@ -228,9 +246,14 @@ static inline struct process *process_current(void)
 struct process *process_find(u32 pid);
 void process_get(struct process *p);
 void process_put(struct process *p);
-/* Calls fn for each process (counted while it runs; fn may sleep), in pid order; stops at non-zero. For /proc. */
+/*
+ * Calls fn for each process (counted while it runs; fn may sleep), in pid order; stops at non-zero.
+ * For /proc.
+ */
 int process_for_each(int (*fn)(struct process *p, void *arg), void *arg);
-/* Calls fn for each thread of p, with p->signal_lock held: fn must not sleep. For /proc/PID/task. */
+/*
+ * Calls fn for each thread of p, with p->signal_lock held: fn must not sleep. For /proc/PID/task.
+ */
 int process_for_each_thread(struct process *p, int (*fn)(struct thread *t, void *arg), void *arg);
 /* Counted uses of parts of another process: NULL if it has exited. */
 struct mm *process_mm_get(struct process *p);
@@ -241,7 +264,8 @@ struct cred *process_cred_get(struct process *p); /* counted */
 static inline struct cred *cred_current(void)
 {
 	return process_current()
-		->cred; /* stable for the running process's own threads until it changes it itself */
+		/* stable for the running process's own threads until it changes it itself */
+		->cred;
 }
 u32 process_parent_pid(struct process *p);
 u32 process_group_id(struct process *p);
@@ -260,18 +284,27 @@ struct process_times {
 	u32 nthreads;
 };
 void process_times(struct process *p, struct process_times *out);
-/* Blocked, pending, ignored and caught signals, for /proc/PID/status; pending: of the first thread, shared: of the process. */
+/*
+ * Blocked, pending, ignored and caught signals, for /proc/PID/status; pending: of the first thread,
+ * shared: of the process.
+ */
 struct process_signals {
 	u64 blocked, pending, shared_pending, ignored, caught;
 	u32 queued;
 };
 void process_signals(struct process *p, struct process_signals *out);
-/* May the current process look at p's memory and open files (the rule of ptrace(2), PTRACE_MODE_READ)? */
+/*
+ * May the current process look at p's memory and open files (the rule of ptrace(2),
+ * PTRACE_MODE_READ)?
+ */
 bool process_may_inspect(struct process *p);
 
 /* Terminal of the session, for /proc and /dev/tty: borrowed, may be NULL. */
 struct tty *process_tty(struct process *p);
-/* Make tty the terminal of the current session: -EPERM unless the caller leads a session that has none. */
+/*
+ * Make tty the terminal of the current session: -EPERM unless the caller leads a session that has
+ * none.
+ */
 int session_set_tty(struct tty *tty);
 /* The session sid has no terminal any more (TIOCNOTTY by its leader, hang-up). */
 void session_clear_tty(u32 sid);
@@ -295,7 +328,10 @@ void signal_group(u32 pgid, int sig,
 void signal_fault(int sig, int code, u64 address);
 bool signal_is_ignored(
 	int sig); /* blocked or ignored by the current process: SIGTTIN, SIGTTOU rules */
-/* For signalfd: the signals of `set` that are pending for the current thread or its process, and taking one (its number, or 0). */
+/*
+ * For signalfd: the signals of `set` that are pending for the current thread or its process, and
+ * taking one (its number, or 0).
+ */
 u64 signal_pending_in(u64 set);
 int signal_take(u64 set, struct signal_info *out);
 
@@ -315,7 +351,10 @@ int thread_park_killable(u64 deadline_ns);
 /* The idle loop of this CPU: the last call of its start. */
 void __noreturn scheduler_start(void);
 u32 scheduler_cpu_count(void);
-/* Run-queue figures for /proc: threads that are runnable now; ns that all CPUs have spent idle; context switches. */
+/*
+ * Run-queue figures for /proc: threads that are runnable now; ns that all CPUs have spent idle;
+ * context switches.
+ */
 u32 scheduler_runnable_count(void);
 u64 scheduler_idle_ns(void);
 u64 scheduler_cpu_idle_ns(u32 cpu); /* of one CPU */
@@ -323,13 +362,20 @@ u64 scheduler_switch_count(void);
 void scheduler_load_average(u32 load[3]); /* over 1, 5 and 15 minutes, in 1/65536 */
 
 /*
- * Start: the first process, from the launch record (dev/launch.h). The calling thread becomes process 1, the kernel's own init, which
- * runs no program: it takes orphans, and ends the machine when the program has ended.
+ * Start: the first process, from the launch record (dev/launch.h). The calling thread becomes
+ * process 1, the kernel's own init, which runs no program: it takes orphans, and ends the machine
+ * when the program has ended.
  */
 void __noreturn proc_start(void);
-/* The calling code becomes CPU 0's idle thread (it must not sleep); process 1 exists, for kernel threads. After cpu_init_memory and the slab. */
+/*
+ * The calling code becomes CPU 0's idle thread (it must not sleep); process 1 exists, for kernel
+ * threads. After cpu_init_memory and the slab.
+ */
 void proc_init(void);
-/* The command gives up: end the machine as soon as possible, sending what it asked for. Any context. */
+/*
+ * The command gives up: end the machine as soon as possible, sending what it asked for. Any
+ * context.
+ */
 void proc_power_off(void);
 
 /* One line about the current process, for panic. */

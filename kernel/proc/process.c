@@ -1,8 +1,8 @@
 /*
  * process.c - struct process: its life as a counted object, and what others may ask of it.
  *
- * References are held by the process tree (from fork until it is reaped), by each of its threads, and by who has looked it up. fork.c
- * fills a new one, exit.c empties it, wait.c reaps it.
+ * References are held by the process tree (from fork until it is reaped), by each of its threads,
+ * and by who has looked it up. fork.c fills a new one, exit.c empties it, wait.c reaps it.
  */
 #include <asm/signal.h>
 #include <linux/capability.h>
@@ -54,7 +54,10 @@ void process_get(struct process *p)
 	ref_get(&p->refs);
 }
 
-/* The last reference may be given up where nothing may sleep: files and space were given up at exit. */
+/*
+ * The last reference may be given up where nothing may sleep: files and space were given up at
+ * exit.
+ */
 void process_put(struct process *p)
 {
 	if (!ref_put(&p->refs))
@@ -233,7 +236,10 @@ void process_signals(struct process *p, struct process_signals *out)
 	spin_unlock(&p->signal_lock);
 }
 
-/* Linux's ptrace_may_access with the file-system ids of the caller: same ids throughout and dumpable, or CAP_SYS_PTRACE. */
+/*
+ * Linux's ptrace_may_access with the file-system ids of the caller: same ids throughout and
+ * dumpable, or CAP_SYS_PTRACE.
+ */
 bool process_may_inspect(struct process *p)
 {
 	const struct cred *me = cred_current();

@@ -1,5 +1,6 @@
 /*
- * process_priv.h - what the files of this folder tell each other about processes, numbers, groups and signals.
+ * process_priv.h - what the files of this folder tell each other about processes, numbers, groups
+ * and signals.
  */
 #ifndef PROC_PROCESS_PRIV_H
 #define PROC_PROCESS_PRIV_H
@@ -11,7 +12,10 @@
 extern struct spinlock tree_lock;
 extern struct process *init_process; /* process 1 */
 
-/* --- numbers (pid.c): one table for threads, processes, groups and sessions, so that a number in any use is not given out again --- */
+/*
+ * --- numbers (pid.c): one table for threads, processes, groups and sessions, so that a number in
+ * any use is not given out again ---
+ */
 struct session {
 	u32 id;
 	u32 ngroups;       /* T */
@@ -42,7 +46,10 @@ void pid_set_group(u32 number, struct pgroup *g);
 void pid_set_session(u32 number, struct session *s); /* NULL: gone */
 struct pgroup *pid_group(u32 number);                /* T held; NULL */
 struct session *pid_session(u32 number);             /* T held; NULL */
-/* The counted process that the thread tid belongs to, or NULL. Look for the thread again under its signal lock. */
+/*
+ * The counted process that the thread tid belongs to, or NULL. Look for the thread again under its
+ * signal lock.
+ */
 struct process *pid_thread_process(u32 tid);
 /* The counted process with the lowest pid >= *from; *from becomes its pid. NULL: no more. */
 struct process *pid_next_process(u32 *from);
@@ -93,7 +100,9 @@ struct signal_pending { /* one queued signal */
 void signal_queue_init(struct signal_queue *q);
 void signal_queue_flush(struct process *p, struct signal_queue *q,
 			u64 set); /* S held: drop the queued signals of set */
-/* S held. t NULL: for the process as a whole. -EAGAIN: a real-time signal, and no room to queue it. */
+/*
+ * S held. t NULL: for the process as a whole. -EAGAIN: a real-time signal, and no room to queue it.
+ */
 int signal_send_locked(struct process *p, struct thread *t, const struct signal_info *info);
 int signal_dequeue(struct thread *t, u64 blocked,
 		   struct signal_info *info); /* S held: the next one not blocked, or 0 */
@@ -137,7 +146,10 @@ struct file *exec_file_get(
 	struct process
 		*p); /* the program's file, once more held against writing; NULL if it has exited */
 void exec_file_put(struct file *f);
-/* The first program: from kernel memory, in a process that has no space yet. 0: enter_user with thread_regs; or errno. */
+/*
+ * The first program: from kernel memory, in a process that has no space yet. 0: enter_user with
+ * thread_regs; or errno.
+ */
 int process_exec_kernel(const char *name, char **argv, char **envp);
 int pidfd_give(struct process *p,
 	       u64 user_fd); /* a new descriptor, also stored at user_fd (0: nowhere); or errno */
@@ -147,7 +159,10 @@ void process_check_cpu_limits(struct thread *t, u64 now); /* itimer.c; from the 
 void cpu_limit_changed(struct process *p);                /* itimer.c: RLIMIT_CPU was set */
 void itimers_exit(struct process *p);                     /* itimer.c */
 void posix_timers_exit(struct process *p);                /* posix_timer.c */
-/* posix_timer.c: S held: a timer's signal is being delivered: fill in the overruns, forget that it is queued. */
+/*
+ * posix_timer.c: S held: a timer's signal is being delivered: fill in the overruns, forget that it
+ * is queued.
+ */
 void posix_timer_delivered(struct process *p, struct signal_info *info);
 
 #endif

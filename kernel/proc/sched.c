@@ -1,9 +1,12 @@
 /*
- * sched.c - which thread runs: a run queue for each CPU, round robin with time slices, parking and waking.
+ * sched.c - which thread runs: a run queue for each CPU, round robin with time slices, parking and
+ * waking.
  *
- * The central rule: a thread's context belongs to the run queue lock of its CPU. The lock is held across context_switch and
- * released by the thread that comes next; so who holds it and finds a thread parked knows that its registers are saved. There is no periodic
- * tick: a CPU asks for one only while another thread waits for it. timer.c calls back here; thread.c makes and frees threads.
+ * The central rule: a thread's context belongs to the run queue lock of its CPU. The lock is held
+ * across context_switch and released by the thread that comes next; so who holds it and finds a
+ * thread parked knows that its registers are saved. There is no periodic tick: a CPU asks for one
+ * only while another thread waits for it. timer.c calls back here; thread.c makes and frees
+ * threads.
  */
 #include "arch/x86_64/percpu.h"
 #include "arch/x86_64/tlb.h"
@@ -69,8 +72,9 @@ u64 thread_runtime(const struct thread *t, u64 now)
 }
 
 /*
- * Load averages: how many threads are runnable, smoothed over 1, 5 and 15 minutes. Nobody counts periodically on an idle machine: each look brings the
- * averages up to date, as if the present number had held since the last look; the smoothing of 5 seconds at a time is Linux's.
+ * Load averages: how many threads are runnable, smoothed over 1, 5 and 15 minutes. Nobody counts
+ * periodically on an idle machine: each look brings the averages up to date, as if the present
+ * number had held since the last look; the smoothing of 5 seconds at a time is Linux's.
  */
 #define LOAD_INTERVAL_NS (5 * NS_PER_SEC)
 #define LOAD_ONE 2048u
@@ -103,7 +107,10 @@ static u64 thread_slice(const struct thread *t)
 	return max(TIME_SLICE_NS / 20 * (u64)share, TIME_SLICE_NS / 10);
 }
 
-/* What the thread ran since it got the CPU counts as user time; long kernel work is moved to system time where it is done. */
+/*
+ * What the thread ran since it got the CPU counts as user time; long kernel work is moved to system
+ * time where it is done.
+ */
 static void account(struct runq *q, struct thread *t, u64 now)
 {
 	u64 ran = now - t->switch_stamp;
@@ -140,7 +147,10 @@ static void load_user_state(struct runq *q, struct thread *t)
 	cpu_set_kernel_stack((char *)t->stack + KERNEL_STACK_SIZE);
 }
 
-/* Releases the lock that the thread before held while switching, and buries that thread if it is dead. */
+/*
+ * Releases the lock that the thread before held while switching, and buries that thread if it is
+ * dead.
+ */
 static void switch_finish(void)
 {
 	struct runq *q = this_runq();
@@ -169,7 +179,10 @@ static struct thread *pick_next(struct runq *q)
 	return t;
 }
 
-/* Give the CPU to the next in line. q->lock is held; it is released before this returns, in the same thread, later. */
+/*
+ * Give the CPU to the next in line. q->lock is held; it is released before this returns, in the
+ * same thread, later.
+ */
 static void switch_to_next(struct runq *q)
 {
 	struct thread *prev = q->current, *next = pick_next(q);
@@ -477,7 +490,10 @@ static void __noreturn idle_loop(void)
 	}
 }
 
-/* The code that runs now becomes this CPU's idle thread; it may create threads, but not sleep, until it calls scheduler_start. */
+/*
+ * The code that runs now becomes this CPU's idle thread; it may create threads, but not sleep,
+ * until it calls scheduler_start.
+ */
 void scheduler_init(void)
 {
 	struct runq *q = this_runq();

@@ -20,7 +20,10 @@ enum park_mode {
 /* sched.c */
 void scheduler_init(void);
 int thread_park_mode(enum park_mode mode, u64 deadline_ns);
-/* Wake t for work that was set in t->work: a park that this work may end, ends. If it runs elsewhere in user mode, it comes to look. */
+/*
+ * Wake t for work that was set in t->work: a park that this work may end, ends. If it runs
+ * elsewhere in user mode, it comes to look.
+ */
 void thread_interrupt(struct thread *t);
 void thread_make_runnable(struct thread *t); /* a new thread, for the first time */
 void __noreturn thread_die(void); /* leave the CPU for good; the next thread frees what is left */
@@ -32,7 +35,10 @@ bool cpu_is_online(u32 cpu);
 u64 cpus_online_mask(void);
 u64 thread_runtime(const struct thread *t, u64 now); /* CPU ns up to now */
 
-/* timer.c: arm this CPU's clock for its first timer or the scheduler's tick, if that is earlier than what is armed. */
+/*
+ * timer.c: arm this CPU's clock for its first timer or the scheduler's tick, if that is earlier
+ * than what is armed.
+ */
 void timer_rearm(void);
 
 /* thread.c */

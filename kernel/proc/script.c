@@ -1,8 +1,9 @@
 /*
- * script.c - programs that begin with "#!": the interpreter that the line names runs instead, with the script's name as an argument.
+ * script.c - programs that begin with "#!": the interpreter that the line names runs instead, with
+ * the script's name as an argument.
  *
- * As on Linux: the line counts up to 255 bytes, all after the interpreter's name is one argument, and interpreters may be scripts
- * themselves, five deep.
+ * As on Linux: the line counts up to 255 bytes, all after the interpreter's name is one argument,
+ * and interpreters may be scripts themselves, five deep.
  */
 #include <asm-generic/errno.h>
 
@@ -18,7 +19,10 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
-/* Put s (n bytes) before the arguments: in place of argv[0] the first time, in front of what is there later. */
+/*
+ * Put s (n bytes) before the arguments: in place of argv[0] the first time, in front of what is
+ * there later.
+ */
 static int prefix_insert(struct exec *x, u32 at, const char *s, size_t n)
 {
 	char *copy = kmalloc(n + 1);
@@ -33,7 +37,10 @@ static int prefix_insert(struct exec *x, u32 at, const char *s, size_t n)
 	return 0;
 }
 
-/* The line's interpreter and argument (NULL: none), as parts of the header, which gets NULs. -ENOEXEC as Linux. */
+/*
+ * The line's interpreter and argument (NULL: none), as parts of the header, which gets NULs.
+ * -ENOEXEC as Linux.
+ */
 static int line_parse(char *line, char **interpreter, char **argument)
 {
 	char *end = memchr(line, '\n', EXEC_HEADER - 2), *p = line;
@@ -63,7 +70,10 @@ static int line_parse(char *line, char **interpreter, char **argument)
 	return 0;
 }
 
-/* One level: the script's name and the line go before the arguments; x->file becomes the interpreter. */
+/*
+ * One level: the script's name and the line go before the arguments; x->file becomes the
+ * interpreter.
+ */
 static int script_step(struct exec *x, const char *script)
 {
 	char *interpreter, *argument;

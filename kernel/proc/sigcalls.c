@@ -1,5 +1,6 @@
 /*
- * sigcalls.c - what system calls do with signals: actions, masks, waiting for them, and sending them with the caller's rights.
+ * sigcalls.c - what system calls do with signals: actions, masks, waiting for them, and sending
+ * them with the caller's rights.
  */
 #include <asm/siginfo.h>
 #include <asm/signal.h>

@@ -1,9 +1,11 @@
 /*
- * sigframe.c - the frame on the user stack that a signal handler runs in, and the way back from it: Linux's x86-64 layout.
+ * sigframe.c - the frame on the user stack that a signal handler runs in, and the way back from it:
+ * Linux's x86-64 layout.
  *
- * From high to low addresses: red zone (128 bytes, psABI 3.2.2), vector state as XSAVE writes it, struct frame. The handler returns into the
- * restorer, which calls rt_sigreturn with the stack pointer just above the frame's first word. What comes back is a program's data: nothing
- * in it is believed beyond what the program could set by itself.
+ * From high to low addresses: red zone (128 bytes, psABI 3.2.2), vector state as XSAVE writes it,
+ * struct frame. The handler returns into the restorer, which calls rt_sigreturn with the stack
+ * pointer just above the frame's first word. What comes back is a program's data: nothing in it is
+ * believed beyond what the program could set by itself.
  */
 #include <asm/sigcontext.h>
 #include <asm/siginfo.h>
@@ -94,7 +96,10 @@ int signal_altstack(const struct signal_stack *set, struct signal_stack *old, u6
 
 /* --- building --- */
 
-/* Where the frame begins and where the vector state goes: 0, or -EFAULT where the alternate stack overflows. */
+/*
+ * Where the frame begins and where the vector state goes: 0, or -EFAULT where the alternate stack
+ * overflows.
+ */
 static int frame_place(const struct regs *regs, const struct sigaction_kernel *a, u64 *frame,
 		       u64 *fpu)
 {
@@ -107,7 +112,10 @@ static int frame_place(const struct regs *regs, const struct sigaction_kernel *a
 		enters = true;
 	}
 	*fpu = ROUND_DOWN(sp - fpu_frame_size(), FPU_ALIGN);
-	/* As at the entry of a function: a call has pushed the return address onto an aligned stack. */
+	/*
+	 * As at the entry of a function: a call has pushed the return address onto an aligned
+	 * stack.
+	 */
 	*frame = ROUND_DOWN(*fpu - sizeof(struct frame), 16ull) - 8;
 	if ((was_on || enters) && !(t->altstack_flags & SS_AUTODISARM) && !on_altstack(t, *frame))
 		return -EFAULT;
@@ -205,7 +213,10 @@ int sigframe_setup(struct regs *regs, int sig, const struct signal_info *info,
 
 /* --- returning --- */
 
-/* The vector state at `from` into the aligned buffer: all of it if its marks are right, else what FXSAVE covers. */
+/*
+ * The vector state at `from` into the aligned buffer: all of it if its marks are right, else what
+ * FXSAVE covers.
+ */
 static int read_fpu(u64 from, char *buf)
 {
 	u32 size = fpu_state_size(), magic2;
@@ -225,8 +236,9 @@ static int read_fpu(u64 from, char *buf)
 }
 
 /*
- * Not straight into the thread's own area: reading may sleep, and a switch saves the registers there. But loaded from there: XSAVEOPT
- * believes that the area it loaded from last still holds what was loaded.
+ * Not straight into the thread's own area: reading may sleep, and a switch saves the registers
+ * there. But loaded from there: XSAVEOPT believes that the area it loaded from last still holds
+ * what was loaded.
  */
 static int restore_fpu(u64 from)
 {
@@ -255,7 +267,10 @@ static int restore_fpu(u64 from)
 	return err;
 }
 
-/* Only 64-bit code and the flat data segment: others would fault on the way to user mode, as on Linux. */
+/*
+ * Only 64-bit code and the flat data segment: others would fault on the way to user mode, as on
+ * Linux.
+ */
 static bool segments_ok(const struct ucontext *uc)
 {
 	if ((uc->uc_mcontext.cs | 3) != USER_CS)

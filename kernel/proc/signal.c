@@ -1,9 +1,11 @@
 /*
- * signal.c - sending signals and taking them off the queues: what is pending, for whom, and who is woken for it.
+ * signal.c - sending signals and taking them off the queues: what is pending, for whom, and who is
+ * woken for it.
  *
- * Everything here is guarded by the target's signal_lock (S). The central rule is Linux's: what a signal does to the target as a
- * whole (stop signals cancel a pending SIGCONT and the reverse, SIGCONT continues, a fatal one kills) happens when it is sent; handlers
- * and stops happen when a thread takes it, on its way to user mode (deliver.c). sigcalls.c has the system calls.
+ * Everything here is guarded by the target's signal_lock (S). The central rule is Linux's: what a
+ * signal does to the target as a whole (stop signals cancel a pending SIGCONT and the reverse,
+ * SIGCONT continues, a fatal one kills) happens when it is sent; handlers and stops happen when a
+ * thread takes it, on its way to user mode (deliver.c). sigcalls.c has the system calls.
  */
 #include <asm/siginfo.h>
 #include <asm/signal.h>
@@ -42,8 +44,9 @@ void signal_queue_flush(struct process *p, struct signal_queue *q, u64 set)
 }
 
 /*
- * Remember the signal. Without memory for what it carries (or beyond RLIMIT_SIGPENDING) only its number is kept, unless it is a real-time
- * signal sent by a program, which must not be lost: -EAGAIN.
+ * Remember the signal. Without memory for what it carries (or beyond RLIMIT_SIGPENDING) only its
+ * number is kept, unless it is a real-time signal sent by a program, which must not be lost:
+ * -EAGAIN.
  */
 static int queue_add(struct process *p, struct signal_queue *q, const struct signal_info *info)
 {
@@ -169,7 +172,10 @@ static void flush_everywhere(struct process *p, u64 set)
 		signal_queue_flush(p, &t->pending, set);
 }
 
-/* SIGCONT, whatever its handler: who is stopped, or about to, goes on, and the parent hears of it if they all had stopped. */
+/*
+ * SIGCONT, whatever its handler: who is stopped, or about to, goes on, and the parent hears of it
+ * if they all had stopped.
+ */
 static void continue_process(struct process *p)
 {
 	struct thread *t;
@@ -195,14 +201,20 @@ static void continue_process(struct process *p)
 	}
 }
 
-/* A stopped thread takes nothing (but SIGKILL, which asks nobody): the signal stays pending until it is continued. */
+/*
+ * A stopped thread takes nothing (but SIGKILL, which asks nobody): the signal stays pending until
+ * it is continued.
+ */
 static bool wants(const struct thread *t, int sig)
 {
 	return !t->exiting && !t->stopped &&
 	       (!(t->sigmask & SIGNAL_BIT(sig)) || t->sigwait & SIGNAL_BIT(sig));
 }
 
-/* Who takes a signal that was sent to the process: the leader if it does not block it, else any that does not. */
+/*
+ * Who takes a signal that was sent to the process: the leader if it does not block it, else any
+ * that does not.
+ */
 static struct thread *choose_target(struct process *p, int sig)
 {
 	struct thread *t;
@@ -236,7 +248,10 @@ int signal_send_locked(struct process *p, struct thread *t, const struct signal_
 	target = t && wants(t, sig) ? t : NULL;
 	if (!t)
 		target = choose_target(p, sig);
-	/* A blocked signal is kept although it is ignored: the action may change before it is unblocked. */
+	/*
+	 * A blocked signal is kept although it is ignored: the action may change before it is
+	 * unblocked.
+	 */
 	addressee = target ? target : t ? t : p->leader;
 	if (ignores(p, sig) && addressee && !(addressee->sigmask & bit))
 		return 0;

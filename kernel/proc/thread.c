@@ -1,8 +1,9 @@
 /*
- * thread.c - the life of struct thread: kernel stack, room for vector state, and the threads that never leave the kernel.
+ * thread.c - the life of struct thread: kernel stack, room for vector state, and the threads that
+ * never leave the kernel.
  *
- * Threads come and go with every command of a shell, so each CPU keeps a few dead ones with stack and vector area for the next.
- * Read sched.c next.
+ * Threads come and go with every command of a shell, so each CPU keeps a few dead ones with stack
+ * and vector area for the next. Read sched.c next.
  */
 #include <linux/signal.h>
 

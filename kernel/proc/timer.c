@@ -1,8 +1,9 @@
 /*
  * timer.c - kernel timers: one pairing heap for each CPU, and the clock interrupt.
  *
- * The clock of a CPU is armed lazily: it may ring too early (nothing is due; it is armed anew), never too late.
- * sched.c is the other user of the clock: it asks for a tick while threads compete for the CPU.
+ * The clock of a CPU is armed lazily: it may ring too early (nothing is due; it is armed anew),
+ * never too late. sched.c is the other user of the clock: it asks for a tick while threads compete
+ * for the CPU.
  */
 #include "arch/x86_64/trap.h"
 #include "lib/lock.h"
@@ -156,7 +157,10 @@ void timer_rearm(void)
 	}
 }
 
-/* Run what is due. The lock is not held while a function runs, so that it may start its timer again. */
+/*
+ * Run what is due. The lock is not held while a function runs, so that it may start its timer
+ * again.
+ */
 static void timers_expire(struct cpu_timers *c, u64 now)
 {
 	spin_lock(&c->lock);

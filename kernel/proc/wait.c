@@ -1,8 +1,9 @@
 /*
  * wait.c - waiting for children: wait4, waitid, and reaping.
  *
- * Zombies stand at the front of their parent's list of children, so a wait that asks only for exits looks at no living child but
- * one. The tree lock decides between several threads that wait for the same child.
+ * Zombies stand at the front of their parent's list of children, so a wait that asks only for exits
+ * looks at no living child but one. The tree lock decides between several threads that wait for the
+ * same child.
  */
 #include <asm/siginfo.h>
 #include <asm/signal.h>
@@ -22,7 +23,10 @@ static bool is_eligible(const struct process *child, const struct wait_request *
 	return r->options & __WALL || is_clone == !!(r->options & __WCLONE);
 }
 
-/* The child's usage, for the parent's account and for the caller: its own and that of the children it waited for. */
+/*
+ * The child's usage, for the parent's account and for the caller: its own and that of the children
+ * it waited for.
+ */
 static void usage_of_zombie(const struct process *p, struct wait_usage *u)
 {
 	*u = (struct wait_usage){

@@ -111,7 +111,10 @@ SYSCALL2(setgroups, int, size, const u32 __user *, list)
 
 /* --- capabilities --- */
 
-/* How many 32-bit words of each set the caller's version has; an unknown one gets the preferred one told (capget(2)). */
+/*
+ * How many 32-bit words of each set the caller's version has; an unknown one gets the preferred one
+ * told (capget(2)).
+ */
 static int capability_words(struct __user_cap_header_struct __user *user,
 			    struct __user_cap_header_struct *h, bool probing)
 {

@@ -6,7 +6,10 @@
 #include "sys/convert.h"
 #include "sys/syscall.h"
 
-/* The monotonic deadline of a wait's timeout: relative, or (absolute) of the monotonic or the real-time clock. */
+/*
+ * The monotonic deadline of a wait's timeout: relative, or (absolute) of the monotonic or the
+ * real-time clock.
+ */
 static int futex_deadline(u64 timeout, bool absolute, bool realtime, u64 *deadline)
 {
 	u64 ns, offset;

@@ -1,5 +1,6 @@
 /*
- * memory.c - mmap and its family: decoding and the checks that do not need the space's lock. mm/map.c does the work.
+ * memory.c - mmap and its family: decoding and the checks that do not need the space's lock.
+ * mm/map.c does the work.
  */
 #include <linux/capability.h>
 #include <linux/fcntl.h>

@@ -1,4 +1,7 @@
-/* names.c - the names of Linux's system calls, for --missing-syscalls: all of asm/unistd_64.h, whether the kernel has them or not. */
+/*
+ * names.c - the names of Linux's system calls, for --missing-syscalls: all of asm/unistd_64.h,
+ * whether the kernel has them or not.
+ */
 #include "sys/names.h"
 
 #include <asm/unistd_64.h>

@@ -1,6 +1,6 @@
 /*
- * sched.c - system calls about scheduling. All threads run round robin, by nice value; the policies of sched(7)
- * are remembered and reported, no more.
+ * sched.c - system calls about scheduling. All threads run round robin, by nice value; the policies
+ * of sched(7) are remembered and reported, no more.
  */
 #include <linux/capability.h>
 #include <linux/sched.h>

@@ -14,7 +14,10 @@ struct user_sigaction {
 	u64 handler, flags, restorer, mask;
 };
 
-/* Flags that Linux knows; others are cleared, so that a program can see what is supported (sigaction(2), "Dynamically probing"). */
+/*
+ * Flags that Linux knows; others are cleared, so that a program can see what is supported
+ * (sigaction(2), "Dynamically probing").
+ */
 #define SA_KNOWN                                                                                  \
 	(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_EXPOSE_TAGBITS | SA_ONSTACK | SA_RESTART | \
 	 SA_NODEFER | SA_RESETHAND | SA_RESTORER)

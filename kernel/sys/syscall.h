@@ -6,8 +6,9 @@
  *		...
  *	}
  *
- * defines the handler and registers it under __NR_read in the linker section from which sys/table.c builds the table. A call
- * that no file defines returns -ENOSYS and is counted for --missing-syscalls.
+ * defines the handler and registers it under __NR_read in the linker section from which sys/table.c
+ * builds the table. A call that no file defines returns -ENOSYS and is counted for
+ * --missing-syscalls.
  */
 #ifndef SYS_SYSCALL_H
 #define SYS_SYSCALL_H

@@ -1,8 +1,9 @@
 /*
  * table.c - from a system-call number to its handler.
  *
- * Handlers register themselves (syscall.h); the linker gathers the entries, syscall_init spreads them into one array by number. What no file
- * defines is -ENOSYS, and counted for --missing-syscalls.
+ * Handlers register themselves (syscall.h); the linker gathers the entries, syscall_init spreads
+ * them into one array by number. What no file defines is -ENOSYS, and counted for
+ * --missing-syscalls.
  */
 #include "arch/x86_64/percpu.h"
 #include "arch/x86_64/trap.h"
@@ -49,7 +50,10 @@ void syscall_dispatch(struct regs *regs)
 	else
 		result = count_missing(number);
 	regs->rax = (u64)result;
-	/* Interrupted: whether or not the signal is still there, the way back must settle how the call ends. */
+	/*
+	 * Interrupted: whether or not the signal is still there, the way back must settle how the
+	 * call ends.
+	 */
 	if (unlikely(result <= -ERESTARTSYS && result >= -ERESTART_RESTARTBLOCK))
 		atomic_or(&thread_current()->work, WORK_SIGNAL);
 }

@@ -1,8 +1,8 @@
 /*
  * model.h - a naive model of spaces, and what it is compared with.
  *
- * view.c is the model: an array of pages for each space, copied whole by fork. stream.c makes operations up, applies each to mm and to the model, and
- * compares. main.c reads the command line.
+ * view.c is the model: an array of pages for each space, copied whole by fork. stream.c makes
+ * operations up, applies each to mm and to the model, and compares. main.c reads the command line.
  */
 #ifndef MODEL_H
 #define MODEL_H
@@ -31,7 +31,8 @@ struct view_object {
 struct view_page {
 	bool mapped, shared;
 	bool own; /* private, written to: the content is in words */
-	bool marker_anon; /* truncated while it was own: still counted as anonymous until it is filled or unmapped */
+	/* truncated while it was own: still counted as anonymous until it is filled or unmapped */
+	bool marker_anon;
 	u32 flags;  /* AREA_* */
 	s32 object; /* -1: none */
 	u32 object_page;
@@ -76,7 +77,10 @@ struct stream_options {
 	bool verbose; /* print each operation */
 };
 
-/* Run one stream from an empty machine to an empty machine. Panics at the first difference. Returns how many operations (with retries) were made. */
+/*
+ * Run one stream from an empty machine to an empty machine. Panics at the first difference. Returns
+ * how many operations (with retries) were made.
+ */
 u64 stream_run(const struct stream_options *o);
 
 #endif

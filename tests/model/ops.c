@@ -1,8 +1,9 @@
 /*
  * ops.c - the operations of a stream.
  *
- * Each applies itself to mm, compares the result with what the model says must come, and only on success changes the model. Where Linux lets a failure for want of
- * memory leave something done (mprotect over several areas, populating), the model takes over what was done.
+ * Each applies itself to mm, compares the result with what the model says must come, and only on
+ * success changes the model. Where Linux lets a failure for want of memory leave something done
+ * (mprotect over several areas, populating), the model takes over what was done.
  */
 #include <asm-generic/mman-common.h>
 #include <asm-generic/siginfo.h>
@@ -21,7 +22,10 @@
 
 /* --- help --- */
 
-/* The result of a call against what the model expects. True: it succeeded as it should. False: it failed, as it should or for want of memory. */
+/*
+ * The result of a call against what the model expects. True: it succeeded as it should. False: it
+ * failed, as it should or for want of memory.
+ */
 static bool agrees(s64 got, s64 expected)
 {
 	if (st.failing && got == -ENOMEM)
@@ -45,7 +49,9 @@ static u32 any_range(u32 *count)
 	return slot;
 }
 
-/* A slot, preferably one that is mapped, and in half of the cases one that was used shortly before. */
+/*
+ * A slot, preferably one that is mapped, and in half of the cases one that was used shortly before.
+ */
 static u32 any_slot(const struct view_space *s)
 {
 	u32 *recent = &st.recent[draw(ARRAY_SIZE(st.recent))];

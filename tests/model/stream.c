@@ -1,8 +1,9 @@
 /*
- * stream.c - random operations on mm and on the model side by side: the driver. ops.c has the operations.
+ * stream.c - random operations on mm and on the model side by side: the driver. ops.c has the
+ * operations.
  *
- * In a stream with failures an operation is tried with its first, second, ... allocation failing until it gets through; after each failure everything must be as
- * it was.
+ * In a stream with failures an operation is tried with its first, second, ... allocation failing
+ * until it gets through; after each failure everything must be as it was.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -120,7 +121,10 @@ static u32 ops_weight(void)
 	return sum;
 }
 
-/* One operation; with failures, again with each allocation failing until it gets through. Returns the number of attempts. */
+/*
+ * One operation; with failures, again with each allocation failing until it gets through. Returns
+ * the number of attempts.
+ */
 static u64 step(u32 weights)
 {
 	u32 lot = (u32)draw(weights), which = 0;

@@ -21,8 +21,8 @@ struct stream {
 extern struct stream st;
 
 /*
- * An operation: apply it to mm and to the model. s: a space that is alive; lot: a random number. False: memory failed it, and nothing happened but what
- * it has taken over into the model.
+ * An operation: apply it to mm and to the model. s: a space that is alive; lot: a random number.
+ * False: memory failed it, and nothing happened but what it has taken over into the model.
  */
 struct operation {
 	u32 weight;

@@ -1,5 +1,6 @@
 /*
- * view.c - the naive model: for each space an array of pages, for each object an array of words. Nothing is shared, nothing is deferred.
+ * view.c - the naive model: for each space an array of pages, for each object an array of words.
+ * Nothing is shared, nothing is deferred.
  */
 #include <stdio.h>
 #include <string.h>

@@ -16,9 +16,17 @@ struct mm;
 
 /* --- start-up, in the order in which kernel_main calls them --- */
 void cpu_init_boot(
-	void); /* GDT, TSS, IDT, control registers (NX WP SMEP SMAP FSGSBASE as CPUID has them), GS base of CPU 0 */
+	/*
+	 * GDT, TSS, IDT, control registers (NX WP SMEP SMAP FSGSBASE as CPUID has them), GS base of
+	 * CPU 0
+	 */
+	void);
 void cpu_init_memory(
-	void); /* after the frame allocator: final kernel page tables (text r-x, rodata r--, data rw-), direct map, vmap region */
+	/*
+	 * after the frame allocator: final kernel page tables (text r-x, rodata r--, data rw-),
+	 * direct map, vmap region
+	 */
+	void);
 void cpu_init_interrupts(void); /* local APIC, I/O APIC, timer calibration; interrupts stay off */
 
 /* --- time --- */
