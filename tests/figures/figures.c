@@ -78,9 +78,11 @@ static int fork_flat(void)
 	heap = touched(GIB);
 	measure(&fork_big, &gone_big);
 	munmap(heap, GIB);
-	double r1 = (double)fork_big / (double)fork_small, r2 = (double)gone_big / (double)gone_small;
+	double r1 = (double)fork_big / (double)fork_small,
+	       r2 = (double)gone_big / (double)gone_small;
 	printf("fork: %ld with 1 MiB, %ld with 1 GiB, ratio %.3f\n", fork_small, fork_big, r1);
-	printf("fork+exit+wait: %ld with 1 MiB, %ld with 1 GiB, ratio %.3f\n", gone_small, gone_big, r2);
+	printf("fork+exit+wait: %ld with 1 MiB, %ld with 1 GiB, ratio %.3f\n", gone_small, gone_big,
+	       r2);
 	return r1 <= 1.2 && r2 <= 1.2 ? 0 : 1;
 }
 
@@ -119,7 +121,8 @@ static int child_one_page(char *heap)
 	fd = open("/proc/coppice/self", O_RDONLY);
 	tables = counter(fd, "tables_copied") - tables;
 	pages = counter(fd, "pages_copied") - pages;
-	printf("one write to 1 GiB shared since fork: %ld page, %ld tables copied\n", pages, tables);
+	printf("one write to 1 GiB shared since fork: %ld page, %ld tables copied\n", pages,
+	       tables);
 	fflush(stdout);
 	return pages == 1 && tables >= 1 && tables <= 4 ? 0 : 1;
 }

@@ -88,7 +88,8 @@ void child_expect_at(const char *file, int line, pid_t pid, int want)
 		check_failed(file, line, "child killed by %s, wanted %d",
 			     signal_name(WTERMSIG(status)), want);
 	if (WIFEXITED(status) && WEXITSTATUS(status) != want)
-		check_failed(file, line, "child exited with %d, wanted %d", WEXITSTATUS(status), want);
+		check_failed(file, line, "child exited with %d, wanted %d", WEXITSTATUS(status),
+			     want);
 }
 
 struct gate gate_make(void)
@@ -214,7 +215,8 @@ const char *exec_result(const char *path, char *const *argv, char *const *envp)
 
 uint8_t *map_anon(size_t pages)
 {
-	void *p = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *p = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		       0);
 
 	CHECK(p != MAP_FAILED);
 	return p;
@@ -233,7 +235,8 @@ void fill(void *pages, size_t count, uint64_t tag)
 bool filled(const void *pages, size_t count, uint64_t tag)
 {
 	for (size_t i = 0; i < count; i++) {
-		const volatile uint64_t *word = (const uint64_t *)((const uint8_t *)pages + i * PAGE);
+		const volatile uint64_t *word =
+			(const uint64_t *)((const uint8_t *)pages + i * PAGE);
 
 		if (word[0] != tag + i || word[PAGE / 8 - 1] != ~(tag + i))
 			return false;

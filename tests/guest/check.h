@@ -43,18 +43,18 @@ struct helper {
 	int (*run)(int argc, char **argv);
 };
 
-#define TEST(g, n)                                                                                \
-	static void g##_##n(void);                                                                \
-	static const struct test test_##g##_##n = { #g, #n, g##_##n };                            \
-	static const struct test *const test_entry_##g##_##n                                      \
-		__attribute__((used, section("guest_tests"))) = &test_##g##_##n;                  \
+#define TEST(g, n)                                                               \
+	static void g##_##n(void);                                               \
+	static const struct test test_##g##_##n = { #g, #n, g##_##n };           \
+	static const struct test *const test_entry_##g##_##n                     \
+		__attribute__((used, section("guest_tests"))) = &test_##g##_##n; \
 	static void g##_##n(void)
 
-#define HELPER(n)                                                                                 \
-	static int helper_##n(int argc, char **argv);                                             \
-	static const struct helper helper_item_##n = { #n, helper_##n };                          \
-	static const struct helper *const helper_entry_##n                                        \
-		__attribute__((used, section("guest_helpers"))) = &helper_item_##n;               \
+#define HELPER(n)                                                                   \
+	static int helper_##n(int argc, char **argv);                               \
+	static const struct helper helper_item_##n = { #n, helper_##n };            \
+	static const struct helper *const helper_entry_##n                          \
+		__attribute__((used, section("guest_helpers"))) = &helper_item_##n; \
 	static int helper_##n(int argc __attribute__((unused)), char **argv __attribute__((unused)))
 
 /* Writes to stdout at once: nothing is buffered, so nothing is printed twice after a fork. */
@@ -65,46 +65,46 @@ const char *errno_name(int error);
 const char *signal_name(int signal);
 
 #define FAIL(...) check_failed(__FILE_NAME__, __LINE__, __VA_ARGS__)
-#define CHECK(cond)                                                                               \
-	do {                                                                                      \
-		if (!(cond))                                                                      \
-			FAIL("%s (errno %s)", #cond, errno_name(errno));                          \
+#define CHECK(cond)                                                      \
+	do {                                                             \
+		if (!(cond))                                             \
+			FAIL("%s (errno %s)", #cond, errno_name(errno)); \
 	} while (0)
-#define CHECK_EQ(a, b)                                                                            \
-	do {                                                                                      \
-		long long a_ = (long long)(a), b_ = (long long)(b);                               \
-		if (a_ != b_)                                                                     \
-			FAIL("%s is %lld, not %s, %lld", #a, a_, #b, b_);                         \
+#define CHECK_EQ(a, b)                                                    \
+	do {                                                              \
+		long long a_ = (long long)(a), b_ = (long long)(b);       \
+		if (a_ != b_)                                             \
+			FAIL("%s is %lld, not %s, %lld", #a, a_, #b, b_); \
 	} while (0)
-#define CHECK_STR(a, b)                                                                           \
-	do {                                                                                      \
-		const char *a_ = (a), *b_ = (b);                                                  \
-		if (strcmp(a_, b_) != 0)                                                          \
-			FAIL("%s is \"%s\", not \"%s\"", #a, a_, b_);                             \
+#define CHECK_STR(a, b)                                               \
+	do {                                                          \
+		const char *a_ = (a), *b_ = (b);                      \
+		if (strcmp(a_, b_) != 0)                              \
+			FAIL("%s is \"%s\", not \"%s\"", #a, a_, b_); \
 	} while (0)
-#define CHECK_ERRNO(call, want)                                                                   \
-	do {                                                                                      \
-		errno = 0;                                                                        \
-		long r_ = (long)(call);                                                           \
-		if (r_ != -1 || errno != (want))                                                  \
-			FAIL("%s gives %ld, %s, not %s", #call, r_, errno_name(errno), #want);    \
+#define CHECK_ERRNO(call, want)                                                                \
+	do {                                                                                   \
+		errno = 0;                                                                     \
+		long r_ = (long)(call);                                                        \
+		if (r_ != -1 || errno != (want))                                               \
+			FAIL("%s gives %ld, %s, not %s", #call, r_, errno_name(errno), #want); \
 	} while (0)
 
 /* Prints a call and its result, a number or an errno, for Linux to be the judge. TRY_FD is for calls that give a descriptor, which it closes. */
-#define TRY(call)                                                                                 \
-	do {                                                                                      \
-		long r_ = (long)(call);                                                           \
-		if (r_ == -1)                                                                     \
-			say("%s: %s\n", #call, errno_name(errno));                                \
-		else                                                                              \
-			say("%s: %ld\n", #call, r_);                                              \
+#define TRY(call)                                                  \
+	do {                                                       \
+		long r_ = (long)(call);                            \
+		if (r_ == -1)                                      \
+			say("%s: %s\n", #call, errno_name(errno)); \
+		else                                               \
+			say("%s: %ld\n", #call, r_);               \
 	} while (0)
-#define TRY_FD(call)                                                                              \
-	do {                                                                                      \
-		int r_ = (call);                                                                  \
-		say("%s: %s\n", #call, r_ < 0 ? errno_name(errno) : "ok");                        \
-		if (r_ >= 0)                                                                      \
-			close(r_);                                                                \
+#define TRY_FD(call)                                                       \
+	do {                                                               \
+		int r_ = (call);                                           \
+		say("%s: %s\n", #call, r_ < 0 ? errno_name(errno) : "ok"); \
+		if (r_ >= 0)                                               \
+			close(r_);                                         \
 	} while (0)
 
 /* The path of this program, absolute. */
@@ -117,9 +117,9 @@ void child_expect_at(const char *file, int line, pid_t pid, int want);
 #define child_expect(pid, want) child_expect_at(__FILE_NAME__, __LINE__, pid, want)
 
 /* CHILD(want) { ... } runs the block in a child, which exits with 0 at its end, and waits for it. */
-#define CHILD(want)                                                                               \
-	for (pid_t child_ = child_fork(), once_ = 1; once_;                                       \
-	     child_ == 0 ? _exit(0) : child_expect(child_, want), once_ = 0)                      \
+#define CHILD(want)                                                          \
+	for (pid_t child_ = child_fork(), once_ = 1; once_;                  \
+	     child_ == 0 ? _exit(0) : child_expect(child_, want), once_ = 0) \
 		if (child_ == 0)
 
 /* A one-way signal between processes: gate_wait returns once for each gate_open. */
@@ -140,11 +140,11 @@ int probe_read(const volatile void *address);
 int probe_write(volatile void *address, uint8_t value);
 int probe_call(void *address, int *result);
 
-#define CHECK_FAULT(probe, want_signal, want_code, want_address)                                  \
-	do {                                                                                      \
-		CHECK_EQ(probe, want_signal);                                                     \
-		CHECK_EQ(probe_info.si_code, want_code);                                          \
-		CHECK(probe_info.si_addr == (void *)(want_address));                              \
+#define CHECK_FAULT(probe, want_signal, want_code, want_address)     \
+	do {                                                         \
+		CHECK_EQ(probe, want_signal);                        \
+		CHECK_EQ(probe_info.si_code, want_code);             \
+		CHECK(probe_info.si_addr == (void *)(want_address)); \
 	} while (0)
 
 /*

@@ -28,7 +28,7 @@
 #define EPOLL_FD 14 /* with PIPE_R in it, ready */
 #define TTY_FD 15
 
-#define OUT 1	/* written by the kernel: read-only memory is bad too */
+#define OUT 1   /* written by the kernel: read-only memory is bad too */
 #define COUNT 2 /* the result is a count that is worth printing */
 #define WAITS 4 /* waits for ever without the pointer: NULL is not tried */
 
@@ -143,7 +143,8 @@ static void rows_try(const struct row *rows, size_t count)
 
 		say("%s:", row->name);
 		for (size_t k = row->flags & WAITS ? 1 : 0; k < kinds; k++)
-			CHILD(0) row_try(row, pointers[k]);
+			CHILD (0)
+				row_try(row, pointers[k]);
 		say("\n");
 		CHECK(all_bytes(read_only, PAGE, 0));
 	}
@@ -284,7 +285,8 @@ static const struct row process_rows[] = {
 
 static void setup_time(void)
 {
-	((struct timespec *)good)->tv_nsec = 1000000; /* for what would wait for ever, a millisecond */
+	((struct timespec *)good)->tv_nsec =
+		1000000; /* for what would wait for ever, a millisecond */
 }
 
 static const struct row time_rows[] = {
@@ -375,7 +377,8 @@ TEST(efault, transfers_end_at_the_bad_page)
 	CHECK(all_bytes(two, PAGE, 0));
 	TRY(read(zero, border - 10, 100));
 
-	struct iovec first_bad[2] = { { border, 10 }, { good, 10 } }, second_bad[2] = { { good, 10 }, { border, 10 } };
+	struct iovec first_bad[2] = { { border, 10 }, { good, 10 } },
+		     second_bad[2] = { { good, 10 }, { border, 10 } };
 	TRY(preadv(FILE_FD, first_bad, 2, 0));
 	TRY(preadv(FILE_FD, second_bad, 2, 0));
 	TRY(pwritev(FILE_FD, first_bad, 2, 0));
@@ -404,7 +407,8 @@ TEST(efault, strings_that_end_at_the_border)
 	TRY(access((char *)border - 4, F_OK)); /* its end is the last good byte */
 	border[-1] = 'a';
 	TRY(access((char *)border - 4, F_OK));
-	uint8_t *pages = map_anon(3); /* a name across two pages, and one that is too long for them */
+	uint8_t *pages =
+		map_anon(3); /* a name across two pages, and one that is too long for them */
 	memset(pages, 'a', 2 * PAGE);
 	pages[PAGE + 1] = 0;
 	TRY(access((char *)pages + PAGE - 2, F_OK));
@@ -414,25 +418,30 @@ TEST(efault, strings_that_end_at_the_border)
 
 TEST(efault, registers_pass_no_wild_pointers)
 {
-	CHECK_EQ(raw_syscall(SYS_arch_prctl, ARCH_SET_FS, (long)0xffff800000000000, 0, 0, 0, 0), -EPERM);
-	CHECK_EQ(raw_syscall(SYS_arch_prctl, ARCH_SET_GS, (long)0x1234567812345678, 0, 0, 0, 0), -EPERM);
+	CHECK_EQ(raw_syscall(SYS_arch_prctl, ARCH_SET_FS, (long)0xffff800000000000, 0, 0, 0, 0),
+		 -EPERM);
+	CHECK_EQ(raw_syscall(SYS_arch_prctl, ARCH_SET_GS, (long)0x1234567812345678, 0, 0, 0, 0),
+		 -EPERM);
 	CHECK_EQ(raw_syscall(SYS_arch_prctl, 0x9999, 0, 0, 0, 0, 0), -EINVAL);
 	CHECK_EQ(raw_syscall(9999, -1, -1, -1, -1, -1, -1), -ENOSYS);
 	CHECK_EQ(raw_syscall(-1, -1, -1, -1, -1, -1, -1), -ENOSYS);
-	CHECK_EQ(raw_syscall(1L << 32 | SYS_getpid, 0, 0, 0, 0, 0, 0) > 0, 1); /* the upper half is not looked at */
+	CHECK_EQ(raw_syscall(1L << 32 | SYS_getpid, 0, 0, 0, 0, 0, 0) > 0,
+		 1); /* the upper half is not looked at */
 }
 
 /* Calls that would end the test by their purpose. */
 static bool call_is_spared(int number)
 {
-	return number == SYS_kill || number == SYS_tkill || number == SYS_tgkill || number == SYS_rt_sigqueueinfo ||
-	       number == SYS_rt_tgsigqueueinfo;
+	return number == SYS_kill || number == SYS_tkill || number == SYS_tgkill ||
+	       number == SYS_rt_sigqueueinfo || number == SYS_rt_tgsigqueueinfo;
 }
 
 /* Every call number, with arguments that no call can like: nothing hangs, the process lives or ends by itself, the kernel goes on. */
 TEST(big, all_calls_with_wild_arguments)
 {
-	static const long wild[] = { -1, 0x1234567812345678, (long)0xffff800000000000, 0x7ffffffff000, 8, INT64_MIN };
+	static const long wild[] = {
+		-1, 0x1234567812345678, (long)0xffff800000000000, 0x7ffffffff000, 8, INT64_MIN
+	};
 	struct itimerval limit = { { 0, 0 }, { 0, 200000 } };
 
 	if (!on_coppice())
@@ -443,7 +452,8 @@ TEST(big, all_calls_with_wild_arguments)
 
 			if (pid == 0) {
 				setitimer(ITIMER_REAL, &limit, NULL);
-				raw_syscall(number, wild[i], wild[i], wild[i], wild[i], wild[i], wild[i]);
+				raw_syscall(number, wild[i], wild[i], wild[i], wild[i], wild[i],
+					    wild[i]);
 				_exit(0);
 			}
 			CHECK_EQ(waitpid(pid, NULL, 0), pid);

@@ -31,7 +31,8 @@ TEST(file, open_flags_and_errors)
 	name[299] = 0;
 	file_write_text("f", "text", 0644);
 	CHECK(mkdir("d", 0755) == 0);
-	CHECK(symlink("f", "to-f") == 0 && symlink("d", "to-d") == 0 && symlink("new", "dangling") == 0);
+	CHECK(symlink("f", "to-f") == 0 && symlink("d", "to-d") == 0 &&
+	      symlink("new", "dangling") == 0);
 	CHECK(symlink("loop", "loop") == 0 && mkfifo("fifo", 0644) == 0);
 	TRY_FD(open("f", O_RDONLY));
 	TRY_FD(open("f", O_RDWR | O_CREAT | O_EXCL, 0644));
@@ -90,7 +91,8 @@ TEST(file, read_and_write_need_the_right_mode)
 	char byte;
 
 	file_write_text("f", "text", 0644);
-	int r = open("f", O_RDONLY), w = open("f", O_WRONLY), p = open("f", O_PATH), d = open(".", O_RDONLY);
+	int r = open("f", O_RDONLY), w = open("f", O_WRONLY), p = open("f", O_PATH),
+	    d = open(".", O_RDONLY);
 	TRY(read(w, &byte, 1));
 	TRY(write(r, "x", 1));
 	TRY(read(p, &byte, 1));
@@ -130,7 +132,7 @@ TEST(file, create_truncate_append)
 	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 12);
 	CHECK_EQ(pwrite(fd, "cd", 2, 0), 2); /* Linux appends this too */
 	say_file("f");
-	CHILD(0) {
+	CHILD (0) {
 		int other = open("f", O_WRONLY | O_APPEND);
 
 		CHECK_EQ(write(other, "ef", 2), 2);
@@ -145,7 +147,8 @@ TEST(file, create_truncate_append)
 	fd = open("private", O_RDWR | O_CREAT, 0777);
 	CHECK(fstat(fd, &st) == 0);
 	say("mode %o\n", st.st_mode);
-	fd = open("read-only", O_RDWR | O_CREAT, 0444); /* writable through the descriptor that made it */
+	fd = open("read-only", O_RDWR | O_CREAT,
+		  0444); /* writable through the descriptor that made it */
 	CHECK_EQ(write(fd, "x", 1), 1);
 }
 
@@ -182,7 +185,8 @@ TEST(file, dup_and_fork_share_the_offset)
 
 	CHECK_EQ(read(fd, bytes, 10), 10);
 	CHECK_EQ(lseek(copy, 0, SEEK_CUR), 10);
-	CHILD(0) CHECK_EQ(read(fd, bytes, 7), 7);
+	CHILD (0)
+		CHECK_EQ(read(fd, bytes, 7), 7);
 	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 17);
 	CHECK_EQ(lseek(other, 0, SEEK_CUR), 0);
 	CHECK_EQ(pread(fd, bytes, 10, 50), 10);
@@ -199,7 +203,8 @@ TEST(file, holes_read_as_zero_and_are_found)
 	CHECK_EQ(pwrite(fd, block, 65536, 0), 65536);
 	CHECK_EQ(pwrite(fd, block, 65536, 1 << 20), 65536);
 	CHECK(fstat(fd, &st) == 0);
-	say("size %ld, less than 300 KiB of blocks: %s\n", (long)st.st_size, st.st_blocks < 600 ? "yes" : "no");
+	say("size %ld, less than 300 KiB of blocks: %s\n", (long)st.st_size,
+	    st.st_blocks < 600 ? "yes" : "no");
 	TRY(lseek(fd, 0, SEEK_DATA));
 	TRY(lseek(fd, 0, SEEK_HOLE));
 	TRY(lseek(fd, 100, SEEK_DATA));
@@ -274,7 +279,8 @@ TEST(file, fallocate)
 	CHECK_EQ(pwrite(fd, bytes, 8192, 0), 8192);
 	TRY(fallocate(fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, 1000, 5000));
 	CHECK_EQ(pread(fd, bytes, 8192, 0), 8192);
-	CHECK(all_bytes(bytes, 1000, 1) && all_bytes(bytes + 1000, 5000, 0) && all_bytes(bytes + 6000, 2192, 1));
+	CHECK(all_bytes(bytes, 1000, 1) && all_bytes(bytes + 1000, 5000, 0) &&
+	      all_bytes(bytes + 6000, 2192, 1));
 	TRY(fallocate(fd, 0, 0, 0));
 	TRY(fallocate(fd, 0, -1, 10));
 	TRY(fallocate(fd, FALLOC_FL_PUNCH_HOLE, 0, 10));
@@ -285,7 +291,8 @@ TEST(file, fallocate)
 TEST(file, sendfile_and_copy_file_range)
 {
 	int in = file_make("in", 10000), out = open("out", O_RDWR | O_CREAT, 0644), fds[2];
-	int append = open("append", O_RDWR | O_CREAT | O_APPEND, 0644), write_only = open("in", O_WRONLY);
+	int append = open("append", O_RDWR | O_CREAT | O_APPEND, 0644),
+	    write_only = open("in", O_WRONLY);
 	off_t offset = 4000;
 	uint8_t bytes[10000];
 
@@ -346,7 +353,7 @@ TEST(file, rlimit_fsize)
 	TRY(ftruncate(fd, (1 << 20) + 1));
 	TRY(pwrite(fd, bytes, 10, 5 << 20));
 	TRY(lseek(fd, 0, SEEK_END));
-	CHILD(-SIGXFSZ) {
+	CHILD (-SIGXFSZ) {
 		signal(SIGXFSZ, SIG_DFL);
 		pwrite(fd, bytes, 10, 5 << 20);
 	}
@@ -363,7 +370,8 @@ TEST(file, unlinked_files_live_while_open)
 	CHECK(fstat(fd, &st) == 0);
 	say("links %ld size %ld\n", (long)st.st_nlink, (long)st.st_size);
 	CHECK_EQ(pwrite(fd, "x", 1, 6000), 1);
-	CHILD(0) CHECK_EQ(lseek(fd, 0, SEEK_END), 6001);
+	CHILD (0)
+		CHECK_EQ(lseek(fd, 0, SEEK_END), 6001);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	ssize_t n = readlink(path, target, sizeof(target) - 1);
 	CHECK(n > 0);
@@ -390,7 +398,8 @@ TEST(file, statfs)
 	struct statvfs v;
 
 	CHECK(statfs(".", &st) == 0);
-	CHECK(st.f_bsize == 4096 && st.f_namelen == 255 && st.f_blocks > 0 && st.f_bfree <= st.f_blocks);
+	CHECK(st.f_bsize == 4096 && st.f_namelen == 255 && st.f_blocks > 0 &&
+	      st.f_bfree <= st.f_blocks);
 	int fd = open(".", O_RDONLY);
 	CHECK(fstatfs(fd, &st2) == 0 && st2.f_type == st.f_type);
 	CHECK(statvfs("/proc", &v) == 0);
@@ -405,8 +414,10 @@ TEST(file, stat_fields)
 	int fd = file_make("f", 10000);
 
 	CHECK(fstat(fd, &st) == 0);
-	CHECK(S_ISREG(st.st_mode) && st.st_nlink == 1 && st.st_size == 10000 && st.st_uid == geteuid());
-	CHECK(st.st_gid == getegid() && st.st_blksize == 4096 && st.st_blocks >= 16 && st.st_blocks <= 64);
+	CHECK(S_ISREG(st.st_mode) && st.st_nlink == 1 && st.st_size == 10000 &&
+	      st.st_uid == geteuid());
+	CHECK(st.st_gid == getegid() && st.st_blksize == 4096 && st.st_blocks >= 16 &&
+	      st.st_blocks <= 64);
 	CHECK(st.st_mtim.tv_sec > 1700000000 && st.st_ino != 0);
 	CHECK(stat("f", &again) == 0 && again.st_ino == st.st_ino && again.st_dev == st.st_dev);
 	CHECK(link("f", "g") == 0 && symlink("f", "s") == 0);
@@ -439,8 +450,8 @@ TEST(file, writing_changes_times)
 
 	CHECK(futimens(fd, old) == 0);
 	CHECK(fstat(fd, &st) == 0);
-	say("atime %ld.%09ld mtime %ld.%09ld\n", st.st_atim.tv_sec, st.st_atim.tv_nsec, st.st_mtim.tv_sec,
-	    st.st_mtim.tv_nsec);
+	say("atime %ld.%09ld mtime %ld.%09ld\n", st.st_atim.tv_sec, st.st_atim.tv_nsec,
+	    st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
 	CHECK(st.st_ctim.tv_sec > 1700000000);
 	CHECK_EQ(pread(fd, &byte, 1, 0), 1);
 	CHECK(fstat(fd, &st) == 0 && st.st_mtim.tv_sec == 2000);
@@ -449,7 +460,8 @@ TEST(file, writing_changes_times)
 	CHECK(utimensat(AT_FDCWD, ".", old, 0) == 0);
 	CHECK(mkdir("d", 0755) == 0);
 	CHECK(stat(".", &st) == 0 && st.st_mtim.tv_sec > 1700000000);
-	struct timespec omit[2] = { { 0, UTIME_OMIT }, { 3000, 0 } }, now[2] = { { 0, UTIME_NOW }, { 0, UTIME_OMIT } };
+	struct timespec omit[2] = { { 0, UTIME_OMIT }, { 3000, 0 } },
+			now[2] = { { 0, UTIME_NOW }, { 0, UTIME_OMIT } };
 	struct timespec bad[2] = { { 0, 1000000000 }, { 0, 0 } };
 	CHECK(futimens(fd, old) == 0 && futimens(fd, omit) == 0);
 	CHECK(fstat(fd, &st) == 0 && st.st_atim.tv_sec == 1000 && st.st_mtim.tv_sec == 3000);

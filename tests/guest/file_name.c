@@ -23,8 +23,10 @@ static void say_directory(const char *path)
 	CHECK(dir != NULL);
 	while ((e = readdir(dir)) && n < 512) {
 		CHECK(e->d_type != DT_UNKNOWN);
-		CHECK(asprintf(&names[n++], "%s%s", e->d_name, e->d_type == DT_DIR ? "/" : e->d_type == DT_LNK ? "@" : "") >
-		      0);
+		CHECK(asprintf(&names[n++], "%s%s", e->d_name,
+			       e->d_type == DT_DIR   ? "/"
+			       : e->d_type == DT_LNK ? "@"
+						     : "") > 0);
 	}
 	closedir(dir);
 	qsort(names, n, sizeof(*names), compare_names);
@@ -167,15 +169,15 @@ TEST(file, chains_of_symbolic_links)
 
 static void rename_scene(void)
 {
-	CHECK(system("rm -rf * && mkdir dir empty full sub && echo 1 >f && echo 2 >g && echo 3 >full/x && ln f hard && ln -s f s") ==
-	      0);
+	CHECK(system("rm -rf * && mkdir dir empty full sub && echo 1 >f && echo 2 >g && echo 3 "
+		     ">full/x && ln f hard && ln -s f s") == 0);
 }
 
-#define TRY_RENAME(from, to)                                                                      \
-	do {                                                                                      \
-		rename_scene();                                                                   \
-		TRY(rename(from, to));                                                            \
-		say_directory(".");                                                               \
+#define TRY_RENAME(from, to)           \
+	do {                           \
+		rename_scene();        \
+		TRY(rename(from, to)); \
+		say_directory(".");    \
 	} while (0)
 
 TEST(file, rename)
@@ -245,7 +247,8 @@ TEST(file, link_counts_of_directories)
 {
 	struct stat st;
 
-	CHECK(mkdir("d", 0755) == 0 && mkdir("d/a", 0755) == 0 && mkdir("d/b", 0755) == 0 && mkdir("e", 0755) == 0);
+	CHECK(mkdir("d", 0755) == 0 && mkdir("d/a", 0755) == 0 && mkdir("d/b", 0755) == 0 &&
+	      mkdir("e", 0755) == 0);
 	CHECK(stat("d", &st) == 0);
 	say("%ld\n", (long)st.st_nlink);
 	CHECK(rename("d/a", "e/a") == 0 && stat("d", &st) == 0);
@@ -282,7 +285,8 @@ TEST(file, the_working_directory)
 TEST(file, openat_is_relative_to_its_descriptor)
 {
 	CHECK(mkdir("d", 0755) == 0 && mkdir("d/e", 0755) == 0);
-	int d = open("d", O_RDONLY | O_DIRECTORY), p = open("d", O_PATH | O_DIRECTORY), f = file_make("f", 1);
+	int d = open("d", O_RDONLY | O_DIRECTORY), p = open("d", O_PATH | O_DIRECTORY),
+	    f = file_make("f", 1);
 	TRY_FD(openat(d, "g", O_RDWR | O_CREAT, 0644));
 	TRY_FD(openat(p, "g", O_RDONLY));
 	TRY_FD(openat(f, "g", O_RDONLY));
@@ -364,7 +368,7 @@ TEST(file, permissions_as_a_user)
 	file_write_text("listed/f", "x", 0644);
 	file_write_text("sticky/f", "x", 0666);
 	file_write_text("open/f", "x", 0644);
-	CHILD(0) {
+	CHILD (0) {
 		become_user();
 		TRY_FD(open("root-only", O_RDONLY));
 		TRY_FD(open("readable", O_RDONLY));
@@ -416,7 +420,7 @@ TEST(file, access_uses_the_real_uid)
 	if (!is_root())
 		return;
 	file_write_text("f", "", 0600);
-	CHILD(0) {
+	CHILD (0) {
 		CHECK(setresuid(1000, 0, 0) == 0);
 		TRY(access("f", R_OK));
 		TRY(faccessat(AT_FDCWD, "f", R_OK, AT_EACCESS));

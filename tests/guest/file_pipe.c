@@ -57,7 +57,7 @@ TEST(file, many_descriptors)
 {
 	for (int i = 0; i < 1000; i++)
 		CHECK_EQ(dup(0), i + 3);
-	CHILD(0) {
+	CHILD (0) {
 		CHECK_EQ(fcntl(1002, F_GETFD), 0);
 		close(500);
 	}
@@ -110,7 +110,7 @@ TEST(file, a_pipe_holds_64_kib)
 		total += n;
 	say("%ld bytes, then %s\n", total, errno_name(errno));
 	TRY(read(fd[0], bytes, 100));
-	TRY(write(fd[1], bytes, 1));	 /* the page that was read from is not free yet */
+	TRY(write(fd[1], bytes, 1)); /* the page that was read from is not free yet */
 	TRY(read(fd[0], bytes, 4096));
 	TRY(write(fd[1], bytes, 4096));
 	TRY(write(fd[1], bytes, 4096));
@@ -121,7 +121,8 @@ TEST(file, a_pipe_holds_64_kib)
 	CHECK(read(fd[0], bytes, sizeof(bytes)) == 65536);
 	CHECK(pipe2(fd, O_NONBLOCK) == 0);
 	static char large[100000];
-	TRY(write(fd[1], large, sizeof(large))); /* larger than PIPE_BUF: as much as there is room for */
+	TRY(write(fd[1], large,
+		  sizeof(large))); /* larger than PIPE_BUF: as much as there is room for */
 }
 
 TEST(file, small_writes_to_a_pipe_are_atomic)
@@ -176,7 +177,8 @@ TEST(file, a_megabyte_through_a_pipe)
 	}
 	close(g.fd[1]);
 	size_t got = 0;
-	for (ssize_t n; (n = read(g.fd[0], bytes + got, 3001 < SIZE - got ? 3001 : SIZE - got)) > 0;)
+	for (ssize_t n;
+	     (n = read(g.fd[0], bytes + got, 3001 < SIZE - got ? 3001 : SIZE - got)) > 0;)
 		got += n;
 	CHECK_EQ(got, SIZE);
 	for (int i = 0; i < SIZE; i++)
@@ -262,8 +264,9 @@ static void say_poll(const char *what, int fd, short events)
 	struct pollfd p = { .fd = fd, .events = events };
 	int n = poll(&p, 1, 0);
 
-	say("%s: %d%s%s%s%s%s\n", what, n, p.revents & POLLIN ? " IN" : "", p.revents & POLLOUT ? " OUT" : "",
-	    p.revents & POLLHUP ? " HUP" : "", p.revents & POLLERR ? " ERR" : "", p.revents & POLLNVAL ? " NVAL" : "");
+	say("%s: %d%s%s%s%s%s\n", what, n, p.revents & POLLIN ? " IN" : "",
+	    p.revents & POLLOUT ? " OUT" : "", p.revents & POLLHUP ? " HUP" : "",
+	    p.revents & POLLERR ? " ERR" : "", p.revents & POLLNVAL ? " NVAL" : "");
 }
 
 TEST(file, poll)
@@ -463,14 +466,17 @@ TEST(file, eventfd)
 
 static int lock(int fd, int command, int type, off_t start, off_t length)
 {
-	struct flock l = { .l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = length };
+	struct flock l = {
+		.l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = length
+	};
 
 	return fcntl(fd, command, &l);
 }
 
 TEST(file, record_locks)
 {
-	int fd = open("f", O_RDWR | O_CREAT, 0644), r = open("f", O_RDONLY), w = open("f", O_WRONLY);
+	int fd = open("f", O_RDWR | O_CREAT, 0644), r = open("f", O_RDONLY),
+	    w = open("f", O_WRONLY);
 	pid_t parent = getpid();
 
 	TRY(lock(fd, F_SETLK, F_WRLCK, 0, 100));
@@ -480,8 +486,10 @@ TEST(file, record_locks)
 	TRY(lock(fd, F_SETLK, 99, 0, 1));
 	TRY(lock(fd, F_SETLK, F_WRLCK, -1, 1));
 	TRY(lock(99, F_SETLK, F_WRLCK, 0, 1));
-	CHILD(0) {
-		struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0 };
+	CHILD (0) {
+		struct flock l = {
+			.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0
+		};
 
 		TRY(lock(fd, F_SETLK, F_WRLCK, 10, 1));
 		TRY(lock(fd, F_SETLK, F_RDLCK, 10, 1));
@@ -493,8 +501,9 @@ TEST(file, record_locks)
 		say("type %d start %ld length %ld\n", l.l_type, (long)l.l_start, (long)l.l_len);
 	}
 	TRY(lock(fd, F_SETLK, F_WRLCK, 150, 0)); /* the child's are gone with it */
-	close(open("f", O_RDONLY));		 /* as are ours, with any close of the file */
-	CHILD(0) TRY(lock(fd, F_SETLK, F_WRLCK, 0, 0));
+	close(open("f", O_RDONLY));              /* as are ours, with any close of the file */
+	CHILD (0)
+		TRY(lock(fd, F_SETLK, F_WRLCK, 0, 0));
 }
 
 TEST(file, a_lock_is_waited_for)
@@ -547,7 +556,7 @@ TEST(file, flock)
 	TRY(flock(a, LOCK_EX | LOCK_NB));
 	TRY(flock(b, LOCK_UN));
 	TRY(flock(a, LOCK_EX | LOCK_NB));
-	CHILD(0) {
+	CHILD (0) {
 		TRY(flock(b, LOCK_EX | LOCK_NB));
 		TRY(flock(a, LOCK_EX | LOCK_NB)); /* inherited */
 	}

@@ -12,7 +12,8 @@
 TEST(file, dev_null_zero_full)
 {
 	char bytes[100];
-	int null = open("/dev/null", O_RDWR), zero = open("/dev/zero", O_RDWR), full = open("/dev/full", O_RDWR);
+	int null = open("/dev/null", O_RDWR), zero = open("/dev/zero", O_RDWR),
+	    full = open("/dev/full", O_RDWR);
 
 	TRY(read(null, bytes, 100));
 	TRY(write(null, bytes, 100));
@@ -129,8 +130,9 @@ TEST(file, proc_self_status)
 {
 	static const char *const printed[] = { "Umask:",  "Threads:", "SigBlk:", "SigIgn:",
 					       "SigCgt:", "SigPnd:",  "ShdPnd:" };
-	static const char *const kib[] = { "VmPeak:", "VmSize:", "VmHWM:", "VmRSS:", "RssAnon:", "RssFile:", "RssShmem:",
-					   "VmData:", "VmStk:",  "VmExe:", "VmPTE:" };
+	static const char *const kib[] = { "VmPeak:",  "VmSize:",  "VmHWM:",    "VmRSS:",
+					   "RssAnon:", "RssFile:", "RssShmem:", "VmData:",
+					   "VmStk:",   "VmExe:",   "VmPTE:" };
 	char text[8192], value[256];
 	sigset_t set;
 
@@ -185,8 +187,8 @@ TEST(file, proc_self_stat)
 	say("%d fields\n", fields);
 	unsigned long sizes[7];
 	file_read_text("/proc/self/statm", text, sizeof(text));
-	CHECK_EQ(sscanf(text, "%lu %lu %lu %lu %lu %lu %lu", &sizes[0], &sizes[1], &sizes[2], &sizes[3], &sizes[4],
-			&sizes[5], &sizes[6]),
+	CHECK_EQ(sscanf(text, "%lu %lu %lu %lu %lu %lu %lu", &sizes[0], &sizes[1], &sizes[2],
+			&sizes[3], &sizes[4], &sizes[5], &sizes[6]),
 		 7);
 	CHECK(sizes[0] > sizes[1] && sizes[1] > 0);
 }
@@ -196,15 +198,17 @@ TEST(file, proc_smaps)
 	static char text[262144];
 	uint8_t *p = map_anon(16);
 
-	CHECK(mprotect(p, PAGE, PROT_NONE) == 0 && mprotect(p + 15 * PAGE, PAGE, PROT_NONE) == 0); /* an area of its own */
+	CHECK(mprotect(p, PAGE, PROT_NONE) == 0 &&
+	      mprotect(p + 15 * PAGE, PAGE, PROT_NONE) == 0); /* an area of its own */
 	fill(p + PAGE, 4, 1);
 	CHECK(file_read_text("/proc/self/smaps", text, sizeof(text)) > 1000);
 	char start[32];
 	snprintf(start, sizeof(start), "%lx-", (unsigned long)(p + PAGE));
 	char *at = strstr(text, start);
 	CHECK(at != NULL);
-	static const char *const fields[] = { "Size:", "Rss:", "Pss:", "Shared_Clean:", "Private_Dirty:", "Anonymous:",
-					      "Swap:" };
+	static const char *const fields[] = {
+		"Size:", "Rss:", "Pss:", "Shared_Clean:", "Private_Dirty:", "Anonymous:", "Swap:"
+	};
 	for (size_t i = 0; i < COUNT_OF(fields); i++) {
 		char *field = strstr(at, fields[i]);
 
@@ -239,7 +243,8 @@ TEST(file, proc_of_the_system)
 
 	for (size_t i = 0; i < COUNT_OF(files); i++) {
 		file_read_text(files[i].path, text, sizeof(text));
-		say("%s: %s %s\n", files[i].path, files[i].contains, strstr(text, files[i].contains) ? "found" : "missing");
+		say("%s: %s %s\n", files[i].path, files[i].contains,
+		    strstr(text, files[i].contains) ? "found" : "missing");
 	}
 	file_read_text("/proc/uptime", text, sizeof(text));
 	CHECK_EQ(sscanf(text, "%lf %lf", &up, &idle), 2);

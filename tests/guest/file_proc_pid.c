@@ -94,8 +94,7 @@ TEST(file, proc_of_another_user)
 	pid = child_fork();
 	while (pid == 0)
 		pause();
-	CHILD(0)
-	{
+	CHILD (0) {
 		become_user();
 		look_at(pid);
 	}

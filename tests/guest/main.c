@@ -205,7 +205,8 @@ static void environment_set(void)
 	if (n > 0)
 		self_path = path;
 	snprintf(scratch, sizeof(scratch), "%s/guest-test.%d", tmp ? tmp : "/tmp", (int)getpid());
-	for (int fd = 3; fd < 1024; fd++) /* so that new descriptors have the same numbers everywhere */
+	for (int fd = 3; fd < 1024;
+	     fd++) /* so that new descriptors have the same numbers everywhere */
 		close(fd);
 	umask(022);
 	setrlimit(RLIMIT_CORE, &no_core);

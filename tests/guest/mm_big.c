@@ -40,7 +40,7 @@ static void chain(uint8_t *p, int depth)
 {
 	if (depth == 200)
 		return;
-	CHILD(0) {
+	CHILD (0) {
 		fill(p + depth % 64 * PAGE, 1, 0x1000 + depth);
 		chain(p, depth + 1);
 		CHECK(filled(p + depth % 64 * PAGE, 1, 0x1000 + depth));
@@ -62,7 +62,8 @@ TEST(big, a_thousand_forks_in_turn)
 
 	fill(p, 256, 0);
 	for (int i = 0; i < 1000; i++)
-		CHILD(0) p[i % 256 * PAGE]++;
+		CHILD (0)
+			p[i % 256 * PAGE]++;
 	CHECK(filled(p, 256, 0));
 }
 
@@ -73,7 +74,8 @@ TEST(big, a_256_mib_heap_forks_and_leaves)
 
 	fill(p, pages, 7);
 	for (int i = 0; i < 10; i++)
-		CHILD(0) fill(p + i * 6000 * PAGE, 100, 99);
+		CHILD (0)
+			fill(p + i * 6000 * PAGE, 100, 99);
 	CHECK(filled(p, pages, 7));
 }
 
@@ -81,7 +83,8 @@ TEST(big, a_256_mib_heap_forks_and_leaves)
 static void memory_exhaust(void)
 {
 	for (;;) {
-		uint8_t *p = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		uint8_t *p = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 		if (p == MAP_FAILED)
 			_exit(errno == ENOMEM ? 0 : 1);

@@ -34,19 +34,22 @@ TEST(mm, forbidden_accesses_are_accerr)
 	CHECK_FAULT(probe_call(p + 2 * PAGE, NULL), SIGSEGV, SEGV_ACCERR, p + 2 * PAGE);
 	uint8_t *untouched = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	CHECK_FAULT(probe_read(untouched), SIGSEGV, SEGV_ACCERR, untouched);
-	CHECK_FAULT(probe_write((void *)(uintptr_t)&signal_name, 1), SIGSEGV, SEGV_ACCERR, &signal_name);
+	CHECK_FAULT(probe_write((void *)(uintptr_t)&signal_name, 1), SIGSEGV, SEGV_ACCERR,
+		    &signal_name);
 	static const char text[] = "read-only data";
 	CHECK_FAULT(probe_write((void *)(uintptr_t)text, 1), SIGSEGV, SEGV_ACCERR, text);
 }
 
 TEST(mm, kernel_addresses_are_maperr)
 {
-	static const uintptr_t addresses[] = { 0xffffffff80000000, 0xffff800000000000, 0xffffc00000000000,
-					       0xfffffffffffff000, 0x00007ffffffff000 };
+	static const uintptr_t addresses[] = { 0xffffffff80000000, 0xffff800000000000,
+					       0xffffc00000000000, 0xfffffffffffff000,
+					       0x00007ffffffff000 };
 
 	for (size_t i = 0; i < COUNT_OF(addresses); i++) {
 		CHECK_FAULT(probe_read((void *)addresses[i]), SIGSEGV, SEGV_MAPERR, addresses[i]);
-		CHECK_FAULT(probe_write((void *)addresses[i], 1), SIGSEGV, SEGV_MAPERR, addresses[i]);
+		CHECK_FAULT(probe_write((void *)addresses[i], 1), SIGSEGV, SEGV_MAPERR,
+			    addresses[i]);
 	}
 }
 
@@ -77,7 +80,7 @@ TEST(mm, code_runs_only_where_it_may_be_executed)
 	CHECK_EQ(probe_call(p, &result), 0);
 	CHECK_EQ(result, 42);
 	CHECK_FAULT(probe_write(p, 1), SIGSEGV, SEGV_ACCERR, p);
-	CHILD(0) {
+	CHILD (0) {
 		CHECK(mprotect(p, PAGE, PROT_READ | PROT_WRITE) == 0);
 		code_put(p, 43);
 		CHECK_EQ(probe_call(p, &result), SIGSEGV);
@@ -160,7 +163,8 @@ static void on_overflow(int signal, siginfo_t *info, void *context)
 	CHECK_EQ(signal, SIGSEGV);
 	CHECK_EQ(info->si_code, SEGV_MAPERR);
 	CHECK(at < overflow_low && at > overflow_low - (2 << 20));
-	CHECK((uint8_t *)&here < overflow_low - (2 << 20) || (uint8_t *)&here > overflow_low + (1 << 20));
+	CHECK((uint8_t *)&here < overflow_low - (2 << 20) ||
+	      (uint8_t *)&here > overflow_low + (1 << 20));
 	_exit(42);
 }
 
@@ -171,9 +175,10 @@ static uint8_t *stack_top(void)
 
 TEST(mm, stack_overflow_is_sigsegv_on_the_alternate_stack)
 {
-	CHILD(42) {
+	CHILD (42) {
 		stack_t alternate = { .ss_sp = map_anon(16), .ss_size = 16 * PAGE };
-		struct sigaction sa = { .sa_sigaction = on_overflow, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+		struct sigaction sa = { .sa_sigaction = on_overflow,
+					.sa_flags = SA_SIGINFO | SA_ONSTACK };
 
 		stack_limit(1 << 20);
 		overflow_low = stack_top();
@@ -181,12 +186,12 @@ TEST(mm, stack_overflow_is_sigsegv_on_the_alternate_stack)
 		CHECK(sigaction(SIGSEGV, &sa, NULL) == 0);
 		stack_use(1000);
 	}
-	CHILD(-SIGSEGV) {
+	CHILD (-SIGSEGV) {
 		stack_limit(1 << 20);
 		stack_use(1000);
 	}
 	/* A handler that has no stack to run on is as good as none. */
-	CHILD(-SIGSEGV) {
+	CHILD (-SIGSEGV) {
 		struct sigaction sa = { .sa_sigaction = on_overflow, .sa_flags = SA_SIGINFO };
 
 		stack_limit(1 << 20);
@@ -197,11 +202,11 @@ TEST(mm, stack_overflow_is_sigsegv_on_the_alternate_stack)
 
 TEST(mm, the_stack_keeps_its_distance_from_other_mappings)
 {
-	CHILD(-SIGSEGV) {
+	CHILD (-SIGSEGV) {
 		uint8_t *near = (uint8_t *)((uintptr_t)stack_top() & ~(PAGE - 1)) - (2 << 20);
 
-		CHECK(mmap(near, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
-		      near);
+		CHECK(mmap(near, PAGE, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == near);
 		memset(near, 7, PAGE);
 		stack_use(62); /* to 1 MiB above the mapping and nearer: the guard gap is 1 MiB */
 		stack_use(130);
@@ -214,7 +219,8 @@ TEST(mm, growsdown_areas_grow_down_to_the_guard_gap)
 
 	CHECK(base != MAP_FAILED);
 	CHECK(munmap(base, 600 * PAGE) == 0);
-	CHECK(mmap(base, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == base);
+	CHECK(mmap(base, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+		   0) == base);
 	uint8_t *grows = base + 400 * PAGE;
 	CHECK(mmap(grows, PAGE, PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN, -1, 0) == grows);
@@ -233,7 +239,7 @@ TEST(mm, a_child_grows_what_the_parent_does_not)
 	CHECK(munmap(base, 600 * PAGE) == 0);
 	CHECK(mmap(grows, PAGE, PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN, -1, 0) == grows);
-	CHILD(0) {
+	CHILD (0) {
 		CHECK_EQ(probe_write(grows - 5 * PAGE, 1), 0);
 		CHECK_STR(maps_shape(base + 490 * PAGE, 11), ".*5 rw-p*6");
 	}
@@ -247,7 +253,8 @@ static uint8_t *split_page;
 static void on_split_access(int signal, siginfo_t *info, void *context)
 {
 	(void)context;
-	_exit(signal == SIGSEGV && info->si_code == SEGV_MAPERR && info->si_addr == split_page ? 42 : 1);
+	_exit(signal == SIGSEGV && info->si_code == SEGV_MAPERR && info->si_addr == split_page ? 42
+											       : 1);
 }
 
 TEST(mm, an_access_across_a_page_border_reports_the_missing_part)
@@ -257,7 +264,7 @@ TEST(mm, an_access_across_a_page_border_reports_the_missing_part)
 	CHECK(munmap(p + PAGE, PAGE) == 0);
 	struct sigaction sa = { .sa_sigaction = on_split_access, .sa_flags = SA_SIGINFO };
 	split_page = p + PAGE;
-	CHILD(42) {
+	CHILD (42) {
 		CHECK(sigaction(SIGSEGV, &sa, NULL) == 0);
 		*(volatile uint64_t *)(p + PAGE - 4) = 5;
 	}
@@ -279,19 +286,20 @@ TEST(mm, atomic_and_locked_writes_break_copy_on_write)
 	uint64_t *p = (uint64_t *)map_anon(3);
 
 	p[0] = 1;
-	CHILD(0) {
+	CHILD (0) {
 		__atomic_fetch_add(p, 41, __ATOMIC_SEQ_CST);
 		CHECK_EQ(p[0], 42);
 		uint64_t expected = 0;
 		/* A failed compare-and-swap writes all the same, as far as the processor is concerned. */
-		CHECK(!__atomic_compare_exchange_n(p + 1, &expected, 7, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST) ||
+		CHECK(!__atomic_compare_exchange_n(p + 1, &expected, 7, false, __ATOMIC_SEQ_CST,
+						   __ATOMIC_SEQ_CST) ||
 		      p[1] == 7);
 	}
 	CHECK_EQ(p[0], 1);
 	CHECK_EQ(p[1], 0);
 	/* One store over two pages. */
 	volatile uint64_t *across = (uint64_t *)((uint8_t *)p + PAGE - 4);
-	CHILD(0) {
+	CHILD (0) {
 		*across = 0x1122334455667788;
 		CHECK_EQ(*across, 0x1122334455667788);
 	}

@@ -90,7 +90,7 @@ TEST(mm, shared_file_mappings_and_read_write_agree)
 	put(fd, 6, 43);
 	CHECK_EQ(p[6], 43);
 	CHECK_EQ(q[6], 43);
-	CHILD(0) {
+	CHILD (0) {
 		p[PAGE] = 44;
 		put(fd, PAGE + 1, 45);
 	}
@@ -114,7 +114,7 @@ TEST(mm, mappings_outlive_the_descriptor_and_the_name)
 	CHECK_EQ(private[0], 9);
 	private[0] = 10;
 	CHECK_EQ(shared[0], 9);
-	CHILD(0) {
+	CHILD (0) {
 		shared[PAGE] = 11;
 		CHECK_EQ(private[0], 10);
 	}
@@ -139,13 +139,14 @@ TEST(mm, access_beyond_the_end_of_a_file_is_sigbus)
 	int fd = file_make("f", PAGE + 1);
 
 	for (int shared = 0; shared < 2; shared++) {
-		uint8_t *p = map_file(fd, 4, PROT_READ | PROT_WRITE, shared ? MAP_SHARED : MAP_PRIVATE);
+		uint8_t *p =
+			map_file(fd, 4, PROT_READ | PROT_WRITE, shared ? MAP_SHARED : MAP_PRIVATE);
 
 		CHECK_EQ(probe_read(p + 2 * PAGE - 1), 0);
 		CHECK_FAULT(probe_read(p + 2 * PAGE), SIGBUS, BUS_ADRERR, p + 2 * PAGE);
 		CHECK_FAULT(probe_write(p + 3 * PAGE + 5, 1), SIGBUS, BUS_ADRERR, p + 3 * PAGE + 5);
 	}
-	CHILD(-SIGBUS) {
+	CHILD (-SIGBUS) {
 		uint8_t *p = map_file(fd, 4, PROT_READ, MAP_SHARED);
 
 		(void)*(volatile uint8_t *)(p + 3 * PAGE);
@@ -275,6 +276,7 @@ TEST(mm, a_private_mapping_of_dev_zero_is_anonymous_memory)
 	CHECK(p != MAP_FAILED);
 	CHECK(all_bytes(p, 2 * PAGE, 0));
 	fill(p, 2, 3);
-	CHILD(0) fill(p, 2, 4);
+	CHILD (0)
+		fill(p, 2, 4);
 	CHECK(filled(p, 2, 3));
 }

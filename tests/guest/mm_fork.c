@@ -71,7 +71,8 @@ TEST(mm, fork_isolates_all_kinds_of_memory_for_20_generations)
 	kind_pages[KIND_MALLOC] = malloc(KIND_PAGES * PAGE);
 	kind_pages[KIND_STACK] = stack;
 	kind_pages[KIND_ANON] = map_anon(KIND_PAGES);
-	kind_pages[KIND_FILE] = mmap(NULL, KIND_PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	kind_pages[KIND_FILE] =
+		mmap(NULL, KIND_PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
 	CHECK(kind_pages[KIND_FILE] != MAP_FAILED);
 	generation(1);
 
@@ -111,8 +112,8 @@ static bool page_intact(int n)
 
 struct divergence {
 	const char *name;
-	void (*act)(void);	 /* what one side does */
-	void (*acted)(void);	 /* checks that side */
+	void (*act)(void);       /* what one side does */
+	void (*acted)(void);     /* checks that side */
 	void (*untouched)(void); /* checks the other */
 };
 
@@ -175,8 +176,8 @@ static void hole_acted(void)
 
 static void replace_act(void)
 {
-	CHECK(mmap(page_at(4), PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
-		   0) == page_at(4));
+	CHECK(mmap(page_at(4), PAGE, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == page_at(4));
 }
 
 static void replace_acted(void)
@@ -196,8 +197,8 @@ static void dontneed_acted(void)
 
 static void move_act(void)
 {
-	CHECK(mremap(page_at(8), 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, page_at(HOLE)) ==
-	      page_at(HOLE));
+	CHECK(mremap(page_at(8), 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+		     page_at(HOLE)) == page_at(HOLE));
 }
 
 static void move_acted(void)
@@ -278,11 +279,12 @@ static void diverge(bool child_acts)
 		const struct divergence *d = &divergences[i];
 
 		/* A process of its own for each case: the break must not have moved. */
-		CHILD(0) {
+		CHILD (0) {
 			struct gate acted = gate_make(), looked = gate_make();
 
 			region_make();
-			free(malloc(100000)); /* /proc is read with stdio, whose buffer may move the break */
+			free(malloc(
+				100000)); /* /proc is read with stdio, whose buffer may move the break */
 			maps_shape(region, 1);
 			old_break = sbrk(0);
 			pid_t pid = child_fork();
@@ -312,7 +314,8 @@ TEST(mm, what_the_parent_changes_the_child_does_not_see)
 
 static uint8_t *map_shared(size_t pages)
 {
-	void *p = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	void *p =
+		mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	CHECK(p != MAP_FAILED);
 	return p;
@@ -349,11 +352,11 @@ TEST(mm, shared_memory_between_private_pages_stays_shared)
 	/* All in the reach of one page table, private pages on both sides. */
 	uint8_t *base = map_anon(12), *shared = base + 4 * PAGE;
 
-	CHECK(mmap(shared, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
-	      shared);
+	CHECK(mmap(shared, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED,
+		   -1, 0) == shared);
 	fill(base, 12, 0x10);
 	for (int round = 0; round < 4; round++) {
-		CHILD(0) {
+		CHILD (0) {
 			fill(base, 4, 0x1000 + round);
 			fill(shared, 4, 0x2000 + round);
 			fill(base + 8 * PAGE, 4, 0x3000 + round);
@@ -369,9 +372,12 @@ TEST(mm, shared_memory_reaches_through_generations)
 	volatile uint64_t *count = (uint64_t *)map_shared(1);
 
 	for (int i = 0; i < 3; i++)
-		CHILD(0) for (int j = 0; j < 3; j++)
-			CHILD(0) for (int k = 0; k < 3; k++)
-				CHILD(0) ++*count;
+		CHILD (0)
+			for (int j = 0; j < 3; j++)
+				CHILD (0)
+					for (int k = 0; k < 3; k++)
+						CHILD (0)
+							++*count;
 	CHECK_EQ(*count, 27);
 }
 
@@ -399,7 +405,7 @@ TEST(mm, read_only_shared_memory_made_writable_after_fork_is_shared)
 
 	fill(shared, 2, 0x10);
 	CHECK(mprotect(shared, 2 * PAGE, PROT_READ) == 0);
-	CHILD(0) {
+	CHILD (0) {
 		CHECK_EQ(probe_write(shared, 1), SIGSEGV);
 		CHECK(mprotect(shared, 2 * PAGE, PROT_READ | PROT_WRITE) == 0);
 		fill(shared, 2, 0x20);
@@ -416,7 +422,7 @@ TEST(mm, the_parent_writes_after_its_child_left)
 
 	fill(p, 64, 0x10);
 	for (int i = 0; i < 10; i++) {
-		CHILD(0) {
+		CHILD (0) {
 			CHECK(filled(p, 64, 0x10 + i));
 			fill(p, 16, 0x9000);
 		}
@@ -485,7 +491,7 @@ TEST(mm, a_child_writes_one_page_of_a_large_heap)
 	uint8_t *p = map_anon(pages);
 
 	fill(p, pages, 0x10);
-	CHILD(0) {
+	CHILD (0) {
 		fill(p + 5000 * PAGE, 1, 0x99);
 		CHECK(filled(p, 5000, 0x10));
 		CHECK(filled(p + 5000 * PAGE, 1, 0x99));
@@ -502,7 +508,7 @@ TEST(mm, fork_with_4000_areas)
 	for (int i = 0; i < N; i += 2)
 		CHECK(mprotect(p + i * PAGE, PAGE, PROT_READ) == 0);
 	fill(p + PAGE, 1, 0x10);
-	CHILD(0) {
+	CHILD (0) {
 		CHECK(munmap(p + 100 * PAGE, 2000 * PAGE) == 0);
 		CHECK_EQ(probe_write(p + 2102 * PAGE, 1), SIGSEGV);
 		CHECK_EQ(probe_write(p + 2101 * PAGE, 1), 0);
@@ -521,7 +527,7 @@ TEST(mm, zero_pages_read_before_fork_are_private_when_written)
 	uint8_t *p = map_anon(16);
 
 	CHECK(all_bytes(p, 16 * PAGE, 0));
-	CHILD(0) {
+	CHILD (0) {
 		fill(p, 8, 0x10);
 		CHECK(filled(p, 8, 0x10));
 		CHECK(all_bytes(p + 8 * PAGE, 8 * PAGE, 0));
@@ -558,18 +564,19 @@ TEST(mm, pages_first_touched_after_fork_are_private)
 TEST(mm, a_64_gib_sparse_map_survives_fork)
 {
 	const size_t size = 64UL << 30, step = 3UL << 30;
-	uint8_t *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	uint8_t *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	CHECK(p != MAP_FAILED);
 	for (size_t at = 0; at < size; at += step)
 		fill(p + at, 1, at);
-	CHILD(0) {
+	CHILD (0) {
 		for (size_t at = 0; at < size; at += step) {
 			CHECK(filled(p + at, 1, at));
 			fill(p + at, 1, at + 5);
 		}
 		fill(p + size - PAGE, 1, 0x77);
-		CHILD(0) {
+		CHILD (0) {
 			for (size_t at = 0; at < size; at += step)
 				CHECK(filled(p + at, 1, at + 5));
 			CHECK(munmap(p + (1UL << 30), 62UL << 30) == 0);
@@ -612,7 +619,8 @@ TEST(mm, clone_with_vm_shares_memory)
 {
 	static uint8_t stack[4 * PAGE] __attribute__((aligned(16)));
 	volatile int value = 0;
-	pid_t pid = clone(clone_vm_child, stack + sizeof(stack), CLONE_VM | SIGCHLD, (void *)&value);
+	pid_t pid =
+		clone(clone_vm_child, stack + sizeof(stack), CLONE_VM | SIGCHLD, (void *)&value);
 
 	CHECK(pid > 0);
 	child_expect(pid, 3);
@@ -625,17 +633,19 @@ TEST(mm, dontfork_areas_are_absent_in_the_child)
 
 	fill(p, 6, 0x10);
 	CHECK(madvise(p + 2 * PAGE, 2 * PAGE, MADV_DONTFORK) == 0);
-	CHILD(0) {
+	CHILD (0) {
 		CHECK(filled(p, 2, 0x10));
 		CHECK_FAULT(probe_read(p + 2 * PAGE), SIGSEGV, SEGV_MAPERR, p + 2 * PAGE);
 		CHECK(filled(p + 4 * PAGE, 2, 0x14));
 		CHECK(mmap(p + 2 * PAGE, 2 * PAGE, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == p + 2 * PAGE);
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1,
+			   0) == p + 2 * PAGE);
 		fill(p + 2 * PAGE, 2, 0x50);
 	}
 	CHECK(filled(p, 6, 0x10));
 	CHECK(madvise(p + 2 * PAGE, 2 * PAGE, MADV_DOFORK) == 0);
-	CHILD(0) CHECK(filled(p, 6, 0x10));
+	CHILD (0)
+		CHECK(filled(p, 6, 0x10));
 }
 
 TEST(mm, wipeonfork_areas_are_zero_in_the_child)
@@ -644,17 +654,19 @@ TEST(mm, wipeonfork_areas_are_zero_in_the_child)
 
 	fill(p, 6, 0x10);
 	CHECK(madvise(p + 2 * PAGE, 2 * PAGE, MADV_WIPEONFORK) == 0);
-	CHILD(0) {
+	CHILD (0) {
 		CHECK(filled(p, 2, 0x10));
 		CHECK(all_bytes(p + 2 * PAGE, 2 * PAGE, 0));
 		CHECK(filled(p + 4 * PAGE, 2, 0x14));
 		fill(p + 2 * PAGE, 2, 0x50);
-		CHILD(0) CHECK(all_bytes(p + 2 * PAGE, 2 * PAGE, 0));
+		CHILD (0)
+			CHECK(all_bytes(p + 2 * PAGE, 2 * PAGE, 0));
 		CHECK(filled(p + 2 * PAGE, 2, 0x50));
 	}
 	CHECK(filled(p, 6, 0x10));
 	CHECK(madvise(p + 2 * PAGE, 2 * PAGE, MADV_KEEPONFORK) == 0);
-	CHILD(0) CHECK(filled(p, 6, 0x10));
+	CHILD (0)
+		CHECK(filled(p, 6, 0x10));
 	uint8_t *shared = map_shared(1);
 	CHECK_ERRNO(madvise(shared, PAGE, MADV_WIPEONFORK), EINVAL);
 }
@@ -666,7 +678,7 @@ TEST(mm, protections_made_before_fork_hold_in_the_child)
 	fill(p, 4, 0x10);
 	CHECK(mprotect(p + PAGE, PAGE, PROT_READ) == 0);
 	CHECK(mprotect(p + 2 * PAGE, PAGE, PROT_NONE) == 0);
-	CHILD(0) {
+	CHILD (0) {
 		CHECK_FAULT(probe_write(p + PAGE, 1), SIGSEGV, SEGV_ACCERR, p + PAGE);
 		CHECK_FAULT(probe_read(p + 2 * PAGE), SIGSEGV, SEGV_ACCERR, p + 2 * PAGE);
 		CHECK(mprotect(p, 4 * PAGE, PROT_READ | PROT_WRITE) == 0);

@@ -204,7 +204,8 @@ static void w_poll(void *p)
 {
 	struct pollfd *poll_fd = p;
 
-	poll_fd->revents = 0x7777; /* this store un-shares; the call below must find the page ours */
+	poll_fd->revents =
+		0x7777; /* this store un-shares; the call below must find the page ours */
 	poll_fd->fd = pipe_with_bytes();
 	poll_fd->events = POLLIN;
 	CHECK_EQ(poll(poll_fd, 1, 0), 1);
@@ -358,8 +359,10 @@ TEST(mm, system_calls_that_write_memory_unshare_it)
 	file_write_text("bytes", "the bytes of a file", 0644);
 	CHECK(symlink("somewhere", "link") == 0);
 	for (size_t i = 0; i < COUNT_OF(writers); i++) {
-		CHILD(0) writer_try(&writers[i], true);
-		CHILD(0) writer_try(&writers[i], false);
+		CHILD (0)
+			writer_try(&writers[i], true);
+		CHILD (0)
+			writer_try(&writers[i], false);
 		say("%s: ok\n", writers[i].name);
 	}
 }
@@ -371,7 +374,7 @@ TEST(mm, a_large_read_unshares_many_pages)
 	int fd = file_make("f", N * PAGE);
 
 	memset(p, PATTERN, N * PAGE);
-	CHILD(0) {
+	CHILD (0) {
 		CHECK_EQ(pread(fd, p + 100, (N - 1) * PAGE, 0), (N - 1) * PAGE);
 		CHECK_EQ(p[99], PATTERN);
 		CHECK_EQ(p[100], 1);

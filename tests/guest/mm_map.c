@@ -19,13 +19,14 @@ static uint8_t *reserve(size_t pages)
 	return p;
 }
 
-#define CHECK_MAP_ERRNO(addr, len, prot, flags, fd, off, want)                                    \
+#define CHECK_MAP_ERRNO(addr, len, prot, flags, fd, off, want) \
 	CHECK_EQ(raw_syscall(SYS_mmap, (long)(addr), len, prot, flags, fd, off), -(want))
 
 TEST(mm, mmap_errors)
 {
 	int fd = file_make("f", 2 * PAGE), pipe_fd[2];
-	int read_only = open("f", O_RDONLY), write_only = open("f", O_WRONLY), path = open("f", O_PATH);
+	int read_only = open("f", O_RDONLY), write_only = open("f", O_WRONLY),
+	    path = open("f", O_PATH);
 	int directory = open(".", O_RDONLY);
 	uint8_t *p = map_anon(2);
 
@@ -123,7 +124,8 @@ TEST(mm, a_fixed_mapping_replaces_what_was_there)
 	int fd = file_make("f", 2 * PAGE);
 
 	fill(p, 8, 0x10);
-	CHECK(mmap(p + 3 * PAGE, 2 * PAGE, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0) == p + 3 * PAGE);
+	CHECK(mmap(p + 3 * PAGE, 2 * PAGE, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0) ==
+	      p + 3 * PAGE);
 	CHECK_STR(maps_shape(p, 8), "rw-p*3 r--s*2 rw-p*3");
 	CHECK_EQ(p[3 * PAGE], 1);
 	CHECK_EQ(p[4 * PAGE], 2);
@@ -198,8 +200,10 @@ TEST(mm, adjacent_mappings_of_a_file_merge_where_the_offset_goes_on)
 
 	CHECK(munmap(p, 6 * PAGE) == 0);
 	CHECK(mmap(p, 2 * PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 0) == p);
-	CHECK(mmap(p + 2 * PAGE, 2 * PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 2 * PAGE) == p + 2 * PAGE);
-	CHECK(mmap(p + 4 * PAGE, 2 * PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 6 * PAGE) == p + 4 * PAGE);
+	CHECK(mmap(p + 2 * PAGE, 2 * PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 2 * PAGE) ==
+	      p + 2 * PAGE);
+	CHECK(mmap(p + 4 * PAGE, 2 * PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 6 * PAGE) ==
+	      p + 4 * PAGE);
 	CHECK_STR(maps_shape(p, 6), "r--p*4 r--p*2");
 	CHECK_EQ(p[3 * PAGE], 4);
 	CHECK_EQ(p[4 * PAGE], 7);
@@ -225,7 +229,8 @@ TEST(mm, brk_grows_and_shrinks)
 	CHECK(brk_to(start + 4 * PAGE) == start + 4 * PAGE);
 	CHECK(all_bytes(start + 2 * PAGE, 2 * PAGE, 0));
 	CHECK(filled(start, 2, 0x10));
-	CHECK(brk_to(start + 2 * PAGE + 1) == start + 2 * PAGE + 1); /* half a page keeps the page */
+	CHECK(brk_to(start + 2 * PAGE + 1) ==
+	      start + 2 * PAGE + 1); /* half a page keeps the page */
 	CHECK_EQ(probe_read(start + 3 * PAGE - 1), 0);
 	CHECK_EQ(probe_read(start + 3 * PAGE), SIGSEGV);
 	CHECK(brk_to((void *)1) == start + 2 * PAGE + 1);
@@ -236,7 +241,8 @@ TEST(mm, brk_stops_at_a_mapping)
 {
 	uint8_t *start = (uint8_t *)(((uintptr_t)brk_to(NULL) + PAGE - 1) & ~(PAGE - 1));
 
-	CHECK(mmap(start + 8 * PAGE, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0) == start + 8 * PAGE);
+	CHECK(mmap(start + 8 * PAGE, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0) ==
+	      start + 8 * PAGE);
 	CHECK(brk_to(start + 4 * PAGE) == start + 4 * PAGE);
 	CHECK(brk_to(start + 9 * PAGE) == start + 4 * PAGE);
 	CHECK(brk_to(start + 12 * PAGE) == start + 4 * PAGE);
@@ -285,7 +291,8 @@ TEST(mm, mremap_moves)
 	CHECK(filled(q, 4, 0x10));
 	CHECK(all_bytes(q + 4 * PAGE, 4 * PAGE, 0));
 	CHECK_STR(maps_shape(p, 5), ".*4 r--p*1");
-	uint8_t *r = mremap(q + 2 * PAGE, PAGE, 2 * PAGE, MREMAP_MAYMOVE); /* the middle of an area */
+	uint8_t *r =
+		mremap(q + 2 * PAGE, PAGE, 2 * PAGE, MREMAP_MAYMOVE); /* the middle of an area */
 	CHECK(r != MAP_FAILED);
 	CHECK(filled(r, 1, 0x12));
 	CHECK_STR(maps_shape(q, 8), "rw-p*2 .*1 rw-p*5");
@@ -296,7 +303,8 @@ TEST(mm, mremap_to_a_fixed_place)
 	uint8_t *p = map_anon(4), *target = reserve(8);
 
 	fill(p, 4, 0x10);
-	CHECK(mremap(p, 4 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, target + 2 * PAGE) == target + 2 * PAGE);
+	CHECK(mremap(p, 4 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, target + 2 * PAGE) ==
+	      target + 2 * PAGE);
 	CHECK_STR(maps_shape(target, 8), "---p*2 rw-p*4 ---p*2");
 	CHECK(filled(target + 2 * PAGE, 4, 0x10));
 	CHECK_STR(maps_shape(p, 4), ".*4");
@@ -322,8 +330,9 @@ TEST(mm, mremap_after_fork_moves_shared_pages_apart)
 	uint8_t *p = map_anon(4), *target = reserve(4);
 
 	fill(p, 4, 0x10);
-	CHILD(0) {
-		CHECK(mremap(p, 4 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, target) == target);
+	CHILD (0) {
+		CHECK(mremap(p, 4 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, target) ==
+		      target);
 		fill(target, 2, 0x20);
 		CHECK(filled(target + 2 * PAGE, 2, 0x12));
 		CHECK_EQ(probe_read(p), SIGSEGV);
@@ -341,7 +350,8 @@ TEST(mm, mremap_errors)
 	CHECK_MREMAP_ERRNO(EINVAL, p, PAGE, 0, 0);
 	CHECK_MREMAP_ERRNO(EINVAL, p, PAGE, PAGE, 8);
 	CHECK_MREMAP_ERRNO(EINVAL, p, PAGE, PAGE, MREMAP_FIXED, p + 2 * PAGE);
-	CHECK_MREMAP_ERRNO(EINVAL, p, 4 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p + 2 * PAGE);
+	CHECK_MREMAP_ERRNO(EINVAL, p, 4 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+			   p + 2 * PAGE);
 	CHECK_MREMAP_ERRNO(EINVAL, p, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p + 2 * PAGE + 1);
 	CHECK_MREMAP_ERRNO(EFAULT, p, 6 * PAGE, 8 * PAGE, MREMAP_MAYMOVE);
 	CHECK(munmap(p + 2 * PAGE, PAGE) == 0);
@@ -376,7 +386,8 @@ TEST(mm, madvise_errors)
 	CHECK(madvise(p, 0, MADV_DONTNEED) == 0);
 	fill(p, 4, 0x10);
 	CHECK(munmap(p + PAGE, PAGE) == 0);
-	CHECK_ERRNO(madvise(p, 4 * PAGE, MADV_DONTNEED), ENOMEM); /* what is mapped is done all the same */
+	CHECK_ERRNO(madvise(p, 4 * PAGE, MADV_DONTNEED),
+		    ENOMEM); /* what is mapped is done all the same */
 	CHECK(all_bytes(p, PAGE, 0));
 	CHECK(all_bytes(p + 2 * PAGE, 2 * PAGE, 0));
 	for (int advice = MADV_NORMAL; advice <= MADV_WILLNEED; advice++)
@@ -452,7 +463,7 @@ TEST(mm, rss_and_size_follow_what_is_touched)
 	CHECK(status_kib("\nRssAnon:") - anon < 1024);
 	fill(p, 4096, 0x10);
 	CHECK(status_kib("\nRssAnon:") - anon >= 16384 - 512);
-	CHILD(0) {
+	CHILD (0) {
 		CHECK(status_kib("\nRssAnon:") - anon >= 16384 - 512);
 		CHECK(munmap(p, 2048 * PAGE) == 0);
 		CHECK(status_kib("\nRssAnon:") - anon < 8192 + 1024);
@@ -477,8 +488,8 @@ TEST(mm, maps_names_files_heap_and_stack)
 		unsigned int major, minor;
 		char permissions[8], path[256] = "";
 
-		int n = sscanf(line, "%lx-%lx %7s %lx %x:%x %lu %255s", &from, &to, permissions, &offset, &major,
-			       &minor, &inode, path);
+		int n = sscanf(line, "%lx-%lx %7s %lx %x:%x %lu %255s", &from, &to, permissions,
+			       &offset, &major, &minor, &inode, path);
 		CHECK(n == 7 || n == 8);
 		CHECK(from < to && from % PAGE == 0 && to % PAGE == 0);
 		heap |= strcmp(path, "[heap]") == 0;

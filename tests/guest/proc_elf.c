@@ -25,9 +25,9 @@ static size_t image_size;
 static void image_reset(void)
 {
 	static const uint8_t code[] = {
-		0xb8, 60, 0, 0, 0, /* mov $60, %eax */
-		0xbf, 42, 0, 0, 0, /* mov $42, %edi */
-		0x0f, 0x05,	   /* syscall */
+		0xb8, 60,   0, 0, 0, /* mov $60, %eax */
+		0xbf, 42,   0, 0, 0, /* mov $42, %edi */
+		0x0f, 0x05,          /* syscall */
 	};
 
 	memset(&image, 0, sizeof(image));
@@ -92,11 +92,11 @@ static const char *image_result(void)
 	return result;
 }
 
-#define CASE(text, ...)                                                                           \
-	do {                                                                                      \
-		image_reset();                                                                    \
-		__VA_ARGS__;                                                                      \
-		say("%s: %s\n", text, image_result());                                            \
+#define CASE(text, ...)                                \
+	do {                                           \
+		image_reset();                         \
+		__VA_ARGS__;                           \
+		say("%s: %s\n", text, image_result()); \
 	} while (0)
 
 #define H image.header
@@ -147,8 +147,8 @@ TEST(proc, elf_segments_that_are_wrong)
 	CASE("file size past the end", P.p_filesz = P.p_memsz = 64 * PAGE);
 	CASE("segment in the kernel", p = program_add(PT_LOAD); p->p_vaddr = 0xffffffff80000000;
 	     p->p_filesz = p->p_memsz = PAGE);
-	CASE("segment at the end of user space", p = program_add(PT_LOAD); p->p_vaddr = 0x7fffffffe000;
-	     p->p_filesz = p->p_memsz = 2 * PAGE);
+	CASE("segment at the end of user space", p = program_add(PT_LOAD);
+	     p->p_vaddr = 0x7fffffffe000; p->p_filesz = p->p_memsz = 2 * PAGE);
 	CASE("segment beyond user space", p = program_add(PT_LOAD); p->p_vaddr = 0x00007ffffffff000;
 	     p->p_filesz = p->p_memsz = PAGE);
 	CASE("memory size huge", P.p_memsz = 1UL << 47);
@@ -158,15 +158,18 @@ TEST(proc, elf_segments_that_are_wrong)
 	CASE("segment twice", p = program_add(PT_LOAD); *p = P);
 	CASE("segment of nothing", p = program_add(PT_LOAD); p->p_vaddr = BASE + 4 * PAGE);
 	CASE("bss behind the file", P.p_flags = PF_R | PF_W | PF_X; P.p_memsz = 16 * PAGE);
-	CASE("bss alone", p = program_add(PT_LOAD); p->p_vaddr = BASE + 4 * PAGE; p->p_memsz = PAGE);
-	CASE("a second data segment", p = program_add(PT_LOAD); p->p_vaddr = BASE + 8 * PAGE; p->p_offset = PAGE;
-	     p->p_filesz = p->p_memsz = PAGE);
+	CASE("bss alone", p = program_add(PT_LOAD); p->p_vaddr = BASE + 4 * PAGE;
+	     p->p_memsz = PAGE);
+	CASE("a second data segment", p = program_add(PT_LOAD); p->p_vaddr = BASE + 8 * PAGE;
+	     p->p_offset = PAGE; p->p_filesz = p->p_memsz = PAGE);
 	CASE("segment without access", p = program_add(PT_LOAD); p->p_vaddr = BASE + 4 * PAGE;
 	     p->p_filesz = p->p_memsz = PAGE; p->p_flags = 0);
-	CASE("unknown segment type", p = program_add(0x12345678); p->p_vaddr = -1UL; p->p_filesz = -1UL);
+	CASE("unknown segment type", p = program_add(0x12345678); p->p_vaddr = -1UL;
+	     p->p_filesz = -1UL);
 	CASE("position independent", H.e_type = ET_DYN; P.p_vaddr = 0; H.e_entry = CODE_AT);
 	CASE("executable stack", p = program_add(PT_GNU_STACK); p->p_flags = PF_R | PF_W | PF_X);
-	CASE("executable stack twice", program_add(PT_GNU_STACK)->p_flags = 7; program_add(PT_GNU_STACK)->p_flags = 6);
+	CASE("executable stack twice", program_add(PT_GNU_STACK)->p_flags = 7;
+	     program_add(PT_GNU_STACK)->p_flags = 6);
 }
 
 TEST(proc, elf_interpreters_that_are_wrong)
@@ -176,16 +179,24 @@ TEST(proc, elf_interpreters_that_are_wrong)
 	CASE("empty name", interpreter_add(""));
 	CASE("no name", interpreter_add("x"); image.program[1].p_filesz = 0);
 	CASE("one byte", interpreter_add("x"); image.program[1].p_filesz = 1);
-	CASE("name not terminated", interpreter_add("/lib64/ld-linux-x86-64.so.2"); image.program[1].p_filesz--);
+	CASE("name not terminated", interpreter_add("/lib64/ld-linux-x86-64.so.2");
+	     image.program[1].p_filesz--);
 	CASE("name longer than PATH_MAX", interpreter_add("/x"); image.program[1].p_filesz = 4097);
 	CASE("name past the end", interpreter_add("/x"); image.program[1].p_offset = 64 * PAGE);
-	CASE("name cut by the end", interpreter_add("/x"); image.program[1].p_offset = 2 * PAGE - 1);
+	CASE("name cut by the end", interpreter_add("/x");
+	     image.program[1].p_offset = 2 * PAGE - 1);
 	CASE("name at a negative offset", interpreter_add("/x"); image.program[1].p_offset = -PAGE);
-	file_write_text("text", "no ELF file at all, but long enough to hold a whole ELF header, which has 64 bytes", 0755);
+	file_write_text("text",
+			"no ELF file at all, but long enough to hold a whole ELF header, which has "
+			"64 bytes",
+			0755);
 	CASE("no ELF file", interpreter_add("./text"));
 	file_write_text("short", "x", 0755);
 	CASE("a short file", interpreter_add("./short"));
-	file_write_text("script", "#!/bin/true\n# and more, so that the file is long enough to hold an ELF header", 0755);
+	file_write_text(
+		"script",
+		"#!/bin/true\n# and more, so that the file is long enough to hold an ELF header",
+		0755);
 	CASE("a script", interpreter_add("./script"));
 	CASE("itself", interpreter_add("./image"));
 	image_reset();
@@ -207,8 +218,8 @@ TEST(proc, elf_interpreter_runs)
 	H.e_entry = CODE_AT;
 	image_write("interpreter", 0755);
 	CASE("position independent", interpreter_add("./interpreter"); H.e_entry = BASE + 0x900);
-	CASE("two interpreters", interpreter_add("./interpreter"); image.program[1].p_type = PT_INTERP;
-	     program_add(PT_INTERP)->p_filesz = 1);
+	CASE("two interpreters", interpreter_add("./interpreter");
+	     image.program[1].p_type = PT_INTERP; program_add(PT_INTERP)->p_filesz = 1);
 	image_reset();
 	P.p_vaddr = 0x20000000;
 	H.e_entry = 0x20000000 + CODE_AT;
@@ -254,7 +265,8 @@ TEST(proc, elf_headers_with_random_bytes_do_no_harm)
 		noise_state = i;
 		image_reset();
 		for (int j = 0; j < 1 + i % 4; j++)
-			((uint8_t *)&image)[noise() % (sizeof(Elf64_Ehdr) + sizeof(Elf64_Phdr))] = noise();
+			((uint8_t *)&image)[noise() % (sizeof(Elf64_Ehdr) + sizeof(Elf64_Phdr))] =
+				noise();
 		CHECK(image_result() != NULL);
 	}
 }

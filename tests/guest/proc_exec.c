@@ -99,9 +99,10 @@ TEST(proc, exec_errors)
 	CHECK(mkfifo("fifo", 0755) == 0);
 	CHECK(symlink("loop", "loop") == 0);
 	CHECK(symlink("nowhere", "dangling") == 0);
-	static const char *const paths[] = { "plain", "empty",    "no-x",       "dir",     "dir/", "fifo",
-					     "loop",  "dangling", "missing",    "plain/x", "",     "./helper-args/",
-					     ".",     "..",       "/dev/null" };
+	static const char *const paths[] = { "plain",   "empty",   "no-x",     "dir",
+					     "dir/",    "fifo",    "loop",     "dangling",
+					     "missing", "plain/x", "",         "./helper-args/",
+					     ".",       "..",      "/dev/null" };
 	for (size_t i = 0; i < COUNT_OF(paths); i++)
 		say("\"%s\": %s\n", paths[i], result_of(paths[i]));
 	say("long name: %s\n", result_of(name));
@@ -122,7 +123,7 @@ TEST(proc, exec_checks_permissions_as_a_user)
 	file_write_text("no-read", "#!/bin/true\n", 0711);
 	CHECK(mkdir("closed", 0700) == 0);
 	file_write_text("closed/all", "#!/bin/true\n", 0755);
-	CHILD(0) {
+	CHILD (0) {
 		become_user();
 		static const char *const paths[] = { "./mine", "./all", "closed/all" };
 		for (size_t i = 0; i < COUNT_OF(paths); i++)
@@ -162,8 +163,14 @@ TEST(proc, scripts_without_a_usable_interpreter)
 	helper_link("args");
 	file_write_text("no-x", "", 0644);
 	CHECK(mkdir("dir", 0755) == 0);
-	static const char *const lines[] = { "#!",	"#!   ",	"#!/nonexistent", "#!./no-x", "#!./dir",
-					     "#! \t ./helper-args", "# !./helper-args", "#!./helper-args/x" };
+	static const char *const lines[] = { "#!",
+					     "#!   ",
+					     "#!/nonexistent",
+					     "#!./no-x",
+					     "#!./dir",
+					     "#! \t ./helper-args",
+					     "# !./helper-args",
+					     "#!./helper-args/x" };
 	for (size_t i = 0; i < COUNT_OF(lines); i++) {
 		script("s", lines[i]);
 		say("\"%s\": %s\n", lines[i], result_of("./s"));
@@ -245,7 +252,9 @@ HELPER(state)
 	sigaction(SIGUSR2, NULL, &sa);
 	say("SIGUSR2 %s\n", sa.sa_handler == SIG_IGN ? "ignored" : "other");
 	sigaction(SIGCHLD, NULL, &sa);
-	say("SIGCHLD %s\n", sa.sa_handler == SIG_DFL ? "default" : sa.sa_handler == SIG_IGN ? "ignored" : "other");
+	say("SIGCHLD %s\n", sa.sa_handler == SIG_DFL   ? "default"
+			    : sa.sa_handler == SIG_IGN ? "ignored"
+						       : "other");
 	sigprocmask(SIG_BLOCK, NULL, &set);
 	say("SIGHUP %s, SIGTERM %s\n", sigismember(&set, SIGHUP) ? "blocked" : "open",
 	    sigismember(&set, SIGTERM) ? "blocked" : "open");
@@ -274,7 +283,7 @@ TEST(proc, exec_keeps_and_resets_what_it_should)
 {
 	helper_link("state");
 	CHECK(mkdir("there", 0755) == 0);
-	CHILD(0) {
+	CHILD (0) {
 		stack_t stack = { .ss_sp = malloc(65536), .ss_size = 65536 };
 		struct itimerval timer = { { 0, 0 }, { 100, 0 } };
 		struct rlimit limit = { 64, 64 };
@@ -321,14 +330,16 @@ HELPER(auxv)
 		loads |= headers[i].p_type == PT_LOAD;
 	say("AT_PHDR %s\n", loads ? "has PT_LOAD" : "is wrong");
 	say("ids %s\n", getauxval(AT_UID) == getuid() && getauxval(AT_EUID) == geteuid() &&
-					getauxval(AT_GID) == getgid() && getauxval(AT_EGID) == getegid() ?
-				"right" :
-				"wrong");
+					getauxval(AT_GID) == getgid() &&
+					getauxval(AT_EGID) == getegid()
+				? "right"
+				: "wrong");
 	say("AT_RANDOM %s\n", random && !all_bytes(random, 16, 0) ? "is random" : "is zero");
 	say("AT_HWCAP %s\n", getauxval(AT_HWCAP) ? "set" : "not set");
 	say("AT_ENTRY %s\n", getauxval(AT_ENTRY) ? "set" : "not set");
 	say("AT_MINSIGSTKSZ %s\n", getauxval(AT_MINSIGSTKSZ) >= 1000 ? "plausible" : "too small");
-	say("AT_SYSINFO_EHDR %s\n", !vdso || memcmp(vdso->e_ident, ELFMAG, 4) == 0 ? "ok" : "no ELF");
+	say("AT_SYSINFO_EHDR %s\n",
+	    !vdso || memcmp(vdso->e_ident, ELFMAG, 4) == 0 ? "ok" : "no ELF");
 	say("argv[0] %s\n", argv[0]);
 	return 0;
 }
@@ -356,7 +367,7 @@ TEST(proc, at_random_differs_each_time)
 	helper_link("random");
 	CHECK(pipe(fd) == 0);
 	for (int i = 0; i < 2; i++) {
-		CHILD(0) {
+		CHILD (0) {
 			dup2(fd[1], 3);
 			execl("./helper-random", "helper-random", NULL);
 		}
@@ -409,7 +420,7 @@ TEST(proc, a_hundred_execs)
 {
 	helper_link("exit");
 	for (int i = 0; i < 100; i++)
-		CHILD(i) {
+		CHILD (i) {
 			char number[8];
 
 			sprintf(number, "%d", i);

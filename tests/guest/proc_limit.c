@@ -31,7 +31,7 @@ TEST(proc, rlimit_nproc_stops_forks)
 {
 	if (!is_root())
 		return;
-	CHILD(0) {
+	CHILD (0) {
 		int count = 0;
 		pid_t pid, first = 0;
 
@@ -84,7 +84,8 @@ TEST(proc, a_fork_bomb_is_contained)
 	setpgid(pid, pid);
 	usleep(300000);
 	for (int i = 0; i < 20; i++)
-		CHILD(i) _exit(i); /* others are not concerned */
+		CHILD (i)
+			_exit(i); /* others are not concerned */
 	CHECK(kill(-pid, SIGKILL) == 0);
 	child_expect(pid, -SIGKILL);
 }
@@ -113,7 +114,7 @@ TEST(proc, rlimit_nofile_stops_opens)
 
 TEST(proc, rlimit_cpu_sends_sigxcpu)
 {
-	CHILD(-SIGXCPU) {
+	CHILD (-SIGXCPU) {
 		struct rlimit limit = { 1, 10 };
 
 		CHECK(setrlimit(RLIMIT_CPU, &limit) == 0);
@@ -136,7 +137,7 @@ TEST(proc, rlimit_errors)
 	CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur == 10);
 	CHECK_ERRNO(prlimit(0x7ffffff, RLIMIT_NOFILE, NULL, &limit), ESRCH);
 	if (is_root())
-		CHILD(0) {
+		CHILD (0) {
 			limit_set(RLIMIT_NOFILE, 64);
 			become_user();
 			limit = (struct rlimit){ 65, 65 };
@@ -149,7 +150,7 @@ TEST(proc, rlimit_errors)
 TEST(proc, limits_are_inherited)
 {
 	limit_set(RLIMIT_NOFILE, 48);
-	CHILD(0) {
+	CHILD (0) {
 		struct rlimit limit;
 
 		CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
@@ -173,7 +174,8 @@ HELPER(stacklimit)
 
 TEST(proc, rlimit_stack_holds_for_the_next_program)
 {
-	char *little[] = { "helper-stacklimit", "100000", NULL }, *much[] = { "helper-stacklimit", "1000000", NULL };
+	char *little[] = { "helper-stacklimit", "100000", NULL },
+	     *much[] = { "helper-stacklimit", "1000000", NULL };
 	char *envp[] = { NULL };
 
 	helper_link("stacklimit");
@@ -191,7 +193,7 @@ TEST(proc, root_becomes_a_user_and_cannot_come_back)
 
 	if (!is_root())
 		return;
-	CHILD(0) {
+	CHILD (0) {
 		become_user();
 		CHECK(getresuid(&r, &e, &s) == 0 && r == 1000 && e == 1000 && s == 1000);
 		CHECK_EQ(getgroups(0, NULL), 0);
@@ -201,7 +203,7 @@ TEST(proc, root_becomes_a_user_and_cannot_come_back)
 		CHECK_ERRNO(setgroups(0, NULL), EPERM);
 		CHECK(setuid(1000) == 0);
 	}
-	CHILD(0) { /* the saved uid is the way back */
+	CHILD (0) { /* the saved uid is the way back */
 		CHECK(setresuid(1000, 1000, 0) == 0);
 		CHECK_EQ(geteuid(), 1000);
 		CHECK(setresuid(-1, 0, -1) == 0);
@@ -209,7 +211,7 @@ TEST(proc, root_becomes_a_user_and_cannot_come_back)
 		CHECK(setuid(1000) == 0); /* as root: all three */
 		CHECK_ERRNO(setuid(0), EPERM);
 	}
-	CHILD(0) {
+	CHILD (0) {
 		gid_t groups[3] = { 5, 6, 7 }, got[3];
 
 		CHECK(setgroups(3, groups) == 0);
@@ -230,21 +232,24 @@ TEST(proc, sleeping_takes_its_time)
 	CHECK(clock_gettime(CLOCK_MONOTONIC, &before) == 0);
 	CHECK(nanosleep(&request, NULL) == 0);
 	CHECK(clock_gettime(CLOCK_MONOTONIC, &after) == 0);
-	CHECK((after.tv_sec - before.tv_sec) * 1000000000L + after.tv_nsec - before.tv_nsec >= 50000000);
+	CHECK((after.tv_sec - before.tv_sec) * 1000000000L + after.tv_nsec - before.tv_nsec >=
+	      50000000);
 	CHECK_ERRNO(nanosleep(&bad, NULL), EINVAL);
 	bad = (struct timespec){ -1, 0 };
 	CHECK_ERRNO(nanosleep(&bad, NULL), EINVAL);
 	CHECK_EQ(clock_nanosleep(99, 0, &request, NULL), EINVAL);
 	CHECK(clock_gettime(CLOCK_MONOTONIC, &before) == 0);
-	CHECK_EQ(clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &before, NULL), 0); /* already past */
+	CHECK_EQ(clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &before, NULL),
+		 0); /* already past */
 	CHECK_ERRNO(clock_gettime(99, &before), EINVAL);
 }
 
 TEST(proc, clocks_run_forward)
 {
-	static const clockid_t clocks[] = { CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME_ID,
-					    CLOCK_THREAD_CPUTIME_ID, CLOCK_BOOTTIME, CLOCK_MONOTONIC_RAW,
-					    CLOCK_REALTIME_COARSE, CLOCK_MONOTONIC_COARSE };
+	static const clockid_t clocks[] = { CLOCK_REALTIME,           CLOCK_MONOTONIC,
+					    CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID,
+					    CLOCK_BOOTTIME,           CLOCK_MONOTONIC_RAW,
+					    CLOCK_REALTIME_COARSE,    CLOCK_MONOTONIC_COARSE };
 
 	for (size_t i = 0; i < COUNT_OF(clocks); i++) {
 		struct timespec last, now;
@@ -252,7 +257,8 @@ TEST(proc, clocks_run_forward)
 		CHECK(clock_gettime(clocks[i], &last) == 0);
 		for (int j = 0; j < 1000; j++) {
 			CHECK(clock_gettime(clocks[i], &now) == 0);
-			CHECK(now.tv_sec > last.tv_sec || (now.tv_sec == last.tv_sec && now.tv_nsec >= last.tv_nsec));
+			CHECK(now.tv_sec > last.tv_sec ||
+			      (now.tv_sec == last.tv_sec && now.tv_nsec >= last.tv_nsec));
 			last = now;
 		}
 		CHECK(clock_getres(clocks[i], &now) == 0);

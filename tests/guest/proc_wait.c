@@ -55,11 +55,13 @@ TEST(proc, deaths_by_signal_arrive)
 		struct rusage usage;
 		pid_t pid;
 
-		if (signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU)
+		if (signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN ||
+		    signal == SIGTTOU)
 			continue;
 		pid = child_signal(signal);
 		CHECK_EQ(wait4(pid, &status, 0, &usage), pid);
-		say("%s: %s %d core %d\n", signal_name(signal), WIFSIGNALED(status) ? "killed" : "exit",
+		say("%s: %s %d core %d\n", signal_name(signal),
+		    WIFSIGNALED(status) ? "killed" : "exit",
 		    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
 		    WIFSIGNALED(status) ? !!WCOREDUMP(status) : 0);
 	}
@@ -142,7 +144,8 @@ TEST(proc, stops_and_continues_are_reported_when_asked_for)
 	CHECK_EQ(waitpid(pid, &status, WCONTINUED), pid);
 	CHECK(WIFCONTINUED(status));
 	CHECK_EQ(status, 0xffff);
-	CHECK(kill(pid, SIGTSTP) == 0); /* ignored: the group is an orphan, its session's leader without a terminal */
+	CHECK(kill(pid, SIGTSTP) ==
+	      0); /* ignored: the group is an orphan, its session's leader without a terminal */
 	CHECK_EQ(waitpid(pid, &status, WUNTRACED | WNOHANG), 0);
 	CHECK(kill(pid, SIGSTOP) == 0);
 	CHECK_EQ(waitpid(pid, &status, WUNTRACED), pid);
@@ -382,7 +385,7 @@ TEST(proc, kill_errors)
 	CHECK_ERRNO(kill(getpid(), -1), EINVAL);
 	CHECK_ERRNO(kill(INT32_MIN, 0), ESRCH);
 	if (is_root())
-		CHILD(0) {
+		CHILD (0) {
 			become_user();
 			CHECK_ERRNO(kill(parent, 0), EPERM);
 			CHECK_ERRNO(kill(parent, SIGTERM), EPERM);
@@ -437,7 +440,8 @@ TEST(proc, times_of_children_are_added_when_waited_for)
 
 		do
 			getrusage(RUSAGE_SELF, &self);
-		while (self.ru_utime.tv_sec == 0 && self.ru_utime.tv_usec + self.ru_stime.tv_usec < 100000);
+		while (self.ru_utime.tv_sec == 0 &&
+		       self.ru_utime.tv_usec + self.ru_stime.tv_usec < 100000);
 		_exit(0);
 	}
 	CHECK_EQ(wait4(pid, &status, 0, &of_child), pid);
@@ -518,7 +522,7 @@ TEST(proc, clone_files_and_fs_share_descriptors_and_directory)
 	CHECK(getcwd(cwd, sizeof(cwd)) && strcmp(cwd + strlen(cwd) - 2, "/d") == 0);
 	CHECK_EQ(umask(022), 027);
 
-	CHILD(0) { /* a plain fork shares neither */
+	CHILD (0) { /* a plain fork shares neither */
 		close(77);
 		CHECK(chdir("..") == 0);
 	}
@@ -573,7 +577,7 @@ TEST(proc, a_fork_inherits_what_it_should)
 	raise(SIGUSR1);
 	setitimer(ITIMER_REAL, &timer, NULL);
 	umask(033);
-	CHILD(0) {
+	CHILD (0) {
 		CHECK(sigpending(&pending) == 0 && !sigismember(&pending, SIGUSR1));
 		CHECK(sigprocmask(SIG_BLOCK, NULL, &set) == 0 && sigismember(&set, SIGUSR1));
 		CHECK(getitimer(ITIMER_REAL, &now) == 0);

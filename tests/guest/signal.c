@@ -115,7 +115,8 @@ TEST(signal, siginfo_of_sigchld)
 		_exit(17);
 	child_expect(pid, 17);
 	CHECK_EQ(caught, 1);
-	CHECK(caught_info.si_code == CLD_EXITED && caught_info.si_pid == pid && caught_info.si_status == 17);
+	CHECK(caught_info.si_code == CLD_EXITED && caught_info.si_pid == pid &&
+	      caught_info.si_status == 17);
 	pid = child_fork();
 	if (pid == 0)
 		for (;;)
@@ -203,11 +204,15 @@ static const struct {
 	const char *name;
 	void (*raise)(void);
 } faults[] = {
-	{ "division by zero", fault_divide },	{ "ud2", fault_illegal },
-	{ "int3", fault_breakpoint },		{ "hlt", fault_privileged },
-	{ "single step", fault_single_step },	{ "x87 division by zero", fault_x87 },
+	{ "division by zero", fault_divide },
+	{ "ud2", fault_illegal },
+	{ "int3", fault_breakpoint },
+	{ "hlt", fault_privileged },
+	{ "single step", fault_single_step },
+	{ "x87 division by zero", fault_x87 },
 	{ "misaligned vector", fault_alignment },
-	{ "int $3", fault_int_80_hex_03 },	{ "int $0x55", fault_interrupt },
+	{ "int $3", fault_int_80_hex_03 },
+	{ "int $0x55", fault_interrupt },
 };
 
 static void on_fault(int signal, siginfo_t *info, void *context)
@@ -224,7 +229,7 @@ TEST(signal, processor_exceptions_become_signals)
 
 	for (size_t i = 0; i < COUNT_OF(faults); i++) {
 		say("%s: ", faults[i].name);
-		CHILD(0) {
+		CHILD (0) {
 			struct sigaction sa = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO };
 
 			for (size_t j = 0; j < COUNT_OF(signals); j++)
@@ -234,16 +239,18 @@ TEST(signal, processor_exceptions_become_signals)
 		}
 	}
 	/* Without a handler, when blocked, and when ignored: it ends the process all the same. */
-	CHILD(-SIGFPE) fault_divide();
-	CHILD(-SIGILL) {
+	CHILD (-SIGFPE)
+		fault_divide();
+	CHILD (-SIGILL) {
 		block(SIGILL, 0);
 		fault_illegal();
 	}
-	CHILD(-SIGSEGV) {
+	CHILD (-SIGSEGV) {
 		signal(SIGSEGV, SIG_IGN);
 		fault_privileged();
 	}
-	CHILD(-SIGTRAP) fault_breakpoint();
+	CHILD (-SIGTRAP)
+		fault_breakpoint();
 }
 
 TEST(signal, default_actions)
@@ -252,10 +259,13 @@ TEST(signal, default_actions)
 
 	for (size_t i = 0; i < COUNT_OF(ignored); i++)
 		CHECK(raise(ignored[i]) == 0);
-	CHILD(-SIGUSR1) raise(SIGUSR1);
-	CHILD(-SIGABRT) abort();
-	CHILD(-SIGKILL) raise(SIGKILL);
-	CHILD(-SIGABRT) { /* abort cannot be blocked or ignored away */
+	CHILD (-SIGUSR1)
+		raise(SIGUSR1);
+	CHILD (-SIGABRT)
+		abort();
+	CHILD (-SIGKILL)
+		raise(SIGKILL);
+	CHILD (-SIGABRT) { /* abort cannot be blocked or ignored away */
 		signal(SIGABRT, SIG_IGN);
 		block(SIGABRT, 0);
 		abort();
@@ -414,7 +424,8 @@ TEST(signal, resethand_runs_a_handler_once)
 	raise(SIGUSR1);
 	CHECK_EQ(caught, 1);
 	CHECK(sigaction(SIGUSR1, NULL, &sa) == 0 && sa.sa_handler == SIG_DFL);
-	CHILD(-SIGUSR1) raise(SIGUSR1);
+	CHILD (-SIGUSR1)
+		raise(SIGUSR1);
 }
 
 TEST(signal, sigaction_errors_and_old_values)
@@ -430,7 +441,8 @@ TEST(signal, sigaction_errors_and_old_values)
 	CHECK(sigaction(SIGKILL, NULL, &old) == 0);
 	CHECK(sigaction(SIGUSR1, &sa, NULL) == 0);
 	CHECK(sigaction(SIGUSR1, NULL, &old) == 0);
-	CHECK(old.sa_handler == on_count && (old.sa_flags & SA_RESTART) && sigismember(&old.sa_mask, SIGUSR2));
+	CHECK(old.sa_handler == on_count && (old.sa_flags & SA_RESTART) &&
+	      sigismember(&old.sa_mask, SIGUSR2));
 	CHECK_EQ(raw_syscall(SYS_rt_sigprocmask, SIG_BLOCK, 0, 0, 4, 0, 0), -EINVAL);
 }
 
@@ -589,7 +601,8 @@ TEST(signal, alarm_and_itimer)
 	CHECK(old.it_value.tv_sec >= 48 && old.it_value.tv_sec <= 50);
 	CHECK_ERRNO(pause(), EINTR);
 	CHECK_EQ(caught, 1);
-	CHECK(getitimer(ITIMER_REAL, &old) == 0 && old.it_value.tv_sec == 0 && old.it_value.tv_usec == 0);
+	CHECK(getitimer(ITIMER_REAL, &old) == 0 && old.it_value.tv_sec == 0 &&
+	      old.it_value.tv_usec == 0);
 	timer.it_interval.tv_usec = 10000; /* again and again */
 	CHECK(setitimer(ITIMER_REAL, &timer, NULL) == 0);
 	while (caught < 4)
@@ -599,7 +612,7 @@ TEST(signal, alarm_and_itimer)
 	timer.it_value.tv_usec = 1000000;
 	CHECK_ERRNO(setitimer(ITIMER_REAL, &timer, NULL), EINVAL);
 	CHECK_ERRNO(setitimer(99, &timer, NULL), EINVAL);
-	CHILD(-SIGALRM) {
+	CHILD (-SIGALRM) {
 		signal(SIGALRM, SIG_DFL);
 		ualarm(10000, 0);
 		for (;;)
@@ -621,7 +634,9 @@ TEST(signal, virtual_timer_counts_processor_time)
 
 TEST(signal, posix_timers)
 {
-	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1, .sigev_value.sival_int = 77 };
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL,
+				  .sigev_signo = SIGUSR1,
+				  .sigev_value.sival_int = 77 };
 	struct itimerspec spec = { { 0, 0 }, { 0, 20000000 } };
 	timer_t timer;
 
@@ -645,7 +660,7 @@ TEST(signal, writing_to_a_pipe_without_readers_is_sigpipe)
 	CHECK_EQ(caught, 1);
 	signal(SIGPIPE, SIG_IGN);
 	CHECK_ERRNO(write(g.fd[1], "x", 1), EPIPE);
-	CHILD(-SIGPIPE) {
+	CHILD (-SIGPIPE) {
 		signal(SIGPIPE, SIG_DFL);
 		write(g.fd[1], "x", 1);
 	}
@@ -688,7 +703,7 @@ TEST(signal, the_alternate_stack_is_used_when_asked_for)
 	CHECK_ERRNO(sigaltstack(&stack, NULL), EINVAL);
 	CHECK(sigaltstack(NULL, &old) == 0);
 	CHECK(old.ss_sp == alternate && old.ss_size == sizeof(alternate) && old.ss_flags == 0);
-	CHILD(0) { /* fork keeps it */
+	CHILD (0) { /* fork keeps it */
 		CHECK(sigaltstack(NULL, &old) == 0 && old.ss_sp == alternate);
 	}
 	stack.ss_flags = SS_DISABLE;
@@ -727,7 +742,7 @@ TEST(signal, rlimit_sigpending_limits_the_queue)
 {
 	if (!is_root())
 		return;
-	CHILD(0) {
+	CHILD (0) {
 		sigset_t set = set_of(SIGRTMIN, 0);
 		union sigval value = { 0 };
 		struct rlimit limit = { 50, 50 };
