@@ -2,7 +2,7 @@
  * test_space.c - what a space does for its program, one behaviour at a time: faults and their signals, placement, brk, the stack, fork's exceptions, mremap,
  * limits, and what is reported. Linux's rules, from the manual pages.
  */
-#include <asm-generic/mman-common.h>
+#include <asm/mman.h>
 
 #include "mm_test.h"
 
@@ -407,7 +407,103 @@ static void test_dontneed_and_populate(void **state)
 	object_put(&m->object);
 }
 
+static void test_advice_that_needs_no_action_or_is_refused(void **state)
+{
+	struct mem_object *m = mem_object_memory(4 * PAGE_SIZE, UINT64_MAX);
+	struct mm *mm = new_space();
+
+	(void)state;
+	map_anonymous(mm, BASE, 2);
+	map_pages(mm, BASE + 2 * PAGE_SIZE, 2, RW | AREA_SHARED, &m->object, 0);
+	map_pages(mm, BASE + 4 * PAGE_SIZE, 2, (RW & ~(u32)AREA_WRITE) | AREA_SHARED, &m->object,
+		  0);
+	store_in(mm, BASE, 5);
+	store(BASE + 2 * PAGE_SIZE, 6);
+	store(BASE + 3 * PAGE_SIZE, 7);
+	assert_int_equal(space_advise(mm, BASE, PAGE_SIZE, MADV_FREE), 0);
+	assert_int_equal(load(BASE), 5); /* may stay until memory is short */
+	assert_int_equal(space_advise(mm, BASE + 2 * PAGE_SIZE, PAGE_SIZE, MADV_FREE), -EINVAL);
+	assert_int_equal(space_advise(mm, BASE + 8 * PAGE_SIZE, PAGE_SIZE, MADV_FREE), -ENOMEM);
+	assert_int_equal(space_advise(mm, BASE, 6 * PAGE_SIZE, MADV_WILLNEED), 0);
+	assert_int_equal(space_advise(mm, BASE, 7 * PAGE_SIZE, MADV_COLD), -ENOMEM);
+	assert_int_equal(space_advise(mm, BASE, PAGE_SIZE, MADV_REMOVE), -EINVAL);
+	assert_int_equal(space_advise(mm, BASE + 4 * PAGE_SIZE, PAGE_SIZE, MADV_REMOVE), -EACCES);
+	assert_int_equal(space_advise(mm, BASE + 2 * PAGE_SIZE, PAGE_SIZE, MADV_REMOVE), 0);
+	assert_int_equal(load(BASE + 2 * PAGE_SIZE), 0);
+	assert_int_equal(load(BASE + 3 * PAGE_SIZE), 7);
+	assert_int_equal(object_shmem_frames(), 2); /* the hole was read again */
+	assert_int_equal(space_advise(mm, BASE, 2 * PAGE_SIZE, MADV_SEQUENTIAL), 0);
+	assert_int_equal(areas_find(mm->areas, BASE)->flags & AREA_SEQ_READ, AREA_SEQ_READ);
+	assert_int_equal(space_advise(mm, BASE, 2 * PAGE_SIZE, MADV_NORMAL), 0);
+	assert_int_equal(areas_find(mm->areas, BASE)->flags & AREA_SEQ_READ, 0);
+	assert_int_equal(space_advise(mm, BASE + 2 * PAGE_SIZE, PAGE_SIZE, MADV_WIPEONFORK),
+			 -EINVAL);
+	space_put(mm);
+	object_put(&m->object);
+}
+
+static void test_msync_writes_what_a_shared_mapping_changed(void **state)
+{
+	struct mem_object *m = mem_object_file(4 * PAGE_SIZE, word_at);
+	struct mm *mm = new_space();
+	u64 v;
+
+	(void)state;
+	map_pages(mm, BASE, 2, RW | AREA_SHARED, &m->object, PAGE_SIZE);
+	map_pages(mm, BASE + 2 * PAGE_SIZE, 1, RW, &m->object,
+		  0); /* private: no business of the file */
+	store_in(mm, BASE, 5);
+	store(BASE + PAGE_SIZE, 6);
+	store(BASE + 2 * PAGE_SIZE, 7);
+	assert_int_equal(space_sync(mm, BASE, PAGE_SIZE, MS_ASYNC), 0);
+	assert_int_equal(space_sync(mm, BASE, PAGE_SIZE, MS_SYNC), 0);
+	memcpy(&v, m->disk + PAGE_SIZE, 8);
+	assert_int_equal(v, 5);
+	memcpy(&v, m->disk + 2 * PAGE_SIZE, 8);
+	assert_int_equal(v, word_at(2 * PAGE_SIZE));
+	store(BASE, 8); /* still writable, so msync must see it again */
+	assert_int_equal(space_sync(mm, BASE, 3 * PAGE_SIZE, MS_SYNC), 0);
+	memcpy(&v, m->disk + PAGE_SIZE, 8);
+	assert_int_equal(v, 8);
+	memcpy(&v, m->disk, 8);
+	assert_int_equal(v, word_at(0));
+	assert_int_equal(space_sync(mm, BASE, 4 * PAGE_SIZE, MS_SYNC), -ENOMEM);
+	assert_int_equal(space_sync(mm, BASE, PAGE_SIZE, MS_SYNC | MS_ASYNC), -EINVAL);
+	assert_int_equal(space_sync(mm, BASE + 1, PAGE_SIZE, MS_SYNC), -EINVAL);
+	space_put(mm);
+	object_put(&m->object);
+}
+
 /* --- reports --- */
+
+static int count_area(struct mm *mm, struct area *a, void *arg)
+{
+	u32 *left = arg;
+
+	(void)mm;
+	assert_true(a->start >= BASE);
+	return --*left == 0 ? 7 : 0;
+}
+
+static void test_areas_and_tables_are_listed(void **state)
+{
+	struct mm *mm = new_space();
+	u32 left = 100;
+
+	(void)state;
+	for (u32 i = 0; i < 5; i++)
+		map_anonymous(mm, BASE + 2 * i * PAGE_SIZE, 1);
+	assert_int_equal(space_areas(mm, 0, count_area, &left), 0);
+	assert_int_equal(left, 95);
+	assert_int_equal(space_areas(mm, BASE + 5 * PAGE_SIZE, count_area, &left), 0);
+	assert_int_equal(left, 93);
+	left = 3;
+	assert_int_equal(space_areas(mm, 0, count_area, &left), 7);
+	assert_int_equal(space_table_bytes(mm), PAGE_SIZE);
+	store_in(mm, BASE, 1);
+	assert_int_equal(space_table_bytes(mm), 4 * PAGE_SIZE);
+	space_put(mm);
+}
 
 static void test_shares_of_pages_add_up(void **state)
 {
@@ -514,6 +610,9 @@ int main(int argc, char **argv)
 		TEST(test_protection_changes_reach_pages_that_are_there),
 		TEST(test_mremap_grows_shrinks_moves_and_refuses),
 		TEST(test_dontneed_and_populate),
+		TEST(test_advice_that_needs_no_action_or_is_refused),
+		TEST(test_msync_writes_what_a_shared_mapping_changed),
+		TEST(test_areas_and_tables_are_listed),
 		TEST(test_shares_of_pages_add_up),
 		TEST(test_residency_and_page_information),
 		TEST(test_special_pages_are_mapped_without_being_counted),
