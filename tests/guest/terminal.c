@@ -64,7 +64,10 @@ static void say_read(const char *what, int fd)
 	if (n < 0)
 		say("%s", errno_name(errno));
 	for (ssize_t i = 0; i < n; i++)
-		say(bytes[i] < 32 ? "^%c" : bytes[i] == 127 ? "^?" : "%c", bytes[i] < 32 ? bytes[i] + 64 : bytes[i]);
+		say(bytes[i] < 32     ? "^%c"
+		    : bytes[i] == 127 ? "^?"
+				      : "%c",
+		    bytes[i] < 32 ? bytes[i] + 64 : bytes[i]);
 	say(n == 0 ? "the end\n" : "\n");
 }
 
@@ -276,7 +279,7 @@ TEST(terminal, the_background_may_be_kept_from_writing)
 	int slave = terminal_make();
 
 	set_flags(slave, 0, TOSTOP, 1, 0);
-	CHILD(0) {
+	CHILD (0) {
 		int status;
 
 		terminal_enter();
@@ -308,7 +311,7 @@ TEST(terminal, the_controlling_terminal)
 {
 	terminal_make();
 	TRY_FD(open("/dev/tty", O_RDWR));
-	CHILD(0) {
+	CHILD (0) {
 		CHECK(setsid() == getpid());
 		int slave = open(slave_name, O_RDWR | O_NOCTTY);
 		TRY_FD(open("/dev/tty", O_RDWR));
@@ -317,7 +320,7 @@ TEST(terminal, the_controlling_terminal)
 		int tty = open("/dev/tty", O_RDWR);
 		TRY(tcgetsid(tty) == getpid());
 		TRY(write(tty, "x", 1));
-		CHILD(0) {
+		CHILD (0) {
 			TRY_FD(open("/dev/tty", O_RDWR));
 			CHECK(setsid() == getpid()); /* a new session has none */
 			TRY_FD(open("/dev/tty", O_RDWR));
@@ -420,4 +423,45 @@ TEST(terminal, much_output_waits_for_its_reader)
 		got += n;
 	CHECK_EQ(got, SIZE);
 	child_expect(pid, 0);
+}
+
+/* Prints the status byte that a master in packet mode reads, or the length of the data behind a zero. */
+static void packet_show(const char *what)
+{
+	struct pollfd p = { master, POLLIN | POLLPRI, 0 };
+	unsigned char b[64];
+
+	poll(&p, 1, 5000);
+	long n = read(master, b, sizeof(b));
+	say("%s: poll %#x, %ld bytes, status %#x\n", what, p.revents, n, n > 0 ? b[0] : 0);
+}
+
+TEST(terminal, packet_mode)
+{
+	int slave = terminal_make(), on = 1;
+	struct termios t;
+
+	CHECK(tcgetattr(slave, &t) == 0);
+	t.c_lflag &= ~(tcflag_t)ECHO;
+	CHECK(tcsetattr(slave, TCSANOW, &t) == 0);
+	TRY(ioctl(master, TIOCPKT, &on));
+	CHECK(write(slave, "abc", 3) == 3);
+	packet_show("data");
+	CHECK(tcflow(slave, TCOOFF) == 0);
+	packet_show("stopped");
+	CHECK(tcflow(slave, TCOON) == 0);
+	packet_show("started");
+	CHECK(tcflush(slave, TCIFLUSH) == 0);
+	packet_show("input flushed");
+	t.c_iflag &= ~(tcflag_t)IXON;
+	CHECK(tcsetattr(slave, TCSANOW, &t) == 0);
+	packet_show("no flow control");
+	t.c_iflag |= IXON;
+	CHECK(tcsetattr(slave, TCSANOW, &t) == 0);
+	packet_show("flow control");
+	on = 0;
+	TRY(ioctl(master, TIOCPKT, &on));
+	CHECK(write(slave, "abc", 3) == 3);
+	char b[8];
+	TRY(read(master, b, sizeof(b)));
 }
