@@ -452,7 +452,7 @@ static int ptmx_open(struct file *f)
 		return -ENOMEM;
 	}
 	tty_init(&p->tty, &pty_driver, NULL, 0);
-	/* Its maker sets these if he wants them; the console stands for a terminal that has them. */
+	/* Left to its maker, as on Linux; the console stands for a terminal that has them. */
 	p->tty.modes.input &= ~(u32)IUTF8;
 	p->tty.modes.control &= ~(u32)HUPCL;
 	err = number_take(p);
