@@ -101,23 +101,25 @@ HOST_CFLAGS := -std=gnu17 -O2 -g $(WARNINGS)
 
 # --- targets for people ---
 
-.PHONY: all kernel run run-example test test-all debug install clean format lint packages help
+.PHONY: all kernel run run-example test test-all debug install clean format lint help
 
 all: $(ALL)
 
 kernel: $(KERNEL)
 
-packages:
-	@scripts/install-packages
+JOBS := $(shell nproc)
 
 # A second make, so that nothing is compiled before the packages are there.
-run: packages
-	@$(MAKE) --no-print-directory run-example
+run:
+	@scripts/install-packages run
+	@$(MAKE) --no-print-directory -j$(JOBS) run-example
 
-run-example: all
+run-example: $(KERNEL) $(BUILD)/coppice
 	@$(BUILD)/coppice run --kernel $(KERNEL) -- python3 examples/fork.py
 
-test: packages
+test:
+	@scripts/install-packages test
+	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@$(MAKE) --no-print-directory test-all
 
 # lint is one of the tests.
