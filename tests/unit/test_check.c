@@ -32,7 +32,8 @@ static int setup(void **state)
 	page = pte_page(*slot);
 	assert_int_equal(page_count(page), 2);
 	hosted_check();
-	hosted_seed(2); /* nobody has the spaces loaded: the MMU would find what is broken before the checker */
+	hosted_seed(
+		2); /* nobody has the spaces loaded: the MMU would find what is broken before the checker */
 	return 0;
 }
 
