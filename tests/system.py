@@ -42,18 +42,18 @@ def status_of(returncode):
 
 
 class System:
-    """A place to run programs. `prefix(rw)` is what goes before the program; rw is a directory to be writable, or None."""
+    """A place to run programs. `prefix(rw, options)` is what goes before the program; rw is a directory to be writable, or None."""
 
     def __init__(self, name, prefix, environment):
         self.name = name
         self.prefix = prefix
         self.environment = environment
 
-    def run(self, argv, seconds, stdin=None, rw=None, close_stdin=False):
-        """Run a program with stdin (bytes; none: /dev/null; close_stdin: not open at all)."""
+    def run(self, argv, seconds, stdin=None, rw=None, close_stdin=False, options=()):
+        """Run a program with stdin (bytes; none: /dev/null; close_stdin: not open at all). options: of coppice run."""
         env = dict(self.environment, **({"RWDIR": rw} if rw else {}))
         close = (lambda: os.close(0)) if close_stdin else None
-        process = subprocess.Popen(self.prefix(rw) + argv, env=env, preexec_fn=close, start_new_session=True,
+        process = subprocess.Popen(self.prefix(rw, list(options)) + argv, env=env, preexec_fn=close, start_new_session=True,
                                    stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         try:
@@ -69,7 +69,7 @@ class System:
         pid, fd = pty.fork()
         if pid == 0:
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
-            command = self.prefix(None) + argv
+            command = self.prefix(None, []) + argv
             os.execvpe(command[0], command, self.environment)
         output, seen, deadline = b"", 0, time.monotonic() + seconds
         steps = list(steps)
@@ -108,14 +108,14 @@ def end_group(pid):
 def host():
     """This machine's Linux. The guest's /tmp is a tmpfs; tests use one here too, where there is one."""
     tmp = "/dev/shm" if os.access("/dev/shm", os.W_OK) else "/tmp"
-    return System("host", lambda rw: [], dict(ENVIRONMENT, GUEST_TEST_TMP=tmp))
+    return System("host", lambda rw, options: [], dict(ENVIRONMENT, GUEST_TEST_TMP=tmp))
 
 
 def coppice(command, kernel, options):
     """Coppice, with the memory manager's invariants checked when the program has ended."""
     start = [command, "run", "--check"] + (["--kernel", kernel] if kernel else []) + options
 
-    return System("coppice", lambda rw: start + (["--rw", rw] if rw else []) + ["--"], ENVIRONMENT)
+    return System("coppice", lambda rw, more: start + more + (["--rw", rw] if rw else []) + ["--"], ENVIRONMENT)
 
 
 class WritableDirectory:

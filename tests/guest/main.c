@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 
 #define COUNTERS "/proc/coppice/counters"
+#define CHECKER "/proc/coppice/check"
 #define TIMEOUT_DEFAULT 20
 #define TIMEOUT_BIG 120
 #define LEAK_TRIES 3
@@ -149,6 +150,19 @@ static int test_run(const struct test *t, bool quiet)
 	return status;
 }
 
+/* The memory manager's invariants, on Coppice: its checker's words, or nothing if all holds. */
+static void check_invariants(char *text, size_t size)
+{
+	int fd = open(CHECKER, O_RDONLY);
+	ssize_t n = fd < 0 ? 0 : read(fd, text, size - 1);
+
+	if (fd >= 0)
+		close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	if (strcmp(text, "ok\n") == 0)
+		text[0] = '\0';
+}
+
 static void test_report(const struct test *t)
 {
 	char reason[200] = "";
@@ -176,6 +190,8 @@ static void test_report(const struct test *t)
 	if (wrong >= 0)
 		snprintf(reason, sizeof(reason), "leaked: %s %ld -> %ld", counter_names[wrong],
 			 before.value[wrong], after.value[wrong]);
+	if (!reason[0])
+		check_invariants(reason, sizeof(reason));
 
 	if (reason[0]) {
 		failed++;
