@@ -335,6 +335,11 @@ void thread_unpark(struct thread *t)
 	t->state = THREAD_RUNNING;
 }
 
+bool thread_killed(void)
+{
+	return false;
+}
+
 bool thread_interrupted(void)
 {
 	return false;

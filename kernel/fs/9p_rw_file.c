@@ -174,20 +174,16 @@ static int host_truncate(struct p9_node *n, u64 size)
 int p9_node_setsize(struct inode *i, u64 size)
 {
 	struct p9_node *n = p9_node_of(i);
-	u64 old = load_acquire(&n->object.size);
-	int err = object_truncate(&n->object, size);
+	int err;
 
-	if (err)
-		return err;
+	/* The host first: if it refuses, bytes that were not written out yet are still there. */
 	mutex_lock(&n->lock);
 	err = host_truncate(n, size);
 	mutex_unlock(&n->lock);
-	if (err) {
-		(void)object_truncate(&n->object, old);
+	if (err)
 		return err;
-	}
 	n->resized = true;
-	return 0;
+	return object_truncate(&n->object, size);
 }
 
 /* --- writing out --- */

@@ -60,6 +60,7 @@ void thread_prepare_park(void);
 int thread_park(bool interruptible, u64 deadline_ns);
 void thread_cancel_park(void);        /* instead of thread_park: the condition held already */
 void thread_unpark(struct thread *t); /* any context */
+bool thread_killed(void);             /* the current thread is to die: long work stops */
 bool thread_interrupted(void);        /* an unblocked signal is pending for the current thread */
 
 /*

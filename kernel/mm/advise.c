@@ -7,6 +7,7 @@
 
 #include "lib/err.h"
 #include "lib/print.h"
+#include "lib/waitq.h"
 #include "mm/fault.h"
 #include "mm/node.h"
 #include "mm/page.h"
@@ -176,6 +177,8 @@ static int advise_populate(struct mm *mm, u64 start, u64 end, u32 access)
 		if (err)
 			return err;
 		cpu_preempt_point();
+		if (thread_killed())
+			return -EINTR;
 	}
 	return 0;
 }

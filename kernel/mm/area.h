@@ -14,6 +14,9 @@
 #include "lib/types.h"
 #include "mm/object.h"
 
+/* No area lies below: a null pointer always faults (Linux: vm.mmap_min_addr). */
+#define MAP_ADDRESS_MIN 65536ull
+
 /* Permissions, numerically PROT_* of Linux. */
 #define AREA_READ 0x1
 #define AREA_WRITE 0x2

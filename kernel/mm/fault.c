@@ -82,7 +82,7 @@ static int stack_check(struct mm *mm, const struct area *stack, u64 va)
 {
 	const struct area *below = areas_find_prev(mm->areas, stack->start);
 
-	if (stack->end - va > load_relaxed(&mm->limit_stack))
+	if (va < MAP_ADDRESS_MIN || stack->end - va > load_relaxed(&mm->limit_stack))
 		return -ENOMEM;
 	if (space_vm_bytes(mm) + (stack->start - va) > load_relaxed(&mm->limit_as))
 		return -ENOMEM;
@@ -288,7 +288,7 @@ static int resources_get(struct fault *f)
 		if (hole && !f->write)
 			around_get(f);
 	}
-	if (f->write && !f->shared && !page_is_ours(f->seen) && fresh_get(f)) {
+	if (f->write && !f->shared && !(f->owned && page_is_ours(f->seen)) && fresh_get(f)) {
 		read_unlock(&f->mm->rw);
 		return -ENOMEM;
 	}

@@ -7,6 +7,7 @@
  */
 #include "lib/err.h"
 #include "lib/print.h"
+#include "lib/waitq.h"
 #include "mm/edit.h"
 #include "mm/fault.h"
 #include "mm/shmem.h"
@@ -63,9 +64,30 @@ int edit_check_limits(struct edit *e, u64 grow, u32 areas)
 
 	if (sum.count + areas > MAP_COUNT_MAX)
 		return -ENOMEM;
-	if (sum.bytes + grow > load_relaxed(&e->mm->limit_as))
+	if (grow && sum.bytes + grow > load_relaxed(&e->mm->limit_as))
 		return -ENOMEM;
 	return 0;
+}
+
+struct bytes_within {
+	u64 start, end, bytes;
+};
+
+static int add_bytes(struct area *a, void *arg)
+{
+	struct bytes_within *w = arg;
+
+	w->bytes += min(a->end, w->end) - max(a->start, w->start);
+	return 0;
+}
+
+/* How much of [start, end) is mapped. */
+static u64 mapped_bytes(struct edit *e, u64 start, u64 end)
+{
+	struct bytes_within w = { .start = start, .end = end };
+
+	areas_for_each(e->areas, start, end, add_bytes, &w);
+	return w.bytes;
 }
 
 static bool range_is_free(struct edit *e, u64 start, u64 end)
@@ -155,7 +177,8 @@ static struct area *map_area(const struct map_request *r, struct object *object,
 
 static s64 map_edit(struct edit *e, const struct map_request *r, struct object *object, u64 length)
 {
-	int err = edit_check_limits(e, length, 1);
+	u64 replaced = r->fixed ? mapped_bytes(e, r->addr, r->addr + length) : 0;
+	int err = edit_check_limits(e, length - replaced, 1);
 	if (err)
 		return err;
 	bool replaces = false;
@@ -214,6 +237,8 @@ int space_populate(struct mm *mm, u64 start, u64 end)
 		if (err)
 			return err;
 		cpu_preempt_point();
+		if (thread_killed())
+			return -EINTR;
 	}
 	return 0;
 }

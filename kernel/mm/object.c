@@ -173,7 +173,7 @@ struct page *object_page_resident(struct object *o, u64 index)
 	struct page *p = page_find(o, index);
 
 	if (p && page_is_uptodate(p)) {
-		p->flags |= PAGE_REFERENCED; /* a lost update costs nothing */
+		page_referenced(p);
 		return p;
 	}
 	if (p)
@@ -376,7 +376,7 @@ static struct page *page_get_filled(struct object *o, u64 index, bool beyond, bo
 		struct page *p = page_find(o, index);
 
 		if (p && page_is_uptodate(p)) {
-			p->flags |= PAGE_REFERENCED;
+			page_referenced(p);
 			return p;
 		}
 		if (p) { /* somebody is reading it in */
@@ -406,6 +406,7 @@ struct page *object_page_write(struct object *o, u64 index, bool whole)
 
 void object_page_dirty(struct object *o, struct page *p)
 {
+	full_barrier(); /* the bytes, then the look: page_clean clears the flag, then its caller reads */
 	if (load_relaxed(&p->flags) & PAGE_DIRTY)
 		return;
 	spin_lock(&o->lock);

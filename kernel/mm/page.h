@@ -23,6 +23,13 @@ static inline void page_flag_set(struct page *p, u16 flag)
 	atomic_or(&p->flags, flag);
 }
 
+/* The page was used: eviction passes it by once. Atomic, like all flags: other bits may change. */
+static inline void page_referenced(struct page *p)
+{
+	if (!(load_relaxed(&p->flags) & PAGE_REFERENCED))
+		page_flag_set(p, PAGE_REFERENCED);
+}
+
 static inline void page_flag_clear(struct page *p, u16 flag)
 {
 	atomic_and(&p->flags, (u16)~flag);

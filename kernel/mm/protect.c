@@ -23,12 +23,19 @@ static bool leaf_restrict(struct page *table, struct pte *slot, u64 va, void *ar
 	struct restrict_leaves *r = arg;
 	struct pte e = pte_load(slot);
 
-	if (!pte_is_resident(e) || pte_same(pte_restrict(e, r->prot), e))
+	if (!pte_is_resident(e))
 		return true;
-	pte_exchange(slot, pte_restrict(e, r->prot));
-	if (pte_is_present(e))
-		limbo_shoot_page(r->limbo, va);
+	if (!pte_same(pte_restrict(e, r->prot), e))
+		pte_exchange(slot, pte_restrict(e, r->prot));
+	/* Also where nothing changed: another space may have restricted a table that it shares with
+	 * this one, and shot only itself. */
+	limbo_shoot_page(r->limbo, va);
 	return true;
+}
+
+static int area_loses(struct area *a, void *arg)
+{
+	return (a->flags & AREA_PROT & ~*(u32 *)arg) != 0;
 }
 
 /* --- flags of a range --- */
@@ -114,7 +121,8 @@ int space_protect(struct mm *mm, u64 addr, u64 length, u32 prot, bool growsdown)
 	}
 	if (!err)
 		err = edit_change_flags(&e, addr, end, &change, &done);
-	if (done > addr) {
+	/* Leaves never allow more than their area: where no area loses, none need change. */
+	if (done > addr && areas_for_each(mm->areas, addr, done, area_loses, &prot)) {
 		struct restrict_leaves r = { &e.limbo, prot };
 		node_for_each_leaf(mm, addr, done, leaf_restrict, &r);
 	}

@@ -374,6 +374,11 @@ void thread_cancel_park(void)
 	__atomic_store_n(&thread_current()->state, THREAD_RUNNABLE, __ATOMIC_SEQ_CST);
 }
 
+bool thread_killed(void)
+{
+	return load_relaxed(&thread_current()->work) & WORK_EXIT;
+}
+
 bool thread_interrupted(void)
 {
 	return load_relaxed(&thread_current()->work) & (WORK_SIGNAL | WORK_STOP | WORK_EXIT);

@@ -593,6 +593,67 @@ static void test_special_pages_are_mapped_without_being_counted(void **state)
 	}
 }
 
+/* Two spaces share a leaf table. What one takes from its area must be gone from the other CPU's TLB when the other does the same. */
+static void test_protection_of_a_shared_table_reaches_each_sharer(void **state)
+{
+	struct fault_result r;
+	u64 value;
+
+	(void)state;
+	for (u64 seed = 1; seed < 20; seed++) {
+		hosted_seed(seed);
+		hosted_become(0);
+		struct mm *a = new_space();
+		map_anonymous(a, BASE, 1);
+		store_in(a, BASE, 7);
+		struct mm *b = new_fork(a);
+		hosted_become(1);
+		assert_int_equal(load_in(b, BASE), 7); /* CPU 1 keeps the translation */
+		hosted_become(0);
+		hosted_load_space(a);
+		assert_int_equal(space_protect(a, BASE, PAGE_SIZE, 0, false), 0);
+		hosted_become(1);
+		assert_int_equal(space_protect(b, BASE, PAGE_SIZE, 0, false), 0);
+		assert_int_equal(user_load(BASE, &value, &r), -EFAULT);
+		space_put(a);
+		space_put(b);
+	}
+	hosted_become(0);
+}
+
+static void test_no_stack_grows_over_the_null_page(void **state)
+{
+	struct mm *mm = new_space();
+	struct fault_result r;
+
+	(void)state;
+	hosted_load_space(mm);
+	map_pages(mm, MAP_ADDRESS_MIN, 1, RW | AREA_GROWSDOWN, NULL, 0);
+	assert_int_equal(user_store(0, 5, &r), -EFAULT);
+	assert_int_equal(user_store(MAP_ADDRESS_MIN - 8, 5, &r), -EFAULT);
+	space_put(mm);
+}
+
+static void test_the_address_limit_stops_only_what_grows(void **state)
+{
+	struct mm *mm = new_space();
+	struct map_request again = {
+		.addr = BASE, .length = 8 * PAGE_SIZE, .flags = RW, .fixed = true
+	};
+
+	(void)state;
+	hosted_load_space(mm);
+	map_anonymous(mm, BASE, 8);
+	mm->limit_as = 8 * PAGE_SIZE;
+	assert_int_equal(space_map(mm, &again), BASE);
+	mm->limit_as = PAGE_SIZE;
+	assert_int_equal(space_protect(mm, BASE, 8 * PAGE_SIZE, AREA_READ, false), 0);
+	assert_int_equal(space_unmap(mm, BASE + PAGE_SIZE, PAGE_SIZE), 0);
+	assert_int_equal(space_remap(mm, BASE + 2 * PAGE_SIZE, 6 * PAGE_SIZE, PAGE_SIZE, 0, 0),
+			 BASE + 2 * PAGE_SIZE);
+	space_put(mm);
+}
+
 int main(int argc, char **argv)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -616,6 +677,9 @@ int main(int argc, char **argv)
 		TEST(test_shares_of_pages_add_up),
 		TEST(test_residency_and_page_information),
 		TEST(test_special_pages_are_mapped_without_being_counted),
+		TEST(test_protection_of_a_shared_table_reaches_each_sharer),
+		TEST(test_no_stack_grows_over_the_null_page),
+		TEST(test_the_address_limit_stops_only_what_grows),
 	};
 
 	if (argc > 1)
