@@ -28,6 +28,8 @@ static error_t parse_command(int key, char *argument, struct argp_state *state)
 {
 	switch (key) {
 	case ARGP_KEY_ARG:
+		if (strcmp(argument, "help") == 0)
+			argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
 		if (strcmp(argument, "run") != 0)
 			fail("there is no command '%s'; try 'coppice run %s' or 'coppice --help'",
 			     argument, argument);

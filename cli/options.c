@@ -47,7 +47,7 @@ static const struct argp_option option_table[] = {
 	  0 },
 	{ NULL, 0, NULL, 0, "What the program sees:", 2 },
 	{ "root", OPTION_ROOT, "DIR", 0, "Root file system, read-only (default /)", 0 },
-	{ "rw", OPTION_RW, "DIR", 0, "Pass this directory through, writable; may be repeated", 0 },
+	{ "rw", OPTION_RW, "DIR", 0, "Pass this directory through, writable; up to 6 times", 0 },
 	{ "publish", 'p', "HOST:GUEST", 0,
 	  "Make a port of the guest reachable on the host (not in this release)", 0 },
 	{ "no-aslr", OPTION_NO_ASLR, NULL, 0, "Do not randomize addresses", 0 },
@@ -239,9 +239,10 @@ static error_t parse_valued(int key, const char *argument, struct parse_state *s
 		return 0;
 	case OPTION_TIMEOUT:
 		if (!parse_seconds(argument, &o->timeout_ns))
-			return parse_failure(state,
-					     "--timeout: '%s' is not a number of seconds above 0",
-					     argument);
+			return parse_failure(
+				state,
+				"--timeout: '%s' is not a number of seconds such as 10 or 0.5",
+				argument);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

@@ -30,6 +30,7 @@
 #include "terminal.h"
 #include "vm.h"
 
+#define RW_MAX 6          /* the machine has eight virtio transports: console, root, and these */
 #define HOST_NAME_SIZE 65 /* as the kernel's utsname */
 
 static char *text_of(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -79,6 +80,20 @@ static char *find_kernel(const char *given)
 	     directory, path);
 }
 
+/* QEMU's own words about a file that is no kernel mislead. */
+static void check_kernel(const char *path)
+{
+	static const char magic[4] = { 0x7f, 'E', 'L', 'F' };
+	char head[sizeof(magic)] = { 0 };
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, head, sizeof(head));
+
+	if (fd >= 0)
+		close(fd);
+	if (n != sizeof(head) || memcmp(head, magic, sizeof(magic)) != 0)
+		fail("%s is not a Coppice kernel", path);
+}
+
 static char *find_qemu(const char *program)
 {
 	char *path = vm_find(program);
@@ -100,6 +115,28 @@ static char *find_directory(const char *option, const char *given)
 		fail("%s %s: %s", option, given, strerror(errno));
 	if (!S_ISDIR(stat_buffer.st_mode))
 		fail("%s %s: %s", option, given, strerror(ENOTDIR));
+	return path;
+}
+
+/*
+ * A directory to pass through. The guest has its own /proc, /sys and /dev, and its root stays in
+ * memory: those cannot be written through.
+ */
+static char *find_writable_directory(const char *given)
+{
+	static const char *const own[] = { "/proc", "/sys", "/dev" };
+	char *path = find_directory("--rw", given);
+
+	if (access(path, R_OK | X_OK) != 0)
+		fail("--rw %s: %s", given, strerror(errno));
+	if (strcmp(path, "/") == 0)
+		fail("--rw /: the root cannot be written through; give directories below it");
+	for (unsigned int i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+		size_t length = strlen(own[i]);
+
+		if (strncmp(path, own[i], length) == 0 && strchr("/", path[length]))
+			fail("--rw %s: the guest has its own %s", given, own[i]);
+	}
 	return path;
 }
 
@@ -323,10 +360,14 @@ int run(const struct options *options)
 	if (options->publish)
 		fail("--publish %s: this release has no networking", options->publish);
 	config.kernel = find_kernel(options->kernel);
+	check_kernel(config.kernel);
 	config.qemu = find_qemu(options->qemu);
 	config.root = find_directory("--root", options->root ? options->root : "/");
+	if (options->rw.count > RW_MAX)
+		fail("--rw may be given %d times at most; give a directory that holds several",
+		     RW_MAX);
 	for (unsigned int i = 0; i < options->rw.count; i++)
-		string_list_add(&rw, find_directory("--rw", options->rw.items[i]));
+		string_list_add(&rw, find_writable_directory(options->rw.items[i]));
 	config.rw = rw.items;
 	config.rw_count = rw.count;
 	choose_accel(options, &config);

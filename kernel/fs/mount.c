@@ -326,7 +326,7 @@ static void escape_text(char *out, size_t size, const char *text)
 void mount_describe(struct mount *m, char *buf, size_t size, bool mountinfo)
 {
 	struct path p = { m, m->root };
-	char *text = kmalloc(2 * PATH_MAX_BYTES), *where;
+	char *text = kmalloc(3 * PATH_MAX_BYTES), *where, *source;
 	const char *access = m->readonly || m->super->flags & SUPER_READONLY ? "ro" : "rw";
 	u64 dev = m->super->dev;
 
@@ -336,13 +336,15 @@ void mount_describe(struct mount *m, char *buf, size_t size, bool mountinfo)
 	where = path_text(&p, text, PATH_MAX_BYTES);
 	if (!IS_ERR(where)) {
 		escape_text(text + PATH_MAX_BYTES, PATH_MAX_BYTES, where);
+		source = text + 2 * PATH_MAX_BYTES;
+		escape_text(source, PATH_MAX_BYTES, m->source);
 		if (mountinfo)
 			format(buf, size, "%u %u %u:%u / %s %s,relatime - %s %s %s\n", m->id,
 			       m->parent ? m->parent->id : 1, (u32)(dev >> 8 & 0xfff),
 			       (u32)(dev & 0xff), text + PATH_MAX_BYTES, access,
-			       m->super->type_name, m->source, access);
+			       m->super->type_name, source, access);
 		else
-			format(buf, size, "%s %s %s %s,relatime 0 0\n", m->source,
+			format(buf, size, "%s %s %s %s,relatime 0 0\n", source,
 			       text + PATH_MAX_BYTES, m->super->type_name, access);
 	}
 	kfree(text);

@@ -197,7 +197,7 @@ static void wrong_values_say_what_is_wrong(void **state)
 	assert_false(PARSE(&o, error, "--accel", "xen", "true"));
 	assert_string_equal(error, "--accel: 'xen' is not one of auto, kvm and tcg");
 	assert_false(PARSE(&o, error, "--timeout", "0", "true"));
-	assert_string_equal(error, "--timeout: '0' is not a number of seconds above 0");
+	assert_string_equal(error, "--timeout: '0' is not a number of seconds such as 10 or 0.5");
 	assert_false(PARSE(&o, error, "--icount", "--accel", "kvm", "true"));
 	assert_string_equal(error, "--icount needs TCG; leave out --accel kvm");
 	assert_false(PARSE(&o, error, "-v"));
