@@ -82,7 +82,6 @@ void host_text(u8 frame_type, const char *text, size_t n); /* HOST_STATS, HOST_M
  */
 void random_init(void);
 void random_bytes(void *out, size_t n);
-u64 random_u64(void);
 
 /* --- 9p (dev/virtio_9p.c, fs/9p*.c): a mounted tag --- */
 struct virtio_9p;

@@ -90,11 +90,3 @@ void random_bytes(void *out, size_t n)
 	/* Keep the compiler from leaving those two out. */
 	__asm__ volatile("" : : "r"(request), "r"(block) : "memory");
 }
-
-u64 random_u64(void)
-{
-	u64 v;
-
-	random_bytes(&v, sizeof(v));
-	return v;
-}

@@ -41,11 +41,6 @@ struct inode *dentry_inode(const struct dentry *d)
 	return load_acquire(&d->inode);
 }
 
-const char *dentry_name(const struct dentry *d)
-{
-	return d->name;
-}
-
 u32 dentry_hash(const struct dentry *parent, const char *name, size_t len)
 {
 	u64 h = (u64)parent >> 4;

@@ -76,7 +76,7 @@ static int add_memory(struct text *t, struct mm *mm, u64 start, u64 end)
 	if (!page)
 		return -ENOMEM;
 	while (start < end) {
-		ssize got = space_read(mm, start, page, min(end - start, PAGE_SIZE));
+		ssize got = space_read(mm, start, page, min(end - start, PAGE_SIZE), SPACE_FORCE);
 
 		if (got <= 0)
 			break;
@@ -98,7 +98,8 @@ static int add_title(struct text *t, struct mm *mm)
 
 	if (!page)
 		return -ENOMEM;
-	got = space_read(mm, mm->arg_start, page, min(mm->env_end - mm->arg_start, PAGE_SIZE));
+	got = space_read(mm, mm->arg_start, page, min(mm->env_end - mm->arg_start, PAGE_SIZE),
+			 SPACE_FORCE);
 	if (got > 0)
 		text_add(t, page, min(strnlen(page, (size_t)got) + 1, (size_t)got));
 	kfree(page);
@@ -114,7 +115,7 @@ int proc_cmdline_show(struct text *t, const struct proc_node *n)
 	if (!mm)
 		return 0;
 	if (mm->arg_start < mm->arg_end) {
-		space_read(mm, mm->arg_end - 1, &last, 1);
+		space_read(mm, mm->arg_end - 1, &last, 1, SPACE_FORCE);
 		if (last && mm->env_start == mm->arg_end && mm->env_end > mm->env_start)
 			err = add_title(t, mm);
 		else
@@ -197,7 +198,7 @@ static ssize mem_transfer(struct file *f, struct iter *it, u64 *pos, bool write)
 			break;
 		}
 		got = write ? space_write(mm, *pos, page, n, SPACE_FORCE)
-			    : space_read(mm, *pos, page, n);
+			    : space_read(mm, *pos, page, n, SPACE_FORCE);
 		if (got <= 0) {
 			done = done ? done : -EIO;
 			break;

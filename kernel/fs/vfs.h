@@ -290,7 +290,6 @@ bool path_unlinked(const struct path *p); /* its name was removed */
 u32 path_mount_id(const struct path *p);
 bool path_is_mount_root(const struct path *p);
 struct inode *dentry_inode(const struct dentry *d); /* borrowed, NULL: negative */
-const char *dentry_name(const struct dentry *d);
 /*
  * Free up to n unused cached names and with them inodes nobody uses: how many. For memory
  * pressure. May sleep.

@@ -46,6 +46,7 @@ typedef s64 ssize; /* a byte count, or a negative errno */
 #define __aligned(n) __attribute__((aligned(n)))
 #define __noreturn __attribute__((noreturn))
 #define __printf(f, a) __attribute__((format(printf, f, a)))
+#define __noinline __attribute__((noinline)) /* to keep a frame off its caller's */
 #define __must_check __attribute__((warn_unused_result))
 
 #define NS_PER_SEC 1000000000ull

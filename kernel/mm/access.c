@@ -108,9 +108,9 @@ static ssize space_access(struct mm *mm, u64 va, char *buf, size_t n, u32 access
 	return done || !n ? (ssize)done : -EFAULT;
 }
 
-ssize space_read(struct mm *mm, u64 va, void *buf, size_t n)
+ssize space_read(struct mm *mm, u64 va, void *buf, size_t n, u32 flags)
 {
-	return space_access(mm, va, buf, n, ACCESS_READ, true);
+	return space_access(mm, va, buf, n, ACCESS_READ, flags & SPACE_FORCE);
 }
 
 ssize space_write(struct mm *mm, u64 va, const void *buf, size_t n, u32 flags)

@@ -84,7 +84,7 @@ static int stack_check(struct mm *mm, const struct area *stack, u64 va)
 
 	if (va < MAP_ADDRESS_MIN || stack->end - va > load_relaxed(&mm->limit_stack))
 		return -ENOMEM;
-	if (space_vm_bytes(mm) + (stack->start - va) > load_relaxed(&mm->limit_as))
+	if (areas_summary(mm->areas).bytes + (stack->start - va) > load_relaxed(&mm->limit_as))
 		return -ENOMEM;
 	if (below && (below->flags & AREA_PROT) && !(below->flags & AREA_GROWSDOWN) &&
 	    (below->end > va || va - below->end < STACK_GAP))
@@ -94,7 +94,7 @@ static int stack_check(struct mm *mm, const struct area *stack, u64 va)
 	return 0;
 }
 
-static int stack_grow(struct fault *f)
+static __noinline int stack_grow(struct fault *f)
 {
 	struct mm *mm = f->mm;
 	struct area_node *root = NULL;
@@ -115,6 +115,7 @@ static int stack_grow(struct fault *f)
 			struct area_node *old = mm->areas;
 			mm->areas = root;
 			root = old;
+			space_vm_peak(mm);
 		}
 	}
 	write_unlock(&mm->rw);

@@ -51,6 +51,7 @@ void edit_end(struct edit *e, bool ok)
 	if (ok) {
 		old = e->mm->areas;
 		e->mm->areas = e->areas;
+		space_vm_peak(e->mm);
 	}
 	limbo_shoot(&e->limbo);
 	write_unlock(&e->mm->rw);

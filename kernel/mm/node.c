@@ -555,6 +555,7 @@ static struct leaf_counts table_unmap(struct page *t, u64 start, u64 end, struct
 
 void node_unmap(struct mm *mm, u64 start, u64 end, struct limbo *limbo)
 {
+	(void)space_rss(mm); /* the peak, before it shrinks */
 	if (start < end)
 		table_unmap(mm->root, start, end, limbo);
 }

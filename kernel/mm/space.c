@@ -46,7 +46,7 @@ static struct mm *space_alloc(void)
 	rwlock_init(&mm->rw, RANK_SPACE);
 	list_init(&mm->link);
 	mm->id = atomic_add_return(&next_id, 1);
-	mm->limit_as = mm->limit_data = mm->limit_stack = mm->limit_memlock = UINT64_MAX;
+	mm->limit_as = mm->limit_data = mm->limit_stack = UINT64_MAX;
 	machine_space_init(mm, mm->root);
 	return mm;
 }
@@ -158,7 +158,6 @@ static void fork_fields(struct mm *child, const struct mm *parent)
 	child->limit_as = parent->limit_as;
 	child->limit_data = parent->limit_data;
 	child->limit_stack = parent->limit_stack;
-	child->limit_memlock = parent->limit_memlock;
 }
 
 struct mm *space_fork(struct mm *parent)
@@ -263,12 +262,41 @@ struct space_rss space_rss(struct mm *mm)
 	return rss;
 }
 
+void space_vm_peak(struct mm *mm)
+{
+	peak_update(&mm->peak_vm_bytes, areas_summary(mm->areas).bytes);
+}
+
 u64 space_vm_bytes(struct mm *mm)
 {
+	read_lock(&mm->rw);
 	u64 bytes = areas_summary(mm->areas).bytes;
-
+	read_unlock(&mm->rw);
 	peak_update(&mm->peak_vm_bytes, bytes);
 	return bytes;
+}
+
+struct locked_within {
+	u64 start, end, bytes;
+};
+
+static int add_locked(struct area *a, void *arg)
+{
+	struct locked_within *w = arg;
+	u64 start = max(a->start, w->start), end = min(a->end, w->end);
+
+	w->bytes += end > start ? end - start : 0;
+	return 0;
+}
+
+u64 space_locked_bytes(struct mm *mm, u64 start, u64 end)
+{
+	struct locked_within w = { .start = start, .end = end };
+
+	read_lock(&mm->rw);
+	areas_for_each_flag(mm->areas, AREA_LOCKED, add_locked, &w);
+	read_unlock(&mm->rw);
+	return w.bytes;
 }
 
 struct each_area {

@@ -36,8 +36,7 @@ struct mm {
 	struct object
 		*exe_object; /* C: the program's file, a reference; for /proc/PID/exe see proc */
 	/* Limits, bytes (UINT64_MAX: none). Written by proc when rlimits change. A */
-	u64 limit_as, limit_data, limit_stack, limit_memlock;
-	u64 locked_bytes;                  /* R */
+	u64 limit_as, limit_data, limit_stack;
 	u64 peak_rss_pages, peak_vm_bytes; /* A: VmHWM, VmPeak */
 	struct space_counters {            /* A: events since the space was made */
 		u64 faults_minor, faults_major, faults_spurious;
@@ -83,9 +82,9 @@ int space_fault(struct mm *mm, u64 va, u32 access, struct fault_result *result);
  * --- the kernel's own access to any space (ptrace, /proc/PID/mem, exec's stack): through the same
  * path as faults. Bytes done, or -EFAULT if none ---
  */
-ssize space_read(struct mm *mm, u64 va, void *buf, size_t n);
-#define SPACE_FORCE \
-	0x1 /* as ptrace: also pages without permission, where MAYREAD/MAYWRITE allows */
+/* flags: as ptrace, also pages without permission, where MAYREAD or MAYWRITE allows. */
+#define SPACE_FORCE 0x1
+ssize space_read(struct mm *mm, u64 va, void *buf, size_t n, u32 flags);
 ssize space_write(struct mm *mm, u64 va, const void *buf, size_t n, u32 flags);
 
 /* --- mapping (map.c): Linux's semantics and errnos. Lengths are rounded up to pages here. --- */
@@ -132,13 +131,14 @@ int space_map_stack(struct mm *mm, u64 top, u64 size, u32 prot);
 /* --- what /proc reports --- */
 struct space_rss {
 	u64 anon, file, shmem; /* pages */
-	u64 tables;            /* table nodes, each divided by nothing: those reachable */
 };
-struct space_rss space_rss(
-	struct
-	mm *mm); /* O(1): read at the root (tables: a walk of owned nodes; see space_table_bytes) */
-u64 space_table_bytes(struct mm *mm); /* VmPTE: walks tables */
-u64 space_vm_bytes(struct mm *mm);    /* VmSize */
+struct space_rss space_rss(struct mm *mm); /* O(1): read at the root. Keeps peak_rss_pages */
+u64 space_table_bytes(struct mm *mm);      /* VmPTE: walks tables */
+u64 space_vm_bytes(struct mm *mm);         /* VmSize; takes space.rw. Keeps peak_vm_bytes */
+/* Bytes of [start, end) in locked areas (all: VmLck); takes space.rw. */
+u64 space_locked_bytes(struct mm *mm, u64 start, u64 end);
+/* After the index of areas changed, space.rw held exclusively: keep the peak. */
+void space_vm_peak(struct mm *mm);
 
 struct area_usage { /* smaps: bytes */
 	u64 rss, pss, shared_clean, shared_dirty, private_clean, private_dirty, referenced,

@@ -94,7 +94,6 @@ static void space_set_limits(struct mm *mm, const struct process *p)
 	mm->limit_as = p->rlimit_soft[RLIMIT_AS];
 	mm->limit_data = p->rlimit_soft[RLIMIT_DATA];
 	mm->limit_stack = p->rlimit_soft[RLIMIT_STACK];
-	mm->limit_memlock = p->rlimit_soft[RLIMIT_MEMLOCK];
 }
 
 /* mmap grows down from below the room that the stack may ever take. */
@@ -234,6 +233,7 @@ static void change_space(struct exec *x, struct process *p, struct thread *t)
 	space_activate(t->mm);
 	cpu_set_kernel_stack((char *)t->stack + KERNEL_STACK_SIZE);
 	if (old) {
+		(void)space_rss(old); /* brings the peak up to date */
 		p->max_rss =
 			max(p->max_rss, load_relaxed(&old->peak_rss_pages) * (PAGE_SIZE / 1024));
 		space_put(old);

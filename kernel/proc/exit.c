@@ -261,6 +261,7 @@ static void process_drop_space(struct process *p)
 	spin_unlock(&p->lock);
 	if (!mm) /* the first program, which could not be started */
 		return;
+	(void)space_rss(mm); /* brings the peak up to date */
 	p->max_rss = max(p->max_rss, load_relaxed(&mm->peak_rss_pages) * (PAGE_SIZE / 1024));
 	space_put(mm);
 }

@@ -48,8 +48,6 @@ static void space_limit_changed(struct process *p, u32 resource, u64 soft)
 		store_relaxed(&mm->limit_data, soft);
 	else if (resource == RLIMIT_STACK)
 		store_relaxed(&mm->limit_stack, soft);
-	else if (resource == RLIMIT_MEMLOCK)
-		store_relaxed(&mm->limit_memlock, soft);
 	space_put(mm);
 }
 

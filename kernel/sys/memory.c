@@ -241,15 +241,31 @@ SYSCALL3(mincore, u64, addr, u64, length, u8 __user *, out)
 
 /* --- locking: nothing is ever swapped out, so locking means to fault in and to count --- */
 
+/* May the caller lock [start, end) as well? 0, -EPERM or -ENOMEM, as mlock(2) says. */
+static int lock_limit_check(u64 start, u64 end)
+{
+	struct mm *mm = current_mm();
+	u64 limit = rlimit_get(RLIMIT_MEMLOCK), more;
+
+	if (cred_capable(cred_current(), CAP_IPC_LOCK))
+		return 0;
+	if (!limit)
+		return -EPERM;
+	more = end - start - space_locked_bytes(mm, start, end);
+	return space_locked_bytes(mm, 0, USER_END) + more > limit ? -ENOMEM : 0;
+}
+
 static long lock_range(u64 addr, u64 length, bool on)
 {
 	u64 start = ROUND_DOWN(addr, PAGE_SIZE), end = ROUND_UP(addr + length, PAGE_SIZE);
+	int err;
 
 	if (addr + length < addr || end < start)
 		return -EINVAL;
-	if (on && !rlimit_get(RLIMIT_MEMLOCK) && !cred_capable(cred_current(), CAP_IPC_LOCK))
-		return -EPERM;
-	return start == end ? 0 : space_lock(current_mm(), start, end - start, on);
+	err = on ? lock_limit_check(start, end) : 0;
+	if (err || start == end)
+		return err;
+	return space_lock(current_mm(), start, end - start, on);
 }
 
 SYSCALL2(mlock, u64, addr, u64, length)
@@ -341,7 +357,7 @@ static s64 vm_copy_chunk(struct mm *mm, struct vm_cursor *local, struct vm_curso
 			return -EFAULT;
 		done = space_write(mm, there, buf, n, 0);
 	} else {
-		done = space_read(mm, there, buf, n);
+		done = space_read(mm, there, buf, n, 0);
 		if (done > 0 && copy_to_user((void __user *)here, buf, (size_t)done))
 			return -EFAULT;
 	}

@@ -570,7 +570,7 @@ static bool op_kernel_read(struct view_space *s, u64 lot)
 	u64 value = 0;
 
 	op_name("space %u: kernel read at %#lx", space_id(s), slot_va(slot) + word_offset[word]);
-	if (!agrees(space_read(s->mm, slot_va(slot) + word_offset[word], &value, 8),
+	if (!agrees(space_read(s->mm, slot_va(slot) + word_offset[word], &value, 8, SPACE_FORCE),
 		    ok ? 8 : -EFAULT))
 		return !(ok && st.failing);
 	if (value != view_words(p)[word])

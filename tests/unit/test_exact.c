@@ -195,11 +195,12 @@ static void failing_same(void *arg)
 		u64 v[2];
 
 		for (u32 p = 0; p < 16; p++)
-			must(space_read(both[i], BASE + (p - 8ull) * PAGE_SIZE, v, 8) == 8 &&
+			must(space_read(both[i], BASE + (p - 8ull) * PAGE_SIZE, v, 8,
+					SPACE_FORCE) == 8 &&
 				     v[0] == p,
 			     "page %u of space %u", p, i);
 		for (u32 p = 0; p < 4; p++)
-			must(space_read(both[i], page_va(600 + p) + 8, v, 8) == 8 &&
+			must(space_read(both[i], page_va(600 + p) + 8, v, 8, SPACE_FORCE) == 8 &&
 				     v[0] == p * PAGE_SIZE + 8,
 			     "file page %u of space %u", p, i);
 		must(areas_summary(both[i]->areas).count == 2 &&

@@ -549,13 +549,13 @@ static void crossed_cpu(u32 cpu, void *arg)
 	if (cpu == 3) {
 		while (t->left) {
 			struct mm *child = new_fork(t->a);
-			must(space_read(child, page_va(600), buffer, 8) == 8, "read");
+			must(space_read(child, page_va(600), buffer, 8, SPACE_FORCE) == 8, "read");
 			space_put(child);
 		}
 		return;
 	}
 	for (u32 i = 0; i < 12; i++) {
-		must(space_read(from, page_va(i % 3) + 4080, buffer, sizeof(buffer)) ==
+		must(space_read(from, page_va(i % 3) + 4080, buffer, sizeof(buffer), SPACE_FORCE) ==
 			     sizeof(buffer),
 		     "read");
 		must(space_write(to, page_va(i % 3) + 4080, buffer, sizeof(buffer), 0) ==

@@ -172,7 +172,7 @@ static void kernel_access(struct cpu_state *c, struct mm *mm, u32 cpu, struct ow
 	bool ok = want && (p->writable || p->kind != FILE_SHARED);
 	u64 got;
 
-	ssize n = space_read(mm, own_va(cpu, page), &got, 8);
+	ssize n = space_read(mm, own_va(cpu, page), &got, 8, SPACE_FORCE);
 	must(want ? n == 8 && got == *want : n == -EFAULT, "kernel read: %ld, %#lx", n, got);
 	n = space_write(mm, own_va(cpu, page), &c->next, 8, SPACE_FORCE);
 	must(ok ? n == 8 : n == -EFAULT, "kernel write: %ld", n);
