@@ -27,12 +27,14 @@ static inline void hosted_step(void)
 #define pte_exchange pte_exchange_raw
 #define pte_and_writable pte_and_writable_raw
 #define pte_or_writable pte_or_writable_raw
+#define pte_and_accessed pte_and_accessed_raw
 #include "arch/x86_64/pte.h"
 #undef pte_load
 #undef pte_store
 #undef pte_exchange
 #undef pte_and_writable
 #undef pte_or_writable
+#undef pte_and_accessed
 
 static inline struct pte pte_load(const struct pte *slot)
 {
@@ -62,6 +64,12 @@ static inline void pte_or_writable(struct pte *slot)
 {
 	hosted_step();
 	pte_or_writable_raw(slot);
+}
+
+static inline bool pte_and_accessed(struct pte *slot)
+{
+	hosted_step();
+	return pte_and_accessed_raw(slot);
 }
 
 static inline void *phys_to_virt(u64 phys)
@@ -106,6 +114,11 @@ static inline struct pte pte_table(const struct page *table, bool writable)
 static inline struct pte pte_leaf(const struct page *page, u32 prot, bool writable, bool shared)
 {
 	return pte_make_leaf(page_index(page), prot, writable, shared);
+}
+
+static inline struct pte pte_refilled(const struct page *page, struct pte marker)
+{
+	return pte_make_refilled(page_index(page), marker);
 }
 
 #endif

@@ -42,14 +42,17 @@
  *   struct pte pte_leaf(struct page *page, u32 prot, bool writable, bool shared)
  *                                            prot: PROT_READ|WRITE|EXEC; without any, a PROT_NONE
  *                                            entry. PROT_WRITE has no effect: writable decides
- *   struct pte pte_marker(u32 kind), u32 pte_marker_kind(e)  a small number that mm keeps in the
- *                                                            marker
+ *   struct pte pte_marker(u32 kind, leaf)    in place of a leaf: keeps what it allowed, and kind, a
+ *                                            small number of mm's: u32 pte_marker_kind(e)
+ *   struct pte pte_swap(u64 slot, u32 kind, leaf)  a marker that also names a swap slot (36 bits):
+ *                                            bool pte_is_swap(e), u64 pte_swap_slot(e)
+ *   struct pte pte_refilled(page, marker)    the leaf that a marker stands for, never writable
  *   struct pte pte_set_writable(e, bool), pte_set_dirty(e), pte_clear_accessed(e)
  *   struct pte pte_set_prot(e, prot)         a leaf with other read and execute permission, and not
  *                                            writable unless it was and prot has PROT_WRITE
  *
- *   struct pte pte_restrict(e, prot)         a leaf without the permissions that prot lacks; gains
- *                                            none
+ *   struct pte pte_restrict(e, prot)         a leaf or marker without the permissions that prot
+ *                                            lacks; gains none
  *   bool pte_same(a, b)
  *
  *   struct pte pte_load(const struct pte *slot)              one atomic load
@@ -60,6 +63,7 @@
  *                                                            D bits that hardware set up to then
  *   void pte_and_writable(struct pte *slot)                  clear R/W atomically, keeping A and D
  *   void pte_or_writable(struct pte *slot)                   set R/W atomically, keeping A and D
+ *   bool pte_and_accessed(struct pte *slot)                  clear A atomically: was it set?
  *
  *   void *frame_data(struct page *p)         the frame's bytes; valid always; bypasses permissions
  *   struct page *frame_of(const void *data)  the inverse

@@ -23,10 +23,10 @@ static bool leaf_restrict(struct page *table, struct pte *slot, u64 va, void *ar
 	struct restrict_leaves *r = arg;
 	struct pte e = pte_load(slot);
 
-	if (!pte_is_resident(e))
-		return true;
 	if (!pte_same(pte_restrict(e, r->prot), e))
 		pte_exchange(slot, pte_restrict(e, r->prot));
+	if (!pte_is_resident(e))
+		return true;
 	/* Also where nothing changed: another space may have restricted a table that it shares with
 	 * this one, and shot only itself. */
 	limbo_shoot_page(r->limbo, va);

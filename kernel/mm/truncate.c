@@ -31,7 +31,7 @@ static bool leaf_to_marker(struct page *table, struct pte *slot, u64 va, void *a
 		u->resume = va;
 		return false;
 	}
-	e = pte_exchange(slot, pte_marker(leaf_kind(e)));
+	e = pte_exchange(slot, pte_marker(leaf_kind(e), e));
 	table->table.nonresident++;
 	limbo_add(&u->limbo, pte_page(e), va);
 	return true;

@@ -54,4 +54,9 @@ static inline struct pte pte_leaf(const struct page *page, u32 prot, bool writab
 	return pte_make_leaf(page_index(page), prot, writable, shared);
 }
 
+static inline struct pte pte_refilled(const struct page *page, struct pte marker)
+{
+	return pte_make_refilled(page_index(page), marker);
+}
+
 #endif

@@ -4,7 +4,8 @@
  *
  * Present entries: bit 0 P, 1 R/W, 2 U/S, 5 A, 6 D, 12-51 frame, 63 NX. Software: bit 9 SHARED.
  * Not-present entries that are not empty: bit 10 KEPT: frame and bits as if present, made by
- * PROT_NONE; bit 11 MARKER: no frame.
+ * PROT_NONE; bit 11 MARKER: no frame, but what the leaf allowed: 63 NX, 9 SHARED, 8 NONE (no access);
+ * bits 12-15 say what it is counted as; bit 7 SWAP: bits 16-51 are a swap slot.
  */
 #ifndef ARCH_PTE_H
 #define ARCH_PTE_H
@@ -30,6 +31,12 @@ struct pte {
 #define PTE_SHARED BIT(9)
 #define PTE_KEPT BIT(10)
 #define PTE_MARKER BIT(11)
+#define PTE_NONE BIT(8) /* of a marker */
+#define PTE_SWAP BIT(7) /* of a marker */
+#define PTE_KIND_MASK 0xfull
+#define PTE_KIND_SHIFT 12
+#define PTE_SLOT_SHIFT 16
+#define PTE_SLOT_MASK 0xfffffffffull
 #define PTE_NX BIT(63)
 #define PTE_FRAME_MASK 0x000ffffffffff000ull
 
@@ -121,15 +128,45 @@ static inline struct pte pte_make_leaf(u64 frame_number, u32 prot, bool writable
 			     (writable ? PTE_RW : 0) | (shared ? PTE_SHARED : 0) };
 }
 
-/* kind: what the slot is counted as in its tables (enum leaf_kind of mm). */
-static inline struct pte pte_marker(u32 kind)
+/* What a marker keeps of the leaf that it replaces: permission to read and execute, and SHARED. */
+static inline u64 pte_kept_bits(struct pte leaf)
 {
-	return (struct pte){ PTE_MARKER | (u64)kind << PAGE_SHIFT };
+	return PTE_MARKER | (leaf.v & (PTE_NX | PTE_SHARED)) | (leaf.v & PTE_KEPT ? PTE_NONE : 0);
+}
+
+/* kind: what the slot is counted as in its tables (enum leaf_kind of mm). */
+static inline struct pte pte_marker(u32 kind, struct pte leaf)
+{
+	return (struct pte){ pte_kept_bits(leaf) | (u64)kind << PTE_KIND_SHIFT };
+}
+
+static inline struct pte pte_swap(u64 slot, u32 kind, struct pte leaf)
+{
+	return (struct pte){ pte_kept_bits(leaf) | PTE_SWAP | (u64)kind << PTE_KIND_SHIFT |
+			     slot << PTE_SLOT_SHIFT };
+}
+
+static inline bool pte_is_swap(struct pte e)
+{
+	return (e.v & (PTE_P | PTE_MARKER | PTE_SWAP)) == (PTE_MARKER | PTE_SWAP);
+}
+
+static inline u64 pte_swap_slot(struct pte e)
+{
+	return e.v >> PTE_SLOT_SHIFT & PTE_SLOT_MASK;
 }
 
 static inline u32 pte_marker_kind(struct pte e)
 {
-	return (u32)(e.v >> PAGE_SHIFT);
+	return (u32)(e.v >> PTE_KIND_SHIFT & PTE_KIND_MASK);
+}
+
+/* The leaf that a marker stands for, on this frame: with what the marker kept, not writable. */
+static inline struct pte pte_make_refilled(u64 frame_number, struct pte marker)
+{
+	return (struct pte){ frame_number << PAGE_SHIFT | PTE_US |
+			     (marker.v & PTE_NONE ? PTE_KEPT : PTE_P) |
+			     (marker.v & (PTE_NX | PTE_SHARED)) };
 }
 
 static inline struct pte pte_set_writable(struct pte e, bool writable)
@@ -156,10 +193,13 @@ static inline struct pte pte_set_prot(struct pte e, u32 prot)
 	return (struct pte){ v | pte_prot_bits(prot) };
 }
 
-/* A leaf without the permissions that prot lacks; gains none. */
+/* A leaf or marker without the permissions that prot lacks; gains none. */
 static inline struct pte pte_restrict(struct pte e, u32 prot)
 {
 	u64 v = e.v;
+
+	if (v & PTE_MARKER && !(v & PTE_P))
+		return (struct pte){ v | (prot & 4 ? 0 : PTE_NX) | (prot & 7 ? 0 : PTE_NONE) };
 
 	if (!(prot & 2))
 		v &= ~PTE_RW;
@@ -193,6 +233,12 @@ static inline struct pte pte_exchange(struct pte *slot, struct pte e)
 static inline void pte_and_writable(struct pte *slot)
 {
 	(void)__atomic_fetch_and(&slot->v, ~PTE_RW, __ATOMIC_ACQ_REL);
+}
+
+/* Clear the accessed bit atomically. True if it was set. */
+static inline bool pte_and_accessed(struct pte *slot)
+{
+	return __atomic_fetch_and(&slot->v, ~PTE_A, __ATOMIC_ACQ_REL) & PTE_A;
 }
 
 static inline void pte_or_writable(struct pte *slot)

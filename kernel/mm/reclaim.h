@@ -1,0 +1,24 @@
+/*
+ * reclaim.h - getting frames back when they run short.
+ *
+ * User memory (PAGE_ANON, PAGE_CACHE, tables) leaves a reserve of frames untouched, so that the
+ * kernel's own allocations go through while reclaim works; frame_alloc for user memory fails at the
+ * reserve, its caller unwinds until it holds nothing, calls memory_reclaim and tries again.
+ */
+#ifndef MM_RECLAIM_H
+#define MM_RECLAIM_H
+
+#include "lib/types.h"
+
+/*
+ * Free some frames: clean cache pages are dropped, anonymous and shared memory goes to swap, dirty
+ * file pages are written. No spinlock, space lock, page lock or object lock may be held; an inode's
+ * lock may. May sleep. False: nothing could be freed; the caller's memory must come from a victim
+ * (proc/oom.c) or its call fails with ENOMEM.
+ */
+bool memory_reclaim(void);
+
+/* The body of the thread that keeps some frames free ahead of need. Never returns. */
+void reclaim_thread(void *unused);
+
+#endif
