@@ -31,7 +31,7 @@ struct check {
 	char *text; /* the first violation goes here */
 	size_t size;
 	struct mm *mm; /* being walked */
-	u64 tables, anon;
+	u64 tables, anon, nonresident;
 	u64 last_end; /* area walk */
 };
 
@@ -86,8 +86,9 @@ static void check_release(struct check *c)
 /* --- tables --- */
 
 struct sums {
-	u32 populated, nonresident;
+	u32 populated;
 	u32 anon, file, shmem;
+	u32 away_anon, away_file, away_shmem; /* of these, not resident */
 };
 
 static void check_table(struct check *c, struct page *t, u32 level);
@@ -96,7 +97,11 @@ static void check_leaf(struct check *c, struct page *t, u32 slot, struct pte e, 
 {
 	enum leaf_kind kind = leaf_kind(e);
 
-	s->nonresident += !pte_is_resident(e);
+	if (!pte_is_resident(e)) {
+		s->away_anon += kind == LEAF_ANON;
+		s->away_file += kind == LEAF_FILE;
+		s->away_shmem += kind == LEAF_SHMEM;
+	}
 	s->anon += kind == LEAF_ANON;
 	s->file += kind == LEAF_FILE;
 	s->shmem += kind == LEAF_SHMEM;
@@ -161,10 +166,15 @@ static void check_table(struct check *c, struct page *t, u32 level)
 		else
 			check_child(c, t, i, e, &s);
 	}
-	if (s.populated != t->populated || s.nonresident != (level == 1 ? t->table.nonresident : 0))
-		violation(c, "table %llu (level %u): %u populated, %u not resident; counted %u, %u",
-			  frame_id(t), level, t->populated, t->table.nonresident, s.populated,
-			  s.nonresident);
+	if (s.populated != t->populated)
+		violation(c, "table %llu (level %u): %u populated; counted %u", frame_id(t), level,
+			  t->populated, s.populated);
+	if (s.away_anon != t->table.nonresident.anon || s.away_file != t->table.nonresident.file ||
+	    s.away_shmem != t->table.nonresident.shmem)
+		violation(c, "table %llu (level %u): not resident %u %u %u; counted %u %u %u",
+			  frame_id(t), level, t->table.nonresident.anon, t->table.nonresident.file,
+			  t->table.nonresident.shmem, s.away_anon, s.away_file, s.away_shmem);
+	c->nonresident += s.away_anon + s.away_file + s.away_shmem;
 	if (s.anon != t->table.anon || s.file != t->table.file || s.shmem != t->table.shmem)
 		violation(c, "table %llu (level %u): anon %u file %u shmem %u; counted %u %u %u",
 			  frame_id(t), level, t->table.anon, t->table.file, t->table.shmem, s.anon,
@@ -302,6 +312,10 @@ static void check_frames(struct check *c)
 			  (unsigned long long)c->tables, (unsigned long long)c->anon,
 			  (unsigned long long)mm_counters.tables,
 			  (unsigned long long)mm_counters.anon_pages);
+	if (c->nonresident != mm_counters.nonresident)
+		violation(c, "%llu leaves are not resident; the counter says %llu",
+			  (unsigned long long)c->nonresident,
+			  (unsigned long long)mm_counters.nonresident);
 }
 
 u32 mm_check(char *text, size_t size)

@@ -307,7 +307,7 @@ static void hole_fill(struct fault *f, struct pte *slot, struct pte old, struct 
 	if (pte_is_empty(old)) {
 		table->populated++;
 	} else {
-		table->table.nonresident--;
+		nonresident_count(table, leaf_kind(old), -1);
 		walk_count(&f->walk, leaf_kind(old), -1);
 	}
 	pte_store(slot, pte_leaf(page, f->prot, writable, f->shared));

@@ -138,8 +138,8 @@ static void frame_prepare(struct page *p, enum page_kind kind)
 	debug_assert(p->kind == PAGE_FREE && *page_count_slot(p) == 0);
 	p->kind = (u8)kind;
 	p->level = 0;
-	p->populated = 0;
-	p->table.anon = p->table.file = p->table.shmem = p->table.nonresident = 0;
+	p->flags = 0;
+	memset(&p->table, 0, sizeof(p->table));
 	spin_init(&p->lock, RANK_NODE);
 	*page_count_slot(p) = 1;
 }

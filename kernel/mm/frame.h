@@ -41,19 +41,31 @@ struct page {
 	u8 kind;              /* enum page_kind */
 	u8 level;             /* table: 1-4; head of a free block: order + 1; kernel block: order */
 	union {
-		u16 populated; /* table: slots in use, N */
-		u16 flags;     /* cache page: PAGE_* */
-		u16 inuse;     /* slab: objects in use */
+		struct {                    /* table */
+			u16 populated : 10; /* slots in use, N */
+			u16 round : 3;      /* T: of the reclaim clock, when it was last visited */
+			/*
+			 * T: it was copied or is a copy, so what it refers to may have other
+			 * owners
+			 */
+			u16 copied : 1;
+			u16 aged : 1;   /* T: leaf table: accessed bits were cleared in it */
+			u16 pinned : 1; /* T: leaf table: mlock was used in its range */
+		};
+		u16 flags; /* page: PAGE_* */
+		u16 inuse; /* slab: objects in use */
 	};
 	union {
 		struct {
-			u32 anon, file,
-				/*
-				 * N: leaves below: private pages, pages of files, pages of shared
-				 * memory
-				 */
-				shmem;
-			u32 nonresident; /* N: markers in a leaf table */
+			/*
+			 * N: leaves below, resident or not: private pages, pages of files, pages of
+			 * shared memory
+			 */
+			u32 anon, file, shmem;
+			/* T: leaf table: how many of them are markers (truncated, reclaimed) */
+			struct {
+				u32 anon : 10, file : 10, shmem : 10;
+			} nonresident;
 		} table;
 		struct {
 			struct object *object; /* NULL once detached (truncated); object.lock */
@@ -67,8 +79,9 @@ struct page {
 	};
 };
 /*
- * N: changed by the owner of the path (space.rw shared or exclusive), atomically where several
- * threads may own the same path.
+ * N: changed by the owner of the path: the sums atomically, since several threads may own the same
+ * path; populated under the table's lock, or with space.rw exclusive. T: under the table's lock, by
+ * anyone.
  */
 
 _Static_assert(sizeof(struct page) == 24, "frame descriptor size");

@@ -111,8 +111,15 @@ struct page *table_alloc(u32 level)
 	return t;
 }
 
+static u32 table_nonresident(const struct page *t)
+{
+	return t->table.nonresident.anon + t->table.nonresident.file + t->table.nonresident.shmem;
+}
+
 static void table_free(struct page *t)
 {
+	if (t->level == 1 && table_nonresident(t))
+		atomic_sub(&mm_counters.nonresident, table_nonresident(t));
 	atomic_sub(&mm_counters.tables, 1);
 	frame_free(t);
 }
@@ -218,6 +225,11 @@ static void table_copy_slots(struct page *src, struct page *dst, u32 slots)
 	dst->table.file = src->table.file;
 	dst->table.shmem = src->table.shmem;
 	dst->table.nonresident = src->table.nonresident;
+	src->copied = dst->copied = 1;
+	dst->aged = src->aged;
+	dst->pinned = src->pinned;
+	if (src->level == 1)
+		atomic_add(&mm_counters.nonresident, table_nonresident(src));
 }
 
 void node_copy_root(struct page *src, struct page *dst)
@@ -507,7 +519,7 @@ static void slot_detach(struct page *t, struct pte *slot, u64 va, struct limbo *
 		if (pte_is_resident(e))
 			limbo_add(limbo, pte_page(e), va);
 		else
-			t->table.nonresident--;
+			nonresident_count(t, leaf_kind(e), -1);
 		return;
 	}
 	struct page *child = pte_page(e);

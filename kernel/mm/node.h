@@ -79,6 +79,20 @@ void limbo_shoot(struct limbo *l);
 /* Shoot and drop all. No spinlock may be held; preemptible. */
 void limbo_flush(struct limbo *l);
 
+/* A leaf of the locked leaf table stops being resident (+1), or is again or goes (-1). */
+static inline void nonresident_count(struct page *table, enum leaf_kind kind, s32 delta)
+{
+	if (kind == LEAF_ANON)
+		table->table.nonresident.anon += (u32)delta;
+	else if (kind == LEAF_FILE)
+		table->table.nonresident.file += (u32)delta;
+	else if (kind == LEAF_SHMEM)
+		table->table.nonresident.shmem += (u32)delta;
+	else
+		return;
+	atomic_add(&mm_counters.nonresident, (u64)(s64)delta);
+}
+
 /* A path of tables from the root down to level `level`. */
 struct walk {
 	struct page *table[LEVEL_ROOT + 1]; /* by level; [0] unused */

@@ -84,8 +84,8 @@ static void leaf_move(struct edit *e, u64 from, u64 to)
 	new->populated++;
 	walk_count(&target, kind, 1);
 	if (!pte_is_resident(leaf)) {
-		old->table.nonresident--;
-		new->table.nonresident++;
+		nonresident_count(old, kind, -1);
+		nonresident_count(new, kind, 1);
 	}
 }
 

@@ -171,6 +171,7 @@ struct mm_counters { /* A: since boot */
 	u64 tables_copied, tables_adopted, pages_copied, pages_reused, pages_zeroed;
 	u64 faults_minor, faults_major, faults_spurious;
 	u64 tables, anon_pages; /* alive now */
+	u64 nonresident;        /* markers in leaf tables now */
 	u64 spaces;             /* alive now */
 	u64 shootdowns;
 };

@@ -32,7 +32,7 @@ static bool leaf_to_marker(struct page *table, struct pte *slot, u64 va, void *a
 		return false;
 	}
 	e = pte_exchange(slot, pte_marker(leaf_kind(e), e));
-	table->table.nonresident++;
+	nonresident_count(table, leaf_kind(e), 1);
 	limbo_add(&u->limbo, pte_page(e), va);
 	return true;
 }
