@@ -10,6 +10,7 @@
 
 #include "lib/print.h"
 #include "lib/string.h"
+#include "lib/waitq.h"
 #include "mm/node.h"
 #include "mm/slab.h"
 
@@ -18,6 +19,7 @@ struct mm_counters mm_counters;
 static struct slab_cache mm_cache;
 static struct list spaces = LIST_INIT(spaces);
 static struct spinlock spaces_lock = SPINLOCK_INIT(RANK_SPACE_LIST); /* guards the list */
+static struct waitq walk_over = WAITQ_INIT(walk_over); /* a walker has left a space that goes */
 static u64 next_id;
 
 void mm_init(void)
@@ -79,14 +81,26 @@ static void space_free(struct mm *mm)
 	slab_free(&mm_cache, mm);
 }
 
+/* Take mm, which nobody uses any more, out of the list, unless somebody walks it just now. */
+static bool space_unlist(struct mm *mm)
+{
+	bool alone;
+
+	spin_lock(&spaces_lock);
+	alone = !mm->walkers;
+	if (alone) {
+		list_remove(&mm->link);
+		mm_counters.spaces--;
+	}
+	spin_unlock(&spaces_lock);
+	return alone;
+}
+
 void space_put(struct mm *mm)
 {
 	if (!ref_put(&mm->users))
 		return;
-	spin_lock(&spaces_lock);
-	list_remove(&mm->link);
-	mm_counters.spaces--;
-	spin_unlock(&spaces_lock);
+	wait_event(&walk_over, space_unlist(mm));
 	space_free(mm);
 }
 
@@ -195,37 +209,29 @@ struct mm *space_fork(struct mm *parent)
 
 /* --- all spaces --- */
 
-static bool space_get_unless_zero(struct mm *mm)
-{
-	u32 n = load_relaxed(&mm->users.n);
-
-	while (n)
-		if (atomic_cas(&mm->users.n, &n, n + 1))
-			return true;
-	return false;
-}
-
+/*
+ * A walker is no user: it keeps the space in the list and its tree alive, but never has to tear it
+ * down, which would close files, under locks that it holds (of inodes, of pages).
+ */
 int space_for_each(int (*fn)(struct mm *mm, void *arg), void *arg)
 {
-	struct mm *mm, *last = NULL;
-	struct list *at;
+	struct mm *mm;
 	int r = 0;
 
 	spin_lock(&spaces_lock);
-	for (at = spaces.next; at != &spaces && !r; at = at->next) {
-		mm = list_entry(at, struct mm, link);
-		if (!space_get_unless_zero(mm))
+	list_for_each (mm, &spaces, link) {
+		if (!load_relaxed(&mm->users.n)) /* no thread runs in it any more */
 			continue;
+		mm->walkers++;
 		spin_unlock(&spaces_lock);
-		if (last)
-			space_put(last);
 		r = fn(mm, arg);
-		last = mm; /* held until the next is: it stays in the list */
 		spin_lock(&spaces_lock);
+		if (--mm->walkers == 0 && !load_acquire(&mm->users.n))
+			waitq_wake_all(&walk_over);
+		if (r)
+			break;
 	}
 	spin_unlock(&spaces_lock);
-	if (last)
-		space_put(last);
 	return r;
 }
 

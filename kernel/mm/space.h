@@ -25,6 +25,7 @@ struct mm {
 	struct area_node *areas; /* R */
 	struct machine_space machine;
 	struct list link;                               /* space list */
+	u32 walkers;                                    /* space list: of space_for_each, in it */
 	u64 id;                                         /* C: unique, never reused */
 	u64 mmap_base;                                  /* C: mmap searches downwards from here */
 	u64 brk_start, brk;                             /* R */
@@ -176,7 +177,10 @@ struct mm_counters { /* A: since boot */
 	u64 shootdowns;
 };
 extern struct mm_counters mm_counters;
-/* Calls fn for each space, holding a use of it; fn may sleep. Stops at non-zero. */
+/*
+ * Calls fn for each space that has users; it stays while fn runs, which may sleep but must not give
+ * up a use of it. Stops at non-zero. Locks below RANK_SPACE and page locks may be held.
+ */
 int space_for_each(int (*fn)(struct mm *mm, void *arg), void *arg);
 
 /* Shoot every space (after an edit in place of nodes that several may share). */
