@@ -337,6 +337,8 @@ static int text_open(struct file *f)
 		return -EACCES;
 	if (f->can_write && n->entry->sealed)
 		return -EACCES;
+	if (f->can_read && !n->process && !n->entry->show)
+		return -EACCES; /* a parameter that can only be written, as Linux has it */
 	tf = kzalloc(sizeof(*tf));
 	if (!tf)
 		return -ENOMEM;
@@ -359,7 +361,7 @@ static ssize text_read(struct file *f, struct iter *it, u64 *pos)
 	ssize done;
 
 	if (!proc_node(f->inode)->entry->show)
-		return -EIO;
+		return -EINVAL;
 	s = snapshot_get(f, *pos == 0);
 	if (IS_ERR(s))
 		return PTR_ERR(s);

@@ -9,7 +9,7 @@
  *
  * procfs.c is the mechanism, procfs_text.c the text. The entries: procfs_root.c /proc itself,
  * procfs_pid.c a process's directory, procfs_status.c and procfs_mm.c its files, procfs_fd.c its
- * descriptors, procfs_system.c and procfs_cpu.c the machine, procfs_sys.c /proc/sys,
+ * descriptors, procfs_system.c and procfs_cpu.c the machine, procfs_sys.c and procfs_vm.c /proc/sys,
  * procfs_coppice.c our own counters, sysfs.c /sys.
  */
 #ifndef FS_PROCFS_PRIV_H
@@ -195,7 +195,9 @@ int proc_cpuinfo_show(struct text *t, const struct proc_node *n);
  */
 void text_cpu_mask(struct text *t, u64 mask);
 
-/* procfs_sys.c: /proc/sys; procfs_coppice.c: our own counters */
+/* procfs_sys.c: /proc/sys; procfs_vm.c: /proc/sys/vm; procfs_coppice.c: our own counters */
+#define PROC_SYS_VM_CHILDREN 27
+extern const struct proc_entry proc_sys_vm_children[PROC_SYS_VM_CHILDREN];
 #define PROC_SYS_CHILDREN 4
 extern const struct proc_entry proc_sys_children[PROC_SYS_CHILDREN];
 #define PROC_COPPICE_CHILDREN 3

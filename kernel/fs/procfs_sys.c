@@ -3,7 +3,7 @@
  * constant here, and says what the kernel really does.
  *
  * The rule: a file that can be written has its state where it is used (uts.c), not here. Next:
- * procfs_coppice.c.
+ * procfs_vm.c.
  */
 #include <linux/capability.h>
 #include <linux/stat.h>
@@ -160,15 +160,6 @@ static const struct proc_entry kernel_children[] = {
 };
 _Static_assert(CAP_LAST_CAP == 40, "cap_last_cap");
 
-/*
- * Memory is never promised: a mapping is granted, and what is touched is found when it is touched.
- */
-static const struct proc_entry vm_children[] = {
-	PROC_PARAMETER("max_map_count", "65530\n"), PROC_PARAMETER("mmap_min_addr", "65536\n"),
-	PROC_PARAMETER("overcommit_memory", "1\n"), PROC_PARAMETER("overcommit_ratio", "50\n"),
-	PROC_PARAMETER("swappiness", "60\n"),
-};
-
 static const struct proc_entry core_children[] = { PROC_PARAMETER("somaxconn", "4096\n") };
 static const struct proc_entry net_children[] = { PROC_DIRECTORY("core", core_children) };
 
@@ -190,5 +181,5 @@ const struct proc_entry proc_sys_children[PROC_SYS_CHILDREN] = {
 	PROC_DIRECTORY("fs", fs_children),
 	PROC_DIRECTORY("kernel", kernel_children),
 	PROC_DIRECTORY("net", net_children),
-	PROC_DIRECTORY("vm", vm_children),
+	PROC_DIRECTORY("vm", proc_sys_vm_children),
 };

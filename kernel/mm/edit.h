@@ -29,8 +29,6 @@ int edit_own_edges(struct edit *e, u64 start, u64 end);
 /* ok: publish the new index. */
 void edit_end(struct edit *e, bool ok);
 
-#define MAP_COUNT_MAX 65530
-
 /*
  * Is there room under the space's limits for `grow` more bytes and `areas` more areas? 0 or
  * -ENOMEM.

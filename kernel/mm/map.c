@@ -11,6 +11,7 @@
 #include "mm/edit.h"
 #include "mm/fault.h"
 #include "mm/shmem.h"
+#include "mm/tunable.h"
 
 /* --- the frame of an edit --- */
 
@@ -63,7 +64,7 @@ int edit_check_limits(struct edit *e, u64 grow, u32 areas)
 {
 	struct area_summary sum = areas_summary(e->areas);
 
-	if (sum.count + areas > MAP_COUNT_MAX)
+	if (sum.count + areas > load_relaxed(&mm_tunables.max_map_count))
 		return -ENOMEM;
 	if (grow && sum.bytes + grow > load_relaxed(&e->mm->limit_as))
 		return -ENOMEM;
