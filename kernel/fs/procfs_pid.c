@@ -12,7 +12,7 @@
 #include "lib/string.h"
 #include "mm/frame.h"
 #include "mm/space.h"
-#include "proc/proc.h"
+#include "proc/oom.h"
 
 /* --- limits --- */
 
@@ -67,26 +67,14 @@ static s32 score_adj(const struct process *p)
 	return (s32)load_relaxed(&p->oom_score_adj);
 }
 
-/*
- * proc(5): the share of memory in use, in thousandths, moved by oom_score_adj, and scaled so that
- * 1000 becomes 2000 / 3 more.
- */
+/* proc(5): thousandths of memory and swap, so moved and scaled that 0 means: never. */
 static int oom_score_show(struct text *t, const struct proc_node *n)
 {
-	s64 total = (s64)frame_managed, points = 0;
-	struct mm *mm = process_mm_get(n->process);
+	s64 badness = oom_badness(n->process), score = 0;
 
-	if (mm) {
-		struct space_rss rss = space_rss(mm);
-
-		points = (s64)(rss.anon + rss.file + rss.shmem + space_table_bytes(mm) / PAGE_SIZE);
-		space_put(mm);
-	}
-	points += score_adj(n->process) * total / 1000;
-	points = score_adj(n->process) == OOM_SCORE_ADJ_MIN
-			 ? 0
-			 : (1000 + points * 1000 / total) * 2 / 3;
-	text_printf(t, "%ld\n", max(points, (s64)0));
+	if (badness != OOM_NEVER)
+		score = (1000 + badness * 1000 / (s64)oom_total_pages()) * 2 / 3;
+	text_printf(t, "%ld\n", score);
 	return 0;
 }
 

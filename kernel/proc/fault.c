@@ -8,12 +8,11 @@
  */
 #include <asm/siginfo.h>
 #include <asm/signal.h>
-#include <linux/oom.h>
 
 #include "arch/x86_64/trap.h"
 #include "lib/print.h"
-#include "mm/frame.h"
 #include "mm/space.h"
+#include "proc/oom.h"
 #include "proc/process_priv.h"
 #include "proc/sched_priv.h"
 
@@ -36,24 +35,14 @@ struct oom_search {
 static int oom_consider(struct process *p, void *arg)
 {
 	struct oom_search *s = arg;
-	s32 adjust = (s32)load_relaxed(&p->oom_score_adj);
-	struct space_rss rss;
-	struct mm *mm;
-	s64 points;
+	s64 points = oom_badness(p);
 
-	if (p == init_process || adjust == OOM_SCORE_ADJ_MIN)
+	if (points == OOM_NEVER)
 		return 0;
-	mm = process_mm_get(p);
-	if (!mm)
-		return 0;
-	rss = space_rss(mm);
-	space_put(mm);
 	if (p->exiting) {
 		s->dying = true;
 		return 0;
 	}
-	points = (s64)(rss.anon + rss.file + rss.shmem) +
-		 adjust * (s64)(frame_managed / OOM_SCORE_ADJ_MAX);
 	if (s->victim && points <= s->points)
 		return 0;
 	if (s->victim)
