@@ -154,6 +154,8 @@ void p9_node_unlinked(struct inode *i, bool last)
 	mutex_lock(&n->lock);
 	n->unlinked = true;
 	mutex_unlock(&n->lock);
+	if (i->object) /* nobody will look for its bytes */
+		store_relaxed(&i->object->kept_dirty, true);
 }
 
 /* --- inodes --- */
@@ -222,7 +224,7 @@ void p9fs_evict(struct inode *i)
 
 	table_remove(n);
 	if (S_ISREG(i->mode) && !n->unlinked)
-		(void)p9_node_flush(n);
+		(void)p9_node_flush(n, 0, UINT64_MAX);
 	mutex_lock(&n->lock);
 	p9_node_close_fids(n);
 	while (!list_empty(&n->names)) {
@@ -375,7 +377,7 @@ static struct inode *bucket_next_dirty(struct p9fs *fs, u32 bucket, u64 after)
 	list_for_each (n, &fs->table[bucket], table_link) {
 		struct inode *i = n->inode;
 
-		if (i->object && i->object->dirty_count && i->ino > after &&
+		if (i->object && object_needs_sync(i->object) && i->ino > after &&
 		    (!found || i->ino < found->ino))
 			found = i;
 	}
@@ -416,7 +418,7 @@ static int p9fs_sync(struct super *s)
 	u32 bucket = 0;
 
 	while ((i = next_dirty(fs, &bucket, &after))) {
-		int err = p9_node_flush(p9_node_of(i));
+		int err = p9_node_flush(p9_node_of(i), 0, UINT64_MAX);
 
 		result = result ? result : err;
 		inode_put(i);

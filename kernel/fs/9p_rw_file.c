@@ -13,8 +13,7 @@
 #include "fs/9p_rw_priv.h"
 #include "fs/iter.h"
 #include "lib/string.h"
-
-#define DIRTY_MAX 2048u /* pages of one file that may wait: 8 MiB */
+#include "mm/writeback.h"
 
 static struct p9_node *node_of_object(struct object *o)
 {
@@ -121,8 +120,6 @@ static int p9fs_write_pages(struct object *o, u64 index, struct page **pages, u3
 				     (u32)min(size - start, count * PAGE_SIZE));
 		n->written = true;
 	}
-	if (err)
-		n->error = err;
 	mutex_unlock(&n->lock);
 	return err;
 }
@@ -188,10 +185,10 @@ int p9_node_setsize(struct inode *i, u64 size)
 
 /* --- writing out --- */
 
-int p9_node_flush(struct p9_node *n)
+int p9_node_flush(struct p9_node *n, u64 start, u64 end)
 {
 	struct attribute_change times = { .valid = SET_MTIME, .mtime = n->inode->mtime };
-	int err = n->object.dirty_count ? object_sync(&n->object, 0, UINT64_MAX) : 0;
+	int err = object_sync(&n->object, start, end);
 	u32 fid;
 
 	if (!load_relaxed(&n->written))
@@ -232,7 +229,7 @@ static void p9fs_release(struct file *f)
 	struct p9_node *n = p9_node_of(f->inode);
 
 	if (!load_relaxed(&n->unlinked))
-		(void)p9_node_flush(n);
+		(void)p9_node_flush(n, 0, UINT64_MAX);
 	mutex_lock(&n->lock);
 	if (--n->opens == 0)
 		p9_node_close_fids(n);
@@ -246,25 +243,22 @@ static ssize p9fs_write(struct file *f, struct iter *it, u64 *pos)
 
 	if (done > 0) {
 		n->resized = true;
-		if (load_relaxed(&n->object.dirty_count) > DIRTY_MAX && !load_relaxed(&n->unlinked))
-			(void)object_sync(&n->object, 0, UINT64_MAX);
+		writeback_balance(&n->object);
 	}
 	return done;
 }
 
-static int p9fs_fsync(struct file *f, bool data_only)
+static int p9fs_fsync(struct file *f, u64 start, u64 end, bool data_only)
 {
 	struct p9_node *n = p9_node_of(f->inode);
 	int err;
 
 	if (load_relaxed(&n->unlinked))
 		return 0;
-	err = p9_node_flush(n);
+	(void)p9_node_flush(n, start, end);
+	/* This failure, or one that was met when nobody could be told. */
+	err = object_error_check(&n->object, &f->errors_seen);
 	mutex_lock(&n->lock);
-	/* An error that was met when nobody could be told. */
-	if (!err)
-		err = n->error;
-	n->error = 0;
 	if (!err && n->write_fid != P9_NO_FID)
 		err = p9_fsync(client_of(n), n->write_fid, data_only);
 	mutex_unlock(&n->lock);

@@ -50,7 +50,6 @@ struct p9_node {
 	 */
 	u64 host_limit;
 	bool written;     /* N: the host's file has times of its own */
-	int error;        /* N: of the last write-out that failed, not yet told */
 	u64 size, blocks; /* I: blocks: as the host said; size: of what has no object */
 	bool resized;     /* I: blocks is out of date */
 };
@@ -98,8 +97,8 @@ extern const struct file_ops p9fs_dir_file_ops;
 extern const struct file_ops p9fs_file_ops;
 void p9_node_object_init(struct p9_node *n, u64 size);
 int p9_node_setsize(struct inode *i, u64 size); /* inode locked */
-/* Write out what is dirty, and the times. 0 or errno. */
-int p9_node_flush(struct p9_node *n);
+/* Write out what is dirty of [start, end) (bytes), and the times. 0 or errno. */
+int p9_node_flush(struct p9_node *n, u64 start, u64 end);
 void p9_node_close_fids(struct p9_node *n); /* N held */
 
 #endif

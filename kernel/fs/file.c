@@ -103,6 +103,8 @@ struct file *file_alloc(const struct path *p, struct inode *i, const struct file
 			return ERR_PTR(err);
 		}
 	}
+	if (i->object)
+		f->errors_seen = object_error_sample(i->object);
 	f->path = *p;
 	path_get(&f->path);
 	f->cred = thread_current() ? process_current()->cred : NULL;
@@ -376,11 +378,16 @@ int file_emit_dots(struct file *f,
 	return 0;
 }
 
-int file_sync(struct file *f, bool data_only)
+int file_sync_range(struct file *f, u64 start, u64 end, bool data_only)
 {
 	if (f->stream)
 		return -EINVAL;
-	return f->ops->fsync ? f->ops->fsync(f, data_only) : 0;
+	return f->ops->fsync ? f->ops->fsync(f, start, end, data_only) : 0;
+}
+
+int file_sync(struct file *f, bool data_only)
+{
+	return file_sync_range(f, 0, UINT64_MAX, data_only);
 }
 
 /* --- areas that map files --- */
@@ -408,8 +415,14 @@ static void area_file_describe(void *file, char *path, size_t size, u64 *dev, u6
 	*ino = f->inode->ino;
 }
 
+static int area_file_sync(void *file, u64 start, u64 end)
+{
+	return file_sync_range(file, start, end, true);
+}
+
 const struct area_file_ops file_area_ops = {
 	.get = area_file_get,
 	.put = area_file_put,
 	.describe = area_file_describe,
+	.sync = area_file_sync,
 };

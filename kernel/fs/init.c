@@ -67,4 +67,5 @@ void fs_init(void)
 	mount_or_panic("/dev/pts", devpts_new(), "devpts", "");
 	mount_or_panic("/dev/shm", memfs_new(01777, 0), "tmpfs", "");
 	mount_writable_directories();
+	flusher_start();
 }

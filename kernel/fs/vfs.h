@@ -207,7 +207,8 @@ struct file_ops {
 	 * may be changed
 	 */
 	struct object *(*mmap)(struct file *f, u64 *offset, u32 area_flags);
-	int (*fsync)(struct file *f, bool data_only);                       /* NULL: 0 */
+	/* Bytes [start, end), and what else belongs to the file's data. NULL: 0 */
+	int (*fsync)(struct file *f, u64 start, u64 end, bool data_only);
 	int (*fallocate)(struct file *f, int mode, u64 offset, u64 length); /* NULL: -EOPNOTSUPP */
 	/* Text for /proc/PID/fdinfo. NULL: none */
 	void (*fdinfo)(struct file *f, char *buf, size_t size);
@@ -225,6 +226,7 @@ struct file {
 	u64 pos;                     /* pos_lock */
 	struct cred *cred;           /* who opened it; counted */
 	u32 owner_pid;               /* F_SETOWN */
+	u32 errors_seen;             /* of writing the object out (object_error_check). A */
 	struct epoll_item *watchers; /* fs/epoll.c: epoll sets that it is in */
 	void *data;                  /* of the file_ops */
 };
@@ -371,6 +373,7 @@ int file_readdir(struct file *f,
 			     u64 next_pos),
 		 void *arg);
 int file_sync(struct file *f, bool data_only);
+int file_sync_range(struct file *f, u64 start, u64 end, bool data_only); /* bytes */
 /* for areas that map files (mm/area.h): file is a struct file */
 extern const struct area_file_ops file_area_ops;
 

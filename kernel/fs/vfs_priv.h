@@ -116,6 +116,9 @@ void inode_drop_privileges(struct inode *i); /* locked; a write or truncation: s
 bool path_readonly(const struct path *p);
 u32 current_umask(void);
 
+/* --- flusher.c --- */
+void flusher_start(void);
+
 /* --- name.c --- */
 void name_init(void);
 

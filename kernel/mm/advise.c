@@ -240,6 +240,8 @@ static int area_sync(struct area *a, u64 start, u64 end, void *arg)
 	if (!(flags & MS_SYNC) || !a->object || !(a->flags & AREA_SHARED))
 		return 0;
 	u64 offset = a->offset + (start - a->start);
+	if (a->file && a->file_ops->sync)
+		return a->file_ops->sync(a->file, offset, offset + (end - start));
 	return object_sync(a->object, offset, offset + (end - start));
 }
 

@@ -55,6 +55,8 @@ struct area_file_ops {
 	 * numbers.
 	 */
 	void (*describe)(void *file, char *path, size_t size, u64 *dev, u64 *ino);
+	/* msync: as fdatasync(2), of bytes [start, end). NULL: the object's pages are written out */
+	int (*sync)(void *file, u64 start, u64 end);
 };
 
 struct area {

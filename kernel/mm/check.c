@@ -3,8 +3,9 @@
  *
  * It proves, with the machine quiet: R (every count is tree entries + roots + cache membership, and
  * no table or page is alive that nothing refers to), W (a writable entry has a sole owner or is
- * SHARED), L (a writable leaf lies in an area that permits writing), the sums of leaves in every
- * table, the order and the summaries of the area index, and the frame allocator's own book-keeping.
+ * SHARED), L (a writable leaf lies in an area that permits writing), that a page which a shared leaf
+ * may write to is dirty, the sums of leaves in every table, the order and the summaries of the area
+ * index, and the frame allocator's own book-keeping.
  */
 #include <stdarg.h>
 
@@ -120,6 +121,10 @@ static void check_leaf(struct check *c, struct page *t, u32 slot, struct pte e, 
 		return;
 	}
 	(*expected(c, p))++;
+	if (pte_is_writable(e) && pte_is_shared(e) && p->kind == PAGE_CACHE && p->cache.object &&
+	    !(p->flags & PAGE_DIRTY))
+		violation(c, "table %llu slot %u: writable entry of page %llu, which is not dirty",
+			  frame_id(t), slot, frame_id(p));
 	if (pte_is_writable(e) && !pte_is_shared(e) && (page_count(p) != 1 || p->kind != PAGE_ANON))
 		violation(c, "W: table %llu slot %u: writable entry, page %llu has count %u",
 			  frame_id(t), slot, frame_id(p), page_count(p));

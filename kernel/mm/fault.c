@@ -236,7 +236,7 @@ static int source_get(struct fault *f)
 	}
 	f->source = p;
 	if (f->write && f->shared)
-		object_page_dirty(o, p);
+		object_page_dirty_mapped(o, p);
 	return 0;
 }
 

@@ -35,6 +35,9 @@ enum page_kind {
 #define PAGE_DIRTY 0x4      /* in its object's dirty set */
 #define PAGE_REFERENCED 0x8 /* used since eviction last looked */
 #define PAGE_SHMEM 0x10     /* its object is memory, not a file: counted as RssShmem */
+#define PAGE_WRITING 0x2000 /* its bytes are on the way out (object.lock) */
+/* A shared leaf may be writable: set under the page's lock before it becomes so (writeback.c). */
+#define PAGE_MAPPED_WRITE 0x4000
 
 struct page {
 	struct spinlock lock; /* of a node */

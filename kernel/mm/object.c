@@ -5,22 +5,18 @@
  * object's index; that membership is one count. Who uses a page with no lock held has a count of
  * its own, so a page may be detached (truncate, eviction) under a user's feet and is freed by
  * whoever is last. A fault maps a page under the page's lock, after checking that it is still
- * attached. Read truncate.c next.
+ * attached. Read writeback.c next, then truncate.c.
  */
-#include "mm/object.h"
-
 #include "lib/print.h"
 #include "lib/string.h"
 #include "lib/waitq.h"
-#include "mm/page.h"
+#include "mm/object_priv.h"
 #include "mm/truncate.h"
-
-/* A read brings in up to this many pages: the aligned window around what was asked for. */
-#define READ_WINDOW 32u
 
 static struct list objects = LIST_INIT(objects);
 static struct spinlock objects_lock = SPINLOCK_INIT(RANK_SPACE_LIST); /* guards the list */
-static u64 cache_frames, shmem_frames, dirty_frames;                  /* atomic */
+static u64 objects_alive;                                             /* objects_lock */
+static u64 cache_frames, shmem_frames;                                /* atomic */
 
 #define PAGE_QUEUES 64
 static struct waitq page_queues[PAGE_QUEUES];
@@ -40,11 +36,6 @@ u64 object_cache_frames(void)
 u64 object_shmem_frames(void)
 {
 	return load_relaxed(&shmem_frames);
-}
-
-u64 object_dirty_frames(void)
-{
-	return load_relaxed(&dirty_frames);
 }
 
 /* --- page locks --- */
@@ -87,21 +78,17 @@ void object_init(struct object *o, const struct object_ops *ops, u32 flags, u64 
 	rwlock_init(&o->size_lock, RANK_OBJECT_SIZE);
 	spin_lock(&objects_lock);
 	list_push_back(&objects, &o->link);
+	objects_alive++;
 	spin_unlock(&objects_lock);
 }
 
-/* Take a page out of the index. o->lock held. The cache's count is the caller's to give up. */
-static void page_detach(struct object *o, struct page *p)
+void object_page_detach(struct object *o, struct page *p)
 {
 	struct page *was = radix_remove(&o->pages, p->cache.index);
 
 	assert(was == p);
 	o->page_count--;
-	if (p->flags & PAGE_DIRTY) {
-		page_flag_clear(p, PAGE_DIRTY);
-		o->dirty_count--;
-		atomic_sub(&dirty_frames, 1);
-	}
+	object_page_undirty(o, p);
 	atomic_sub(&cache_frames, 1);
 	if (o->flags & OBJECT_SHMEM)
 		atomic_sub(&shmem_frames, 1);
@@ -113,20 +100,18 @@ void object_put(struct object *o)
 	u64 index = 0, dropped = 0;
 	struct page *p;
 
-	/*
-	 * Eviction may take a reference from the list only while it is not zero
-	 * (object_get_unless_zero).
-	 */
+	/* objects_rotate takes a reference from the list only while it is not zero. */
 	if (!ref_put(&o->refs))
 		return;
 	spin_lock(&objects_lock);
 	list_remove(&o->link);
+	objects_alive--;
 	spin_unlock(&objects_lock);
 	for (;;) {
 		spin_lock(&o->lock);
 		p = radix_next(&o->pages, &index);
 		if (p)
-			page_detach(o, p);
+			object_page_detach(o, p);
 		spin_unlock(&o->lock);
 		if (!p)
 			break;
@@ -150,12 +135,28 @@ static bool object_get_unless_zero(struct object *o)
 	return false;
 }
 
-/* --- finding and filling pages --- */
-
-static u64 size_pages(const struct object *o)
+u64 object_count(void)
 {
-	return DIV_ROUND_UP(load_acquire(&o->size), PAGE_SIZE);
+	return load_relaxed(&objects_alive);
 }
+
+struct object *objects_rotate(bool (*wanted)(const struct object *o))
+{
+	struct object *o = NULL;
+
+	spin_lock(&objects_lock);
+	if (!list_empty(&objects)) {
+		o = list_first(&objects, struct object, link);
+		list_remove(&o->link);
+		list_push_back(&objects, &o->link);
+		if (!wanted(o) || !object_get_unless_zero(o))
+			o = NULL;
+	}
+	spin_unlock(&objects_lock);
+	return o;
+}
+
+/* --- finding and filling pages --- */
 
 /* The page in the index with a temporary reference, in whatever state, or NULL. */
 static struct page *page_find(struct object *o, u64 index)
@@ -183,7 +184,7 @@ struct page *object_page_resident(struct object *o, u64 index)
 
 u32 object_pages_resident(struct object *o, u64 first, u32 max, struct page **pages)
 {
-	u64 end = min(first + max, size_pages(o));
+	u64 end = min(first + max, object_pages_of_size(o));
 	u32 found = 0;
 
 	memset(pages, 0, max * sizeof(*pages));
@@ -236,7 +237,8 @@ static int page_attach(struct object *o, struct page *p, u64 index)
  */
 static u32 missing_run(struct object *o, u64 index, u64 *first)
 {
-	u64 low = ROUND_DOWN(index, READ_WINDOW), high = min(low + READ_WINDOW, size_pages(o));
+	u64 low = ROUND_DOWN(index, RUN_PAGES),
+	    high = min(low + RUN_PAGES, object_pages_of_size(o));
 	u64 start = index, end = index + 1;
 
 	spin_lock(&o->lock);
@@ -271,7 +273,7 @@ static int pages_attach(struct object *o, u64 first, struct page **pages, u32 co
 	}
 	if (err)
 		while (i-- > 0)
-			page_detach(o, pages[i]);
+			object_page_detach(o, pages[i]);
 	spin_unlock(&o->lock);
 	return err;
 }
@@ -282,7 +284,7 @@ static int pages_attach(struct object *o, u64 first, struct page **pages, u32 co
  */
 static int run_read(struct object *o, u64 first, u32 count)
 {
-	struct page *pages[READ_WINDOW];
+	struct page *pages[RUN_PAGES];
 	u32 n = 0;
 	int err;
 
@@ -305,7 +307,7 @@ static int run_read(struct object *o, u64 first, u32 count)
 			continue;
 		}
 		spin_lock(&o->lock);
-		page_detach(o, pages[i]);
+		object_page_detach(o, pages[i]);
 		spin_unlock(&o->lock);
 		page_unlock(pages[i]);
 		page_put(pages[i]);
@@ -344,7 +346,7 @@ uncharge:
 static void make_room(void)
 {
 	if (unlikely(frame_free_count() < frame_managed / 16))
-		object_evict(2 * READ_WINDOW);
+		object_evict(2 * RUN_PAGES);
 }
 
 /* Fill the page at index (missing when the caller looked). 0 or -EEXIST: look again. */
@@ -355,7 +357,7 @@ static int page_fill(struct object *o, u64 index, bool beyond, bool whole)
 
 	make_room();
 	read_lock(&o->size_lock);
-	if (index >= size_pages(o)) {
+	if (index >= object_pages_of_size(o)) {
 		err = beyond ? page_fill_zero(o, index) : -EFAULT;
 	} else if (!o->ops->read_pages || whole) {
 		err = page_fill_zero(o, index);
@@ -403,20 +405,6 @@ struct page *object_page_write(struct object *o, u64 index, bool whole)
 }
 
 /* --- bytes --- */
-
-void object_page_dirty(struct object *o, struct page *p)
-{
-	full_barrier(); /* the bytes, then the look: page_clean clears the flag, then its caller reads */
-	if (load_relaxed(&p->flags) & PAGE_DIRTY)
-		return;
-	spin_lock(&o->lock);
-	if (p->cache.object == o && !(p->flags & PAGE_DIRTY)) {
-		page_flag_set(p, PAGE_DIRTY);
-		o->dirty_count++;
-		atomic_add(&dirty_frames, 1);
-	}
-	spin_unlock(&o->lock);
-}
 
 void object_grow(struct object *o, u64 size)
 {
@@ -492,7 +480,7 @@ static void pages_detach(struct object *o, u64 first, u64 end)
 		spin_lock(&o->lock);
 		bool ours = p->cache.object == o;
 		if (ours)
-			page_detach(o, p);
+			object_page_detach(o, p);
 		spin_unlock(&o->lock);
 		page_unlock(p);
 		if (ours) {
@@ -563,162 +551,6 @@ int object_punch(struct object *o, u64 start, u64 end)
 	pages_detach(o, first, last);
 	truncate_unmap(o, first, last, false);
 	return 0;
-}
-
-/* --- write-out and eviction --- */
-
-/* The first dirty page at or after *index, with a temporary reference. */
-static struct page *page_next_dirty(struct object *o, u64 *index, u64 end)
-{
-	struct page *p;
-
-	spin_lock(&o->lock);
-	for (;; (*index)++) {
-		p = o->dirty_count ? radix_next(&o->pages, index) : NULL;
-		if (!p || *index >= end) {
-			p = NULL;
-			break;
-		}
-		if (p->flags & PAGE_DIRTY) {
-			page_get(p);
-			break;
-		}
-	}
-	spin_unlock(&o->lock);
-	return p;
-}
-
-/* A page that a shared area may write to without a fault stays in the dirty set. */
-static void page_clean(struct object *o, struct page *p)
-{
-	spin_lock(&o->lock);
-	if (p->cache.object == o && (p->flags & PAGE_DIRTY) && !load_relaxed(&o->mapped_areas)) {
-		page_flag_clear(p, PAGE_DIRTY);
-		o->dirty_count--;
-		atomic_sub(&dirty_frames, 1);
-	}
-	spin_unlock(&o->lock);
-}
-
-/*
- * The page at index with a temporary reference and its lock, if it is dirty and nobody has the
- * lock; else NULL.
- */
-static struct page *page_dirty_trylock(struct object *o, u64 index)
-{
-	struct page *p;
-
-	spin_lock(&o->lock);
-	p = radix_find(&o->pages, index);
-	if (p && (p->flags & PAGE_DIRTY) && page_trylock(p))
-		page_get(p);
-	else
-		p = NULL;
-	spin_unlock(&o->lock);
-	return p;
-}
-
-/* Write a run of dirty, locked pages of o out, as far as they lie below the size. */
-static int run_write(struct object *o, u64 index, struct page **pages, u32 count)
-{
-	u64 end = size_pages(o);
-	int err;
-
-	count = index < end ? (u32)min((u64)count, end - index) : 0;
-	if (!count)
-		return 0;
-	for (u32 i = 0; i < count; i++)
-		page_clean(
-			o,
-			pages[i]); /* before the bytes are read: a later write dirties it again */
-	err = o->ops->write_pages(o, index, pages, count);
-	for (u32 i = 0; i < count && err; i++)
-		object_page_dirty(o, pages[i]);
-	return err;
-}
-
-int object_sync(struct object *o, u64 start, u64 end)
-{
-	u64 index = start >> PAGE_SHIFT,
-	    last = end == UINT64_MAX ? UINT64_MAX : DIV_ROUND_UP(end, PAGE_SIZE);
-	struct page *pages[READ_WINDOW];
-	int result = 0;
-
-	if (!o->ops->write_pages)
-		return 0;
-	for (;;) {
-		u32 n = 1;
-		int err = 0;
-
-		pages[0] = page_next_dirty(o, &index, last);
-		if (!pages[0])
-			return result;
-		page_lock(pages[0]);
-		if (pages[0]->cache.object == o) {
-			while (n < READ_WINDOW && index + n < last &&
-			       (pages[n] = page_dirty_trylock(o, index + n)))
-				n++;
-			err = run_write(o, index, pages, n);
-		}
-		for (u32 i = 0; i < n; i++) {
-			page_unlock(pages[i]);
-			page_put(pages[i]);
-		}
-		result = result ? result : err;
-		index += n;
-	}
-}
-
-/* Take up to max idle pages of o out of the cache. */
-static u64 object_evict_from(struct object *o, u64 max)
-{
-	u64 done = 0;
-
-	spin_lock(&o->lock);
-	for (u64 index = 0; done < max; index++) {
-		struct page *p = radix_next(&o->pages, &index);
-
-		if (!p)
-			break;
-		if (page_count(p) != 1 || (p->flags & (PAGE_LOCKED | PAGE_DIRTY)) ||
-		    !page_is_uptodate(p))
-			continue;
-		if (p->flags & PAGE_REFERENCED) { /* a second chance */
-			page_flag_clear(p, PAGE_REFERENCED);
-			continue;
-		}
-		page_detach(o, p);
-		page_put(p);
-		done++;
-	}
-	spin_unlock(&o->lock);
-	return done;
-}
-
-u64 object_evict(u64 max)
-{
-	u64 done = 0, passes = 0, count = 0;
-	struct object *o;
-
-	spin_lock(&objects_lock);
-	list_for_each (o, &objects, link)
-		count++;
-	/* Twice round: the first may only take the second chances away. */
-	while (done < max && passes++ < 2 * count) {
-		o = list_first(&objects, struct object, link);
-		if (!o)
-			break;
-		list_remove(&o->link);
-		list_push_back(&objects, &o->link);
-		if ((o->flags & OBJECT_SHMEM) || !o->page_count || !object_get_unless_zero(o))
-			continue;
-		spin_unlock(&objects_lock);
-		done += object_evict_from(o, max - done);
-		object_put(o);
-		spin_lock(&objects_lock);
-	}
-	spin_unlock(&objects_lock);
-	return done;
 }
 
 /* --- holes --- */

@@ -49,7 +49,17 @@ struct object {
 	struct radix pages;   /* O: index -> struct page */
 	u64 page_count;       /* O: pages present */
 	u64 dirty_count;      /* O */
-	u64 size;             /* bytes; written under size_lock exclusive; atomic reads */
+	u64 writing;          /* O: pages that are being written out */
+	u64 dirty_since;      /* A: when the first page became dirty (writeback.h) */
+	u64 write_next;       /* A: where writing some pages out goes on */
+	u64 evict_next;       /* O: where eviction goes on */
+	bool kept_dirty;      /* A: not to be written out in the background */
+	struct {
+		int error;   /* of the last write-out that failed */
+		u32 count;   /* of failures */
+		bool untold; /* nobody was told of the last */
+	} error;             /* O */
+	u64 size;            /* bytes; written under size_lock exclusive; atomic reads */
 	struct rwlock
 		size_lock; /* shared: read, write, fault in; exclusive: change size, truncate */
 	u64 mapped_areas;  /* atomic: areas that map it; 0 spares truncate its walk */
@@ -100,6 +110,8 @@ ssize object_write(struct object *o, const void *buf, size_t n, u64 offset);
 
 /* The page was written to (fs/ copies to a page that it holds, not locked): into the dirty set. */
 void object_page_dirty(struct object *o, struct page *p);
+/* A shared leaf of the page, which is locked, is about to become writable. For faults. */
+void object_page_dirty_mapped(struct object *o, struct page *p);
 
 /*
  * Set the size: pages beyond are detached and unmapped everywhere (markers that fault with SIGBUS),
@@ -108,8 +120,30 @@ void object_page_dirty(struct object *o, struct page *p);
 int object_truncate(struct object *o, u64 size);
 /* Free the whole pages of [start, end) (hole punching); the partial ones are zeroed. */
 int object_punch(struct object *o, u64 start, u64 end);
-/* Write dirty pages of [start, end) (bytes) out: 0 or the first error. */
+/*
+ * Write dirty pages of [start, end) (bytes) out, and wait for those that others are writing: 0 or
+ * the first error of its own (object_error_check tells of all). No lock of RANK_SPACE or above may
+ * be held.
+ */
 int object_sync(struct object *o, u64 start, u64 end);
+/* Is there anything that a sync would write or wait for? */
+static inline bool object_needs_sync(const struct object *o)
+{
+	return load_relaxed(&o->dirty_count) || load_relaxed(&o->writing);
+}
+/*
+ * For memory pressure: write out up to max dirty pages of any objects; waits for no page lock and
+ * takes no lock of fs/ but what write_pages takes. How many became clean. No spinlock, space lock,
+ * page lock or object lock may be held. May sleep.
+ */
+u64 object_clean(u64 max);
+/*
+ * Errors of write-out are told once to each open file: the file keeps what object_error_sample gave
+ * when it was opened; object_error_check is 0, or the error of a failure since, and notes that it
+ * was told.
+ */
+u32 object_error_sample(struct object *o);
+int object_error_check(struct object *o, u32 *seen);
 /*
  * Drop clean pages that nobody else holds, at most max, over all objects: how many. For memory
  * pressure.
@@ -127,6 +161,6 @@ int object_for_each(int (*fn)(struct object *o, void *arg), void *arg);
 void object_system_init(void);
 u64 object_cache_frames(void); /* frames in the page cache, radix nodes not counted */
 u64 object_shmem_frames(void);
-u64 object_dirty_frames(void);
+u64 object_dirty_frames(void); /* dirty ones that belong somewhere else */
 
 #endif

@@ -1,0 +1,73 @@
+/*
+ * evict.c - taking idle pages out of the page cache.
+ *
+ * Only a page whose sole reference is the cache goes, and only a clean one whose bytes can be read
+ * again. There is no list of pages in the order of use: a hand goes round all objects, and inside
+ * each from where it stopped, and passes by once what was used since.
+ */
+#include "mm/object_priv.h"
+
+#define SCAN_PAGES 512u /* that are looked at without giving the lock up */
+
+/* o->lock held. */
+static bool page_is_idle(const struct page *p)
+{
+	return page_count(p) == 1 && !(p->flags & (PAGE_LOCKED | PAGE_DIRTY)) &&
+	       page_is_uptodate(p);
+}
+
+/*
+ * Take up to max idle pages out, going on where the last call stopped: how many. *ended: the end
+ * was reached, and the next call begins at the start.
+ */
+static u64 evict_part(struct object *o, u64 max, bool *ended)
+{
+	u64 done = 0, index;
+	struct page *p;
+
+	spin_lock(&o->lock);
+	index = o->evict_next;
+	for (u32 seen = 0; done < max && seen < SCAN_PAGES; seen++, index++) {
+		p = radix_next(&o->pages, &index);
+		if (!p)
+			break;
+		if (!page_is_idle(p))
+			continue;
+		if (p->flags & PAGE_REFERENCED) { /* a second chance */
+			page_flag_clear(p, PAGE_REFERENCED);
+			continue;
+		}
+		object_page_detach(o, p);
+		page_put(p);
+		done++;
+	}
+	*ended = !radix_next(&o->pages, &index);
+	o->evict_next = *ended ? 0 : index;
+	spin_unlock(&o->lock);
+	return done;
+}
+
+static bool may_be_read_again(const struct object *o)
+{
+	return !(o->flags & OBJECT_SHMEM) && load_relaxed(&o->page_count);
+}
+
+u64 object_evict(u64 max)
+{
+	/* Twice round: the first may only take the second chances away. */
+	u64 done = 0, looks = 2 * object_count() + 1;
+
+	while (done < max && looks--) {
+		struct object *o = objects_rotate(may_be_read_again);
+		bool ended = false;
+
+		if (!o)
+			continue;
+		while (done < max && !ended) {
+			done += evict_part(o, max - done, &ended);
+			cpu_preempt_point();
+		}
+		object_put(o);
+	}
+	return done;
+}

@@ -1,0 +1,35 @@
+/*
+ * object_priv.h - what the files of the page cache share: object.c (life, index, filling, bytes,
+ * truncation), writeback.c (the dirty set), evict.c (taking idle pages out). Private to mm.
+ */
+#ifndef MM_OBJECT_PRIV_H
+#define MM_OBJECT_PRIV_H
+
+#include "mm/object.h"
+#include "mm/page.h"
+
+/* Most pages that are read in or written out by one request. */
+#define RUN_PAGES 32u
+
+/* --- object.c --- */
+/* Take a page out of the index. o->lock held. The cache's count is the caller's to give up. */
+void object_page_detach(struct object *o, struct page *p);
+/* How many objects there are. */
+u64 object_count(void);
+/*
+ * The object at the head of the list of all, which goes to its end: so that who looks at
+ * object_count() of them has seen each once, and who comes next begins where the last one stopped.
+ * Counted (object_put it); NULL when it is not wanted, or just going.
+ */
+struct object *objects_rotate(bool (*wanted)(const struct object *o));
+
+static inline u64 object_pages_of_size(const struct object *o)
+{
+	return DIV_ROUND_UP(load_acquire(&o->size), PAGE_SIZE);
+}
+
+/* --- writeback.c --- */
+/* o->lock held: the page is no longer dirty, or has left the object. */
+void object_page_undirty(struct object *o, struct page *p);
+
+#endif
