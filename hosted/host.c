@@ -9,7 +9,7 @@
 
 #include "hosted_priv.h"
 #include "lib/print.h"
-#include "mm/node.h"
+#include "mm/huge.h"
 #include "mm/slab.h"
 
 char *hosted_arena;
@@ -123,8 +123,8 @@ struct page *hosted_peek(struct mm *mm, u64 va, struct pte *e)
 		*e = pte_load_raw(slot_of(t, va));
 		if (!pte_is_resident(*e))
 			return NULL;
-		if (t->level == 1)
-			return pte_page(*e);
+		if (t->level == 1 || (t->level == 2 && pte_is_huge(*e)))
+			return leaf_page(t, *e, va);
 		t = pte_page(*e);
 	}
 }
@@ -150,6 +150,7 @@ struct hosted_census hosted_census(void)
 		.frames = frame_free_count() + slabs.frames,
 		.tables = mm_counters.tables,
 		.anon = mm_counters.anon_pages,
+		.huge = mm_counters.huge_nodes,
 		.spaces = mm_counters.spaces,
 		.areas = area_live_count(),
 		.area_nodes = area_node_live_count(),
@@ -170,6 +171,7 @@ const char *hosted_census_difference(const struct hosted_census *a, const struct
 		{ "area nodes", a->area_nodes, b->area_nodes },
 		{ "tables", a->tables, b->tables },
 		{ "anonymous pages", a->anon, b->anon },
+		{ "huge nodes", a->huge, b->huge },
 		{ "cache frames", a->cache_frames, b->cache_frames },
 		{ "kernel objects", a->kernel_objects, b->kernel_objects },
 		{ "free frames", a->frames, b->frames },

@@ -64,7 +64,7 @@ bool hosted_kernel_half_intact(struct mm *mm);
  * as alive.
  */
 struct hosted_census {
-	u64 frames, tables, anon, spaces, areas, area_nodes, cache_frames, kernel_objects;
+	u64 frames, tables, anon, huge, spaces, areas, area_nodes, cache_frames, kernel_objects;
 };
 struct hosted_census hosted_census(void);
 /*

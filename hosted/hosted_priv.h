@@ -12,11 +12,12 @@ struct thread {
 	enum { THREAD_RUNNING, THREAD_PARKING, THREAD_PARKED } state;
 };
 
-/* A cached translation of one page. */
+/* A cached translation of one page, or of 2 MiB. */
 struct tlb_leaf {
 	bool valid, writable, executable;
-	bool dirty; /* D was set through it: writes pass without another walk */
-	u64 page;   /* va >> PAGE_SHIFT */
+	bool dirty;    /* D was set through it: writes pass without another walk */
+	bool fragment; /* it is a part of a huge leaf: goes when any part is shot */
+	u64 page;      /* va >> PAGE_SHIFT, or >> LEVEL_SHIFT(2) */
 	u64 frame;
 };
 
@@ -28,9 +29,10 @@ struct tlb_table {
 };
 
 #define TLB_LEAVES 64u
+#define TLB_HUGE 4u
 #define TLB_TABLES 8u
 
-enum shoot_kind { SHOOT_PAGE, SHOOT_ALL, SHOOT_LEAVE };
+enum shoot_kind { SHOOT_PAGE, SHOOT_ALL, SHOOT_MACHINE, SHOOT_LEAVE };
 
 struct shoot_request {
 	struct mm *mm;
@@ -49,7 +51,7 @@ struct fake_cpu {
 
 	struct mm *space; /* loaded, lazily or not; NULL: the kernel's own root */
 	u64 root;         /* its frame */
-	struct tlb_leaf leaves[TLB_LEAVES];
+	struct tlb_leaf leaves[TLB_LEAVES], huge[TLB_HUGE];
 	struct tlb_table tables[LEVELS][TLB_TABLES]; /* by level of the table pointed to: 1-3 */
 
 	/* the coroutine */

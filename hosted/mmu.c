@@ -12,7 +12,7 @@
 #include "hosted_priv.h"
 #include "lib/atomic.h"
 #include "lib/print.h"
-#include "mm/node.h"
+#include "mm/huge.h"
 
 #define RECENT 64u
 static u64 recent[RECENT]; /* addresses that somebody used: what speculation tries */
@@ -27,6 +27,11 @@ static struct tlb_leaf *leaf_slot(struct fake_cpu *c, u64 va)
 	u64 page = va >> PAGE_SHIFT;
 
 	return &c->leaves[(page ^ (page >> 9)) % TLB_LEAVES];
+}
+
+static struct tlb_leaf *huge_slot(struct fake_cpu *c, u64 va)
+{
+	return &c->huge[(va >> LEVEL_SHIFT(2)) % TLB_HUGE];
 }
 
 static u64 table_tag(u64 va, u32 level)
@@ -45,6 +50,15 @@ static void leaf_drop(struct fake_cpu *c, u64 va)
 
 	if (l->page == va >> PAGE_SHIFT)
 		l->valid = false;
+	/* Of a huge leaf that va lies in, whole or in fragments, nothing is left. */
+	l = huge_slot(c, va);
+	if (l->page == va >> LEVEL_SHIFT(2))
+		l->valid = false;
+	for (u32 i = 0; i < TLB_LEAVES; i++) {
+		l = &c->leaves[i];
+		if (l->fragment && l->page / HUGE_PAGES == va >> LEVEL_SHIFT(2))
+			l->valid = false;
+	}
 }
 
 static void flush_page(struct fake_cpu *c, u64 va)
@@ -61,6 +75,7 @@ static void flush_page(struct fake_cpu *c, u64 va)
 static void flush_all(struct fake_cpu *c)
 {
 	memset(c->leaves, 0, sizeof(c->leaves));
+	memset(c->huge, 0, sizeof(c->huge));
 	memset(c->tables, 0, sizeof(c->tables));
 }
 
@@ -79,8 +94,9 @@ void mmu_reset(void)
 /* --- the walk --- */
 
 struct translation {
-	u64 frame;
+	u64 frame; /* of the page; huge: of the first page */
 	bool writable, executable;
+	bool huge;
 	struct pte *slot;
 };
 
@@ -144,7 +160,8 @@ static bool walk(struct fake_cpu *c, u64 va, struct translation *t)
 		t->executable &= pte_is_executable(e);
 		t->frame = pte_frame_number(e);
 		t->slot = slot;
-		if (level == 1)
+		t->huge = level == 2 && pte_is_huge(e);
+		if (level == 1 || t->huge)
 			break;
 		if (hosted_random() % 4)
 			*table_slot(c, va, level - 1) =
@@ -154,20 +171,38 @@ static bool walk(struct fake_cpu *c, u64 va, struct translation *t)
 						    .tag = table_tag(va, level - 1),
 						    .frame = t->frame };
 	}
-	page_check(c, t->frame, va);
+	if (t->huge && t->frame % HUGE_PAGES)
+		panic("MMU of CPU %u at %llx: huge leaf of frame %llu", c->number,
+		      (unsigned long long)va, (unsigned long long)t->frame);
+	page_check(c, t->frame + (t->huge ? (va >> PAGE_SHIFT) % HUGE_PAGES : 0), va);
 	return true;
 }
 
+/* A huge leaf is kept whole, or only the part that was asked for. */
 static struct tlb_leaf *leaf_fill(struct fake_cpu *c, u64 va, const struct translation *t)
 {
-	struct tlb_leaf *l = leaf_slot(c, va);
+	bool whole = t->huge && hosted_random() % 4;
+	struct tlb_leaf *l = whole ? huge_slot(c, va) : leaf_slot(c, va);
 
 	*l = (struct tlb_leaf){ .valid = true,
 				.writable = t->writable,
 				.executable = t->executable,
-				.page = va >> PAGE_SHIFT,
+				.fragment = t->huge && !whole,
+				.page = va >> (whole ? LEVEL_SHIFT(2) : PAGE_SHIFT),
 				.frame = t->frame };
+	if (l->fragment)
+		l->frame += (va >> PAGE_SHIFT) % HUGE_PAGES;
 	return l;
+}
+
+/* What is kept for va: where both are, either may be used. NULL: nothing. */
+static struct tlb_leaf *leaf_find(struct fake_cpu *c, u64 va, bool *whole)
+{
+	struct tlb_leaf *l = leaf_slot(c, va), *h = huge_slot(c, va);
+	bool small = l->valid && l->page == va >> PAGE_SHIFT;
+
+	*whole = h->valid && h->page == va >> LEVEL_SHIFT(2) && (!small || hosted_random() % 2);
+	return *whole ? h : small ? l : NULL;
 }
 
 static bool leaf_permits(const struct tlb_leaf *l, u32 access)
@@ -179,10 +214,11 @@ static bool leaf_permits(const struct tlb_leaf *l, u32 access)
 /* The frame through which the access goes. False: a fault. */
 static bool translate(struct fake_cpu *c, u64 va, u32 access, u64 *frame)
 {
-	struct tlb_leaf *l = leaf_slot(c, va);
+	bool whole;
+	struct tlb_leaf *l = leaf_find(c, va, &whole);
 	struct translation t;
 
-	if (l->valid && l->page == va >> PAGE_SHIFT) {
+	if (l) {
 		if (leaf_permits(l, access)) {
 			if (!(access & ACCESS_WRITE) || l->dirty)
 				goto hit;
@@ -197,6 +233,7 @@ static bool translate(struct fake_cpu *c, u64 va, u32 access, u64 *frame)
 	if (!walk(c, va, &t))
 		return false;
 	l = leaf_fill(c, va, &t);
+	whole = t.huge && !l->fragment;
 	if (!leaf_permits(l, access))
 		return false;
 	if (access & ACCESS_WRITE) {
@@ -204,8 +241,8 @@ static bool translate(struct fake_cpu *c, u64 va, u32 access, u64 *frame)
 		l->dirty = true;
 	}
 hit:
-	page_check(c, l->frame, va);
-	*frame = l->frame;
+	*frame = l->frame + (whole ? (va >> PAGE_SHIFT) % HUGE_PAGES : 0);
+	page_check(c, *frame, va);
 	return true;
 }
 
@@ -230,11 +267,9 @@ void mmu_speculate(void)
 		va += (hosted_random() % 5 - 2) * PAGE_SIZE;
 	if (va >= USER_END || !walk(c, va, &t))
 		return;
-	if (hosted_random() % 2) {
-		struct tlb_leaf *l = leaf_slot(c, va);
-		if (!l->valid || l->page != va >> PAGE_SHIFT)
-			leaf_fill(c, va, &t);
-	}
+	bool whole;
+	if (hosted_random() % 2 && !leaf_find(c, va, &whole))
+		leaf_fill(c, va, &t);
 }
 
 /* --- spaces and shootdowns --- */
@@ -262,13 +297,14 @@ void hosted_load_space(struct mm *mm)
 
 void mmu_apply(struct fake_cpu *c, struct shoot_request *r)
 {
-	if (c->space != r->mm)
+	if (r->kind != SHOOT_MACHINE && c->space != r->mm)
 		return;
 	switch (r->kind) {
 	case SHOOT_PAGE:
 		flush_page(c, r->va);
 		break;
 	case SHOOT_ALL:
+	case SHOOT_MACHINE:
 		flush_all(c);
 		break;
 	case SHOOT_LEAVE:
@@ -303,11 +339,12 @@ static void shoot(struct mm *mm, enum shoot_kind kind, u64 va)
 	struct fake_cpu *self = hosted_cpu;
 
 	hosted_step();
-	mm->machine.generation++;
+	if (mm)
+		mm->machine.generation++;
 	for (u32 i = 0; i < HOSTED_CPUS; i++) {
 		struct fake_cpu *c = &hosted_cpus[i];
 
-		if (!(mm->machine.cpus[0] & BIT(i)))
+		if (!((mm ? mm->machine.cpus[0] : UINT64_MAX) & BIT(i)))
 			continue;
 		if (c == self || !c->running) {
 			mmu_apply(c, &r);
@@ -330,6 +367,11 @@ void tlb_shoot_page(struct mm *mm, u64 va)
 void tlb_shoot_all(struct mm *mm)
 {
 	shoot(mm, SHOOT_ALL, 0);
+}
+
+void tlb_shoot_machine(void)
+{
+	shoot(NULL, SHOOT_MACHINE, 0);
 }
 
 void tlb_local_page(struct mm *mm, u64 va)

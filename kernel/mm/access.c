@@ -9,15 +9,17 @@
 #include "lib/print.h"
 #include "lib/string.h"
 #include "mm/fault.h"
-#include "mm/node.h"
+#include "mm/huge.h"
 
-/* May the owner of the path write to this leaf's page in place? */
-static bool leaf_is_writable_now(struct pte e)
+/* May the owner of the path to this table write to the leaf's page for va in place? */
+static bool leaf_is_writable_now(const struct page *table, struct pte e, u64 va)
 {
 	if (!pte_is_resident(e))
 		return false;
 	if (pte_is_writable(e))
 		return true;
+	if (table->level == 2)
+		return huge_page_is_ours(pte_page(e), leaf_page(table, e, va));
 	return pte_page(e)->kind == PAGE_ANON && page_count(pte_page(e)) == 1;
 }
 
@@ -35,8 +37,9 @@ static bool page_copy_in(struct mm *mm, u64 va, const void *buf, size_t n)
 	if (table) {
 		struct pte e = pte_load(slot_of(table, va));
 
-		if (owned && leaf_is_writable_now(e)) {
-			memcpy((char *)frame_data(pte_page(e)) + va % PAGE_SIZE, buf, n);
+		if (owned && leaf_is_writable_now(table, e, va)) {
+			memcpy((char *)frame_data(leaf_page(table, e, va)) + va % PAGE_SIZE, buf,
+			       n);
 			done = true;
 		}
 		spin_unlock(&table->lock);
@@ -56,7 +59,8 @@ static bool page_copy_out(struct mm *mm, u64 va, void *buf, size_t n)
 		struct pte e = pte_load(slot_of(table, va));
 
 		if (pte_is_resident(e)) {
-			memcpy(buf, (char *)frame_data(pte_page(e)) + va % PAGE_SIZE, n);
+			memcpy(buf, (char *)frame_data(leaf_page(table, e, va)) + va % PAGE_SIZE,
+			       n);
 			done = true;
 		}
 		spin_unlock(&table->lock);

@@ -12,7 +12,7 @@
 #include "lib/print.h"
 #include "lib/string.h"
 #include "mm/area_priv.h"
-#include "mm/node.h"
+#include "mm/huge.h"
 #include "mm/slab.h"
 
 #define REPORTS_MAX 16
@@ -32,7 +32,7 @@ struct check {
 	char *text; /* the first violation goes here */
 	size_t size;
 	struct mm *mm; /* being walked */
-	u64 tables, anon, nonresident;
+	u64 tables, anon, nonresident, huge;
 	u64 last_end; /* area walk */
 };
 
@@ -130,6 +130,32 @@ static void check_leaf(struct check *c, struct page *t, u32 slot, struct pte e, 
 			  frame_id(t), slot, frame_id(p), page_count(p));
 }
 
+/* A huge leaf: its node's pages are counted once, as a table's are. */
+static void check_huge(struct check *c, struct page *t, u32 slot, struct pte e, struct sums *s)
+{
+	struct page *head = pte_page(e);
+
+	s->anon += HUGE_PAGES;
+	if (head->kind != PAGE_ANON || head->level != HUGE_ORDER ||
+	    page_number(head) % HUGE_PAGES) {
+		violation(c, "table %llu slot %u: huge leaf refers to frame %llu, kind %u level %u",
+			  frame_id(t), slot, frame_id(head), head->kind, head->level);
+		return;
+	}
+	if (pte_is_writable(e) && !huge_is_ours(head))
+		violation(c, "W: table %llu slot %u: writable entry, huge node %llu has others",
+			  frame_id(t), slot, frame_id(head));
+	if (head->huge.found++)
+		return;
+	c->huge++;
+	for (u32 i = 0; i < HUGE_PAGES; i++) {
+		if (head[i].kind != PAGE_ANON)
+			violation(c, "huge node %llu: page %u has kind %u", frame_id(head), i,
+				  head[i].kind);
+		(*expected(c, head + i))++;
+	}
+}
+
 static void check_child(struct check *c, struct page *t, u32 slot, struct pte e, struct sums *s)
 {
 	struct page *child = pte_page(e);
@@ -168,6 +194,8 @@ static void check_table(struct check *c, struct page *t, u32 level)
 		s.populated++;
 		if (level == 1)
 			check_leaf(c, t, i, e, &s);
+		else if (level == 2 && pte_is_huge(e))
+			check_huge(c, t, i, e, &s);
 		else
 			check_child(c, t, i, e, &s);
 	}
@@ -186,7 +214,37 @@ static void check_table(struct check *c, struct page *t, u32 level)
 			  s.file, s.shmem);
 }
 
-/* L, on the tables that the space owns: those that are shared are read-only as a whole. */
+/* L, and what else the area at va says about its leaf. */
+static void check_leaf_area(struct check *c, const struct area *a, u64 va, struct pte e, bool huge)
+{
+	if (!a)
+		violation(c, "space %llu: leaf at %llx outside of any area",
+			  (unsigned long long)c->mm->id, (unsigned long long)va);
+	else if (pte_is_writable(e) && !(a->flags & AREA_WRITE))
+		violation(c, "L: space %llu: writable leaf at %llx, area flags %x",
+			  (unsigned long long)c->mm->id, (unsigned long long)va, a->flags);
+	else if (pte_is_resident(e) && pte_is_shared(e) != !!(a->flags & AREA_SHARED))
+		violation(c, "space %llu: leaf at %llx: SHARED differs from its area",
+			  (unsigned long long)c->mm->id, (unsigned long long)va);
+	else if (huge && a->object)
+		violation(c, "space %llu: huge leaf at %llx in the mapping of an object",
+			  (unsigned long long)c->mm->id, (unsigned long long)va);
+}
+
+/* Every area under a huge leaf must permit what it does. */
+static void check_huge_areas(struct check *c, u64 base, struct pte e)
+{
+	for (u64 va = base; va < base + HUGE_SIZE;) {
+		const struct area *a = areas_find(c->mm->areas, va);
+
+		check_leaf_area(c, a, va, e, true);
+		if (!a)
+			return;
+		va = a->end;
+	}
+}
+
+/* On the tables that the space owns: those that are shared are read-only as a whole. */
 static void check_permissions(struct check *c, struct page *t, u64 base)
 {
 	u64 span = slot_span(t->level);
@@ -199,21 +257,12 @@ static void check_permissions(struct check *c, struct page *t, u64 base)
 
 		if (pte_is_empty(e))
 			continue;
-		if (t->level > 1) {
-			if (pte_is_writable(e))
-				check_permissions(c, pte_page(e), va);
-			continue;
-		}
-		const struct area *a = areas_find(c->mm->areas, va);
-		if (!a)
-			violation(c, "space %llu: leaf at %llx outside of any area",
-				  (unsigned long long)c->mm->id, (unsigned long long)va);
-		else if (pte_is_writable(e) && !(a->flags & AREA_WRITE))
-			violation(c, "L: space %llu: writable leaf at %llx, area flags %x",
-				  (unsigned long long)c->mm->id, (unsigned long long)va, a->flags);
-		else if (pte_is_resident(e) && pte_is_shared(e) != !!(a->flags & AREA_SHARED))
-			violation(c, "space %llu: leaf at %llx: SHARED differs from its area",
-				  (unsigned long long)c->mm->id, (unsigned long long)va);
+		if (t->level == 1)
+			check_leaf_area(c, areas_find(c->mm->areas, va), va, e, false);
+		else if (t->level == 2 && pte_is_huge(e))
+			check_huge_areas(c, va, e);
+		else if (pte_is_writable(e))
+			check_permissions(c, pte_page(e), va);
 	}
 }
 
@@ -298,6 +347,12 @@ static void check_frames(struct check *c)
 
 		free += p->kind == PAGE_FREE;
 		c->anon += p->kind == PAGE_ANON;
+		if (p->kind == PAGE_ANON && p->level == HUGE_ORDER) {
+			if (p->huge.refs != p->huge.found)
+				violation(c, "R: huge node %llu has count %u; %u references found",
+					  frame_id(p), p->huge.refs, p->huge.found);
+			p->huge.found = 0;
+		}
 		if (p->kind == PAGE_TABLE || p->kind == PAGE_ANON || p->kind == PAGE_CACHE) {
 			if (found != page_count(p))
 				violation(c,
@@ -317,6 +372,9 @@ static void check_frames(struct check *c)
 			  (unsigned long long)c->tables, (unsigned long long)c->anon,
 			  (unsigned long long)mm_counters.tables,
 			  (unsigned long long)mm_counters.anon_pages);
+	if (c->huge != mm_counters.huge_nodes)
+		violation(c, "%llu huge nodes; the counter says %llu", (unsigned long long)c->huge,
+			  (unsigned long long)mm_counters.huge_nodes);
 	if (c->nonresident != mm_counters.nonresident)
 		violation(c, "%llu leaves are not resident; the counter says %llu",
 			  (unsigned long long)c->nonresident,

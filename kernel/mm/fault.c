@@ -16,6 +16,10 @@
  *   write, 11  shared area                           the object's page, into its dirty set,
  *   shared                                           writable
  *   any    12  a leaf with less than the area grants widen it (mprotect upgrades lazily)
+ *   huge   13  write, private, no object, nothing in  2 MiB of zeros, if the area may have them
+ *              the 2 MiB around, which are the area's
+ *          14  a huge leaf                           cases 9 and 12 for all of it; else split it,
+ *                                                    then as above
  *
  * A "hole" is an empty slot, or a marker left by truncate or reclaim. An object's page that lies
  * beyond its size is SIGBUS.
@@ -33,7 +37,7 @@
 
 #include "lib/print.h"
 #include "lib/string.h"
-#include "mm/node.h"
+#include "mm/huge.h"
 #include "mm/page.h"
 
 #define FAULT_REDO 1 /* something changed or was waited for: start again */
@@ -53,11 +57,15 @@ struct fault {
 	bool write, shared;
 	u64 index; /* page of the object */
 	struct pte seen;
-	bool owned; /* the path was, when `seen` was read */
+	bool owned;  /* the path was, when `seen` was read */
+	bool huge;   /* it is a huge leaf */
+	bool vacant; /* there is no leaf table */
 	/* resources */
 	struct page *source; /* page of the object: temporary reference, locked, attached */
 	struct page *fresh;  /* ours, in no tree yet */
 	bool zeroed;         /* fresh holds zeros */
+	struct page *block;  /* a huge node of ours, in no tree yet; kept when starting again */
+	bool block_tried;    /* to get one */
 	u64 around_first;    /* va of around[0] */
 	u32 around_count;
 	struct page *around[AROUND_PAGES]; /* temporary references */
@@ -158,6 +166,8 @@ static void fault_look(struct fault *f)
 	struct page *table = node_leaf_lock(f->mm, f->va, &f->owned);
 
 	f->seen = table ? pte_load(slot_of(table, f->va)) : pte_empty();
+	f->huge = table && table->level == 2;
+	f->vacant = !table;
 	if (table)
 		spin_unlock(&table->lock);
 }
@@ -441,6 +451,39 @@ static int fault_install(struct fault *f)
 	return r;
 }
 
+/* --- huge pages --- */
+
+/* Case 13? */
+static bool huge_is_due(const struct fault *f)
+{
+	return f->vacant && f->write && (f->block || !f->block_tried) &&
+	       huge_wanted(f->mm, f->area, f->va);
+}
+
+/* Cases 13 and 14. space.rw is given up. */
+static int fault_huge(struct fault *f)
+{
+	int r;
+
+	if (!f->huge && !f->block) { /* zeroing takes long: with nothing held */
+		read_unlock(&f->mm->rw);
+		f->block = huge_alloc();
+		f->block_tried = true;
+		return FAULT_REDO;
+	}
+	if (f->huge) {
+		r = huge_resolve(f->mm, f->area, f->va, f->write, &f->limbo);
+	} else {
+		r = huge_install(f->mm, f->area, f->va, f->block, &f->limbo);
+		if (!r)
+			f->block = NULL;
+	}
+	limbo_shoot(&f->limbo);
+	read_unlock(&f->mm->rw);
+	limbo_flush(&f->limbo);
+	return r == HUGE_REDO ? FAULT_REDO : r;
+}
+
 /* --- the fault --- */
 
 static int fault_try(struct fault *f)
@@ -467,6 +510,8 @@ static int fault_try(struct fault *f)
 		atomic_add(&mm_counters.faults_spurious, 1);
 		return 0;
 	}
+	if (f->huge || huge_is_due(f))
+		return fault_huge(f);
 	r = resources_get(f);
 	if (r) {
 		resources_release(f);
@@ -499,12 +544,15 @@ int fault_resolve(struct mm *mm, u64 va, u32 access, bool force, struct fault_re
 	f.access = access;
 	f.force = force;
 	f.result = result;
-	f.source = f.fresh = NULL;
+	f.source = f.fresh = f.block = NULL;
+	f.block_tried = false;
 	f.around_count = 0;
 	limbo_init(&f.limbo, mm);
 	do {
 		r = fault_try(&f);
 	} while (r == FAULT_REDO || (r == -ENOMEM && object_evict(EVICT_PAGES)));
+	if (f.block)
+		huge_put(f.block);
 	if (result->major) {
 		atomic_add(&mm->counters.faults_major, 1);
 		atomic_add(&mm_counters.faults_major, 1);

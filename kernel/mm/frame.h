@@ -42,7 +42,8 @@ enum page_kind {
 struct page {
 	struct spinlock lock; /* of a node */
 	u8 kind;              /* enum page_kind */
-	u8 level;             /* table: 1-4; head of a free block: order + 1; kernel block: order */
+	/* table: 1-4; head of a free block: order + 1; of an allocated block or huge node: order */
+	u8 level;
 	union {
 		struct {                    /* table */
 			u16 populated : 10; /* slots in use, N */
@@ -74,6 +75,12 @@ struct page {
 			struct object *object; /* NULL once detached (truncated); object.lock */
 			u64 index;             /* page number in the object */
 		} cache;
+		/* the first page of a huge node (huge.h); the page's own place in the swap cache is
+		 * below */
+		struct {
+			u32 refs;  /* A: entries at level 2 */
+			u32 found; /* of them, by the checker; 0 otherwise */
+		} huge;
 		struct list free; /* allocator: in the list of its order */
 		struct {
 			void *freelist;

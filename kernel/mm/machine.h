@@ -53,6 +53,11 @@
  *
  *   struct pte pte_restrict(e, prot)         a leaf or marker without the permissions that prot
  *                                            lacks; gains none
+ *   bool pte_is_huge(e)                      of an entry at level 2: a leaf of 2 MiB, on a block of
+ *                                            frames that begins with pte_page(e)
+ *   struct pte pte_to_huge(leaf)             a small leaf's permissions, for the block that begins
+ *                                            with its page
+ *   struct pte pte_of_huge(e, n)             the small leaf for the block's n-th page
  *   bool pte_same(a, b)
  *
  *   struct pte pte_load(const struct pte *slot)              one atomic load
@@ -104,12 +109,14 @@ void machine_root_init(struct page *root);
  * tree as it stood when the call was made. The entry stores come first: the call starts with a full
  * barrier. May be called under node locks and under space.rw; waits for other CPUs while serving
  * its own mailbox; never sleeps, never fails.
- *   page: leaf translations of one page, and all pointers to tables that were cached while
- *   translating it.
+ *   page: leaf translations of one page (of 2 MiB, if that is how it was mapped), and all pointers
+ *   to tables that were cached while translating it.
  *   all: everything of the space's user half, pointers to tables included.
+ *   machine: everything of the user half of every space, on every CPU.
  */
 void tlb_shoot_page(struct mm *mm, u64 va);
 void tlb_shoot_all(struct mm *mm);
+void tlb_shoot_machine(void);
 /*
  * A hint after making an entry more permissive: drop this CPU's own translation of va, so that the
  * access need not fault again.

@@ -12,7 +12,7 @@
  * was already read-only (fork flushed). Read fault.c next: it does to leaves what this file does to
  * tables.
  */
-#include "mm/node.h"
+#include "mm/huge.h"
 
 #include "lib/print.h"
 #include "lib/string.h"
@@ -40,6 +40,7 @@ void limbo_init(struct limbo *l, struct mm *mm)
 	l->count = 0;
 	l->npages = 0;
 	l->everywhere = false;
+	l->huge = 0;
 }
 
 void limbo_shoot_page(struct limbo *l, u64 va)
@@ -65,6 +66,12 @@ void limbo_add(struct limbo *l, struct page *node, u64 va)
 	limbo_shoot_page(l, va);
 }
 
+void limbo_add_huge(struct limbo *l, struct page *head, u64 va)
+{
+	limbo_add(l, head, va);
+	l->huge |= BIT(l->count - 1);
+}
+
 void limbo_shoot(struct limbo *l)
 {
 	if (!l->npages)
@@ -84,14 +91,19 @@ void limbo_shoot(struct limbo *l)
 void limbo_flush(struct limbo *l)
 {
 	limbo_shoot(l);
-	for (u32 i = 0; i < l->count; i++)
-		node_drop(l->nodes[i]);
+	for (u32 i = 0; i < l->count; i++) {
+		if (l->huge & BIT(i))
+			huge_put(l->nodes[i]);
+		else
+			node_drop(l->nodes[i]);
+	}
 	l->count = 0;
+	l->huge = 0;
 }
 
 /* --- making and dropping --- */
 
-static struct page *table_alloc_raw(u32 level)
+struct page *table_alloc_raw(u32 level)
 {
 	struct page *t = frame_alloc(PAGE_TABLE);
 
@@ -116,7 +128,7 @@ static u32 table_nonresident(const struct page *t)
 	return t->table.nonresident.anon + t->table.nonresident.file + t->table.nonresident.shmem;
 }
 
-static void table_free(struct page *t)
+void table_free(struct page *t)
 {
 	if (t->level == 1 && table_nonresident(t))
 		atomic_sub(&mm_counters.nonresident, table_nonresident(t));
@@ -187,6 +199,8 @@ void node_drop(struct page *node)
 		if (node->level == 1) {
 			if (pte_is_resident(e))
 				page_drop(pte_page(e));
+		} else if (pte_is_huge(e)) {
+			huge_put(pte_page(e));
 		} else {
 			node_drop(pte_page(e));
 		}
@@ -216,7 +230,10 @@ static void table_copy_slots(struct page *src, struct page *dst, u32 slots)
 				pte_and_writable(&from[i]);
 				e = pte_set_writable(pte_load(&from[i]), false);
 			}
-			page_get(pte_page(e));
+			if (src->level == 2 && pte_is_huge(e))
+				huge_get(pte_page(e));
+			else
+				page_get(pte_page(e));
 		}
 		to[i] = e;
 	}
@@ -281,14 +298,15 @@ static struct page *reserve_take(struct reserve *r, u32 level)
 
 /*
  * In the unpublished table `parent` (a fresh copy, or fresh and empty), make the child on va's path
- * ours, and so on down to level 1. A child that parent's entry refers to is also referred to by the
+ * ours, and so on down to `level`, or to a huge leaf: that is split only once it is reachable (its
+ * size must not change but by way of an empty entry and a flush). A child that parent's entry refers to is also referred to by the
  * table that parent was copied from, which stays alive until after the flush: giving up parent's
  * reference at once never frees it.
  */
 static void chain_own(struct mm *mm, struct page *parent, u64 va, struct walk *w, struct reserve *r,
-		      bool make)
+		      u32 level, bool make)
 {
-	while (parent->level > 1) {
+	while (parent->level > level) {
 		struct pte *slot = slot_of(parent, va);
 		struct pte e = *slot;
 		struct page *child;
@@ -299,6 +317,8 @@ static void chain_own(struct mm *mm, struct page *parent, u64 va, struct walk *w
 			child = reserve_take(r, parent->level - 1);
 			machine_frame_zero(child);
 			parent->populated++;
+		} else if (parent->level == 2 && pte_is_huge(e)) {
+			return;
 		} else {
 			struct page *old = pte_page(e);
 
@@ -319,17 +339,23 @@ static void chain_own(struct mm *mm, struct page *parent, u64 va, struct walk *w
 }
 
 /*
- * One step at an owned table d whose entry for va is not writable: adopt the child, or replace it
- * by a copy of the whole rest of the path, or make it. The tables are reserved.
+ * One step at an owned table d whose entry for va is not that of an owned table: adopt the child, or
+ * replace it by a copy of the whole rest of the path, or make it, or split the huge leaf. The tables
+ * are reserved.
  */
 static void own_step(struct mm *mm, struct page *d, u64 va, struct walk *w, struct limbo *limbo,
-		     struct reserve *r, bool make)
+		     struct reserve *r, u32 level, bool make)
 {
 	struct pte *slot = slot_of(d, va);
 	struct page *child, *old = NULL;
 
 	spin_lock(&d->lock);
 	struct pte e = pte_load(slot);
+	if (d->level == 2 && pte_is_huge(e)) {
+		huge_split(mm, d, va, reserve_take(r, 1), true);
+		spin_unlock(&d->lock);
+		return;
+	}
 	if (!pte_is_empty(e) && pte_is_writable(e)) { /* another thread was first */
 		spin_unlock(&d->lock);
 		return;
@@ -338,7 +364,7 @@ static void own_step(struct mm *mm, struct page *d, u64 va, struct walk *w, stru
 		if (make) {
 			child = reserve_take(r, d->level - 1);
 			machine_frame_zero(child);
-			chain_own(mm, child, va, w, r, make);
+			chain_own(mm, child, va, w, r, level, make);
 			pte_store(slot, pte_table(child, true));
 			d->populated++;
 		}
@@ -360,37 +386,46 @@ static void own_step(struct mm *mm, struct page *d, u64 va, struct walk *w, stru
 	table_copy_slots(old, child, PTES_PER_TABLE);
 	spin_unlock(&old->lock);
 	count_copy(mm);
-	chain_own(mm, child, va, w, r, make);
+	chain_own(mm, child, va, w, r, level, make);
 	pte_store(slot, pte_table(child, true));
 	limbo_add(limbo, old, va);
 	spin_unlock(&d->lock);
 }
 
-int node_own(struct mm *mm, u64 va, struct walk *w, struct limbo *limbo)
+/* Does the entry of an owned table refer to a table that is owned too? */
+static bool entry_owns_table(const struct page *d, struct pte e)
+{
+	return pte_is_present(e) && pte_is_writable(e) && !(d->level == 2 && pte_is_huge(e));
+}
+
+int node_own_level(struct mm *mm, u64 va, u32 level, struct walk *w, struct limbo *limbo)
 {
 	struct reserve reserve = { 0 };
 	struct page *d = mm->root;
 
 	w->table[LEVEL_ROOT] = d;
-	for (;;) {
+	while (d->level > level) {
 		struct pte e = pte_load(slot_of(d, va));
 
-		if (pte_is_present(e) && pte_is_writable(e)) {
+		if (entry_owns_table(d, e)) {
 			d = pte_page(e);
 			w->table[d->level] = d;
-			if (d->level == 1)
-				break;
 			continue;
 		}
-		if (reserve_fill(&reserve, d->level - 1)) {
+		if (reserve_fill(&reserve, d->level - level)) {
 			reserve_release(&reserve);
 			return -ENOMEM;
 		}
-		own_step(mm, d, va, w, limbo, &reserve, true);
+		own_step(mm, d, va, w, limbo, &reserve, level, true);
 	}
-	w->level = 1;
+	w->level = level;
 	reserve_release(&reserve);
 	return 0;
+}
+
+int node_own(struct mm *mm, u64 va, struct walk *w, struct limbo *limbo)
+{
+	return node_own_level(mm, va, 1, w, limbo);
 }
 
 int node_own_edge(struct mm *mm, u64 va, u64 start, u64 end, struct limbo *limbo)
@@ -405,7 +440,7 @@ int node_own_edge(struct mm *mm, u64 va, u64 start, u64 end, struct limbo *limbo
 
 		if (pte_is_empty(e) || (base >= start && base + slot_span(d->level) <= end))
 			break;
-		if (pte_is_writable(e)) {
+		if (entry_owns_table(d, e)) {
 			d = pte_page(e);
 			continue;
 		}
@@ -413,7 +448,7 @@ int node_own_edge(struct mm *mm, u64 va, u64 start, u64 end, struct limbo *limbo
 			reserve_release(&reserve);
 			return -ENOMEM;
 		}
-		own_step(mm, d, va, &w, limbo, &reserve, false);
+		own_step(mm, d, va, &w, limbo, &reserve, 1, false);
 	}
 	reserve_release(&reserve);
 	return 0;
@@ -435,20 +470,26 @@ struct page *node_leaf_lock(struct mm *mm, u64 va, bool *owned)
 	while (d->level > 1) {
 		struct pte e = pte_load(slot_of(d, va));
 
-		if (*owned && !pte_is_empty(e) && pte_is_writable(e)) {
+		if (*owned && entry_owns_table(d, e)) {
+			if (locked)
+				spin_unlock(&d->lock);
+			locked = false;
 			d = pte_page(e);
 			continue;
 		}
-		*owned = false;
 		if (!locked) {
 			spin_lock(&d->lock);
 			locked = true;
-			e = pte_load(slot_of(d, va)); /* it may have changed before the lock */
+			continue; /* the entry may have changed before the lock */
 		}
 		if (pte_is_empty(e)) {
 			spin_unlock(&d->lock);
+			*owned = false;
 			return NULL;
 		}
+		if (d->level == 2 && pte_is_huge(e))
+			return d;
+		*owned = false;
 		struct page *child = pte_page(e);
 		spin_lock(&child->lock);
 		spin_unlock(&d->lock);
@@ -461,7 +502,7 @@ struct page *node_leaf_lock(struct mm *mm, u64 va, bool *owned)
 
 void walk_count(struct walk *w, enum leaf_kind kind, s32 delta)
 {
-	for (u32 level = 1; level <= LEVEL_ROOT; level++) {
+	for (u32 level = w->level; level <= LEVEL_ROOT; level++) {
 		struct page *t = w->table[level];
 
 		if (kind == LEAF_ANON)
@@ -522,6 +563,11 @@ static void slot_detach(struct page *t, struct pte *slot, u64 va, struct limbo *
 			nonresident_count(t, leaf_kind(e), -1);
 		return;
 	}
+	if (t->level == 2 && pte_is_huge(e)) {
+		gone->anon += HUGE_PAGES;
+		limbo_add_huge(limbo, pte_page(e), va);
+		return;
+	}
 	struct page *child = pte_page(e);
 	gone->anon += child->table.anon;
 	gone->file += child->table.file;
@@ -546,7 +592,7 @@ static struct leaf_counts table_unmap(struct page *t, u64 start, u64 end, struct
 		if (t->level > 1 && (base < start || base + span > end)) {
 			struct page *child = pte_page(e);
 
-			debug_assert(pte_is_writable(e)); /* an edge: owned */
+			debug_assert(entry_owns_table(t, e)); /* an edge */
 			spin_unlock(&t->lock);
 			struct leaf_counts below =
 				table_unmap(child, va, min(end, base + span), limbo);
@@ -589,7 +635,7 @@ static bool table_for_each(struct page *t, u64 start, u64 end, leaf_fn fn, void 
 
 		if (pte_is_empty(e))
 			continue;
-		if (t->level == 1)
+		if (t->level == 1 || (t->level == 2 && pte_is_huge(e)))
 			go_on = fn(t, slot, va, arg);
 		else
 			go_on = table_for_each(pte_page(e), va,

@@ -50,13 +50,14 @@ enum leaf_kind leaf_kind(struct pte e);
  * entries in; after the last store, limbo_flush (shoots what needs it, then drops). Nothing that
  * was replaced is dropped before the flush.
  */
-#define LIMBO_MAX 64
+#define LIMBO_MAX 64 /* bits of limbo.huge */
 #define LIMBO_PAGES 8
 struct limbo {
 	struct mm *mm;
 	u32 count;
 	u32 npages;      /* single pages to shoot; more than LIMBO_PAGES: everything */
 	bool everywhere; /* the nodes may be shared: shoot all spaces */
+	u64 huge;        /* bit i: nodes[i] is a huge node, not its first page */
 	struct page *nodes[LIMBO_MAX];
 	u64 pages[LIMBO_PAGES];
 };
@@ -71,6 +72,8 @@ static inline bool limbo_full(const struct limbo *l)
  * room.
  */
 void limbo_add(struct limbo *l, struct page *node, u64 va);
+/* The same for a reference to a huge node. */
+void limbo_add_huge(struct limbo *l, struct page *head, u64 va);
 /* Remember that va, or a table's whole range, must be shot. */
 void limbo_shoot_page(struct limbo *l, u64 va);
 void limbo_shoot_all(struct limbo *l);
@@ -107,20 +110,27 @@ struct walk {
  */
 int node_own(struct mm *mm, u64 va, struct walk *w, struct limbo *limbo);
 /*
+ * The same down to the table of that level only (1 or 2); its entry for va may be anything. Towards
+ * level 1 a huge leaf is split.
+ */
+int node_own_level(struct mm *mm, u64 va, u32 level, struct walk *w, struct limbo *limbo);
+/*
  * Own the tables that the edge at va of the range [start, end) cuts through: those that hold va but
- * are not covered whole. Makes no tables. space.rw exclusive. 0 or -ENOMEM.
+ * are not covered whole; a huge leaf there is split. Makes no other tables. space.rw exclusive. 0
+ * or -ENOMEM.
  */
 int node_own_edge(struct mm *mm, u64 va, u64 start, u64 end, struct limbo *limbo);
 
 /*
- * The leaf table of va, locked, owned or not (then *owned is false and nothing in it may be changed
- * but as rule 7 allows). NULL: there is none. space.rw held; the caller unlocks the table's lock.
+ * The table that holds the leaf of va (level 2: a huge leaf; leaf_page says which page), locked,
+ * owned or not (then *owned is false and nothing in it may be changed but as rule 7 allows). NULL:
+ * there is none. space.rw held; the caller unlocks the table's lock.
  */
 struct page *node_leaf_lock(struct mm *mm, u64 va, bool *owned);
 
 /*
- * Change the counts of all tables of an owned path for one leaf that comes (+1) or goes (-1). Leaf
- * table locked.
+ * Change the counts of all tables of an owned path, from w->level up, for leaves that come (> 0) or
+ * go. The lowest table is locked.
  */
 void walk_count(struct walk *w, enum leaf_kind kind, s32 delta);
 
@@ -132,6 +142,9 @@ void node_copy_root(struct page *src, struct page *dst);
 
 /* A table of this level with count 1, empty; NULL without memory. */
 struct page *table_alloc(u32 level);
+/* The same with undefined contents, to be filled whole; and one that was not used after all. */
+struct page *table_alloc_raw(u32 level);
+void table_free(struct page *t);
 
 /*
  * Give up one reference to a page or table; at zero drop what is below. No spinlock may be held;
@@ -154,8 +167,8 @@ void anon_free(struct page *p);
 void node_unmap(struct mm *mm, u64 start, u64 end, struct limbo *limbo);
 
 /*
- * Call fn for each populated leaf slot in [start, end), its table locked and NOT necessarily owned
- * (PROTOCOL rule 7): fn may change the entry in place in ways that no other space can see. It stops
+ * Call fn for each populated leaf slot in [start, end) (a huge leaf that reaches into it: once, with
+ * its table at level 2), its table locked and NOT necessarily owned (PROTOCOL rule 7): fn may change the entry in place in ways that no other space can see. It stops
  * when fn returns false. space.rw held.
  */
 void node_for_each_leaf(struct mm *mm, u64 start, u64 end,

@@ -3,13 +3,14 @@
  *
  * Downgrades reach the leaves at once, in place, also in tables that other spaces share: an entry
  * loses permissions, which changes what nobody sees (whoever may do more gets it back by a fault);
- * that needs no memory. Upgrades are lazy: fault.c, case 12. Invariant L: a leaf's R/W implies that
+ * that needs no memory, but where the range cuts a huge leaf: that is split first. Upgrades are lazy: fault.c, case 12. Invariant L: a leaf's R/W implies that
  * the area permits writing now.
  */
 #include "mm/protect.h"
 
 #include "lib/err.h"
 #include "mm/edit.h"
+#include "mm/huge.h"
 
 /* --- leaves --- */
 
@@ -124,6 +125,14 @@ int space_protect(struct mm *mm, u64 addr, u64 length, u32 prot, bool growsdown)
 	/* Leaves never allow more than their area: where no area loses, none need change. */
 	if (done > addr && areas_for_each(mm->areas, addr, done, area_loses, &prot)) {
 		struct restrict_leaves r = { &e.limbo, prot };
+		int split = huge_split_at(mm, addr);
+
+		if (!split)
+			split = huge_split_at(mm, done);
+		if (split) {
+			err = split;
+			done = addr; /* the areas stay as they are, too */
+		}
 		node_for_each_leaf(mm, addr, done, leaf_restrict, &r);
 	}
 	edit_end(&e, done > addr);

@@ -7,6 +7,7 @@
 #include "lib/err.h"
 #include "lib/print.h"
 #include "mm/edit.h"
+#include "mm/huge.h"
 
 struct remap {
 	u64 from, to; /* addresses */
@@ -41,8 +42,16 @@ static int move_reserve(struct edit *e, u64 from, u64 to, u64 length)
 	for (u64 va = next_populated(e->mm, from, end); va < end;
 	     va = next_populated(e->mm, va, end)) {
 		u64 table_end = min(ROUND_DOWN(va, slot_span(2)) + slot_span(2), end);
-		int err = node_own(e->mm, va, &w, &e->limbo);
+		int err = 0;
 
+		if (table_end - va == HUGE_SIZE)
+			err = huge_move_reserve(e->mm, va, va + shift, &e->limbo);
+		if (err > 0) { /* the leaf goes whole */
+			va = table_end;
+			continue;
+		}
+		if (!err)
+			err = node_own(e->mm, va, &w, &e->limbo);
 		/* One table's leaves go to at most two. */
 		if (!err)
 			err = node_own(e->mm, va + shift, &w, &e->limbo);
@@ -57,36 +66,47 @@ static int move_reserve(struct edit *e, u64 from, u64 to, u64 length)
 	return 0;
 }
 
-/* The owned path of va; it is there. */
-static void owned_walk(struct mm *mm, u64 va, struct walk *w)
+/* The owned path of va down to its leaf, or to where a leaf of that level goes; it is there. */
+static void owned_walk(struct mm *mm, u64 va, u32 level, struct walk *w)
 {
 	struct page *t = mm->root;
 
-	for (w->table[LEVEL_ROOT] = t; t->level > 1; w->table[t->level] = t)
-		t = pte_page(pte_load(slot_of(t, va)));
-	w->level = 1;
+	w->table[LEVEL_ROOT] = t;
+	while (t->level > level) {
+		struct pte e = pte_load(slot_of(t, va));
+
+		if (t->level == 2 && pte_is_huge(e))
+			break;
+		t = pte_page(e);
+		w->table[t->level] = t;
+	}
+	w->level = t->level;
 }
 
-static void leaf_move(struct edit *e, u64 from, u64 to)
+/* Returns how many bytes have moved. */
+static u64 leaf_move(struct edit *e, u64 from, u64 to)
 {
 	struct walk source, target;
 
-	owned_walk(e->mm, from, &source);
-	owned_walk(e->mm, to, &target);
-	struct page *old = source.table[1], *new = target.table[1];
+	owned_walk(e->mm, from, 1, &source);
+	owned_walk(e->mm, to, source.level, &target);
+	struct page *old = source.table[source.level], *new = target.table[source.level];
 	struct pte leaf = pte_exchange(slot_of(old, from), pte_empty());
 	enum leaf_kind kind = leaf_kind(leaf);
+	s32 pages = old->level == 1 ? 1 : (s32)HUGE_PAGES;
 
 	old->populated--;
-	walk_count(&source, kind, -1);
+	walk_count(&source, kind, -pages);
 	limbo_shoot_page(&e->limbo, from);
+	debug_assert(pte_is_empty(pte_load(slot_of(new, to))));
 	pte_store(slot_of(new, to), leaf);
 	new->populated++;
-	walk_count(&target, kind, 1);
+	walk_count(&target, kind, pages);
 	if (!pte_is_resident(leaf)) {
 		nonresident_count(old, kind, -1);
 		nonresident_count(new, kind, 1);
 	}
+	return slot_span(old->level);
 }
 
 /* space.rw is held exclusively and no reclaim runs in these tables: both are owned. */
@@ -96,8 +116,7 @@ static void move_leaves(struct edit *e, u64 from, u64 to, u64 length)
 
 	for (u64 va = next_populated(e->mm, from, end); va < end;
 	     va = next_populated(e->mm, va, end)) {
-		leaf_move(e, va, va - from + to);
-		va += PAGE_SIZE;
+		va += leaf_move(e, va, va - from + to);
 	}
 }
 

@@ -172,6 +172,7 @@ static void fork_fields(struct mm *child, const struct mm *parent)
 	child->limit_as = parent->limit_as;
 	child->limit_data = parent->limit_data;
 	child->limit_stack = parent->limit_stack;
+	child->huge_disabled = parent->huge_disabled;
 }
 
 struct mm *space_fork(struct mm *parent)

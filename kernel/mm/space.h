@@ -39,6 +39,7 @@ struct mm {
 	/* Limits, bytes (UINT64_MAX: none). Written by proc when rlimits change. A */
 	u64 limit_as, limit_data, limit_stack;
 	u64 peak_rss_pages, peak_vm_bytes; /* A: VmHWM, VmPeak */
+	bool huge_disabled;                /* A: no huge pages here (PR_SET_THP_DISABLE) */
 	struct space_counters {            /* A: events since the space was made */
 		u64 faults_minor, faults_major, faults_spurious;
 		u64 tables_copied, tables_adopted, pages_copied, pages_reused, pages_zeroed;
@@ -143,7 +144,7 @@ void space_vm_peak(struct mm *mm);
 
 struct area_usage { /* smaps: bytes */
 	u64 rss, pss, shared_clean, shared_dirty, private_clean, private_dirty, referenced,
-		anonymous, swap, locked;
+		anonymous, anonymous_huge, swap, locked;
 };
 /*
  * Of the part of the space in [start, end). space.rw shared must be held (space_areas holds it
@@ -173,7 +174,10 @@ struct mm_counters { /* A: since boot */
 	u64 faults_minor, faults_major, faults_spurious;
 	u64 tables, anon_pages; /* alive now */
 	u64 nonresident;        /* markers in leaf tables now */
-	u64 spaces;             /* alive now */
+	u64 huge_nodes;         /* alive now */
+	/* 2 MiB pages: faults that got one, or found no free block; leaves that were split */
+	u64 huge_faults, huge_fallbacks, huge_splits;
+	u64 spaces; /* alive now */
 	u64 shootdowns;
 };
 extern struct mm_counters mm_counters;
@@ -182,6 +186,10 @@ extern struct mm_counters mm_counters;
  * up a use of it. Stops at non-zero. Locks below RANK_SPACE and page locks may be held.
  */
 int space_for_each(int (*fn)(struct mm *mm, void *arg), void *arg);
+
+/* /sys/kernel/mm/transparent_hugepage/enabled: which areas get 2 MiB pages. A */
+enum huge_policy { HUGE_NEVER, HUGE_MADVISE, HUGE_ALWAYS };
+extern u32 huge_policy;
 
 /* Shoot every space (after an edit in place of nodes that several may share). */
 void space_shoot_everywhere(void);

@@ -3,7 +3,7 @@
  * of tables under their locks; what must be cheap is read at the root instead (space_rss).
  */
 #include "lib/print.h"
-#include "mm/node.h"
+#include "mm/huge.h"
 
 /* --- smaps --- */
 
@@ -19,9 +19,9 @@ struct usage_walk {
 	u64 pss; /* pages, fixed point */
 };
 
-static void usage_leaf(struct usage_walk *w, struct pte e, u64 share)
+/* A page that the leaf e maps, alone or among others. */
+static void usage_leaf(struct usage_walk *w, const struct page *p, struct pte e, u64 share)
 {
-	struct page *p = pte_page(e);
 	u32 mappings = page_count(p);
 
 	if (p->kind == PAGE_IMMORTAL)
@@ -46,6 +46,15 @@ static void usage_leaf(struct usage_walk *w, struct pte e, u64 share)
 		w->out->private_clean += PAGE_SIZE;
 }
 
+/* The pages of a huge leaf in [va, end). */
+static void usage_huge(struct usage_walk *w, const struct page *t, struct pte e, u64 va, u64 end,
+		       u64 share)
+{
+	w->out->anonymous_huge += end - va;
+	for (; va < end; va += PAGE_SIZE)
+		usage_leaf(w, leaf_page(t, e, va), e, share / pte_page(e)->huge.refs);
+}
+
 /* share: what part of this table is the space's, as a fraction of PSS_ONE. */
 static void usage_table(struct usage_walk *w, struct page *t, u64 start, u64 end, u64 share)
 {
@@ -58,7 +67,9 @@ static void usage_table(struct usage_walk *w, struct page *t, u64 start, u64 end
 		if (!pte_is_resident(e))
 			continue;
 		if (t->level == 1) {
-			usage_leaf(w, e, share);
+			usage_leaf(w, pte_page(e), e, share);
+		} else if (t->level == 2 && pte_is_huge(e)) {
+			usage_huge(w, t, e, va, min(end, ROUND_DOWN(va, span) + span), share);
 		} else {
 			struct page *child = pte_page(e);
 			usage_table(w, child, va, min(end, ROUND_DOWN(va, span) + span),
@@ -93,7 +104,8 @@ static u64 tables_below(struct page *t)
 		if (pte_is_empty(e))
 			continue;
 		left--;
-		n += tables_below(pte_page(e));
+		if (!(t->level == 2 && pte_is_huge(e)))
+			n += tables_below(pte_page(e));
 	}
 	spin_unlock(&t->lock);
 	return n;
@@ -124,9 +136,10 @@ u64 space_page_info(struct mm *mm, u64 va)
 		struct pte e = pte_load(slot_of(t, va));
 
 		if (pte_is_resident(e)) {
-			struct page *p = pte_page(e);
+			struct page *p = leaf_page(t, e, va);
+			bool sole = t->level == 1 || pte_page(e)->huge.refs == 1;
 			info = PAGEMAP_PRESENT | (p->kind == PAGE_CACHE ? PAGEMAP_FILE_SHARED : 0);
-			if (owned && page_count(p) == 1u + (p->kind == PAGE_CACHE))
+			if (owned && sole && page_count(p) == 1u + (p->kind == PAGE_CACHE))
 				info |= PAGEMAP_EXCLUSIVE;
 		}
 		spin_unlock(&t->lock);
@@ -149,6 +162,33 @@ static void count_same(struct page *t, struct space_difference *d)
 	d->tables_same += tables_below(t);
 }
 
+/* The page that an entry at level 2 leads to by slot n below it, or NULL. */
+static struct page *page_below(struct pte e, u32 n)
+{
+	if (!pte_is_resident(e))
+		return NULL;
+	if (pte_is_huge(e))
+		return pte_page(e) + n;
+	e = pte_load(&table_slots(pte_page(e))[n]);
+	return pte_is_resident(e) ? pte_page(e) : NULL;
+}
+
+static void count_page(struct page *a, struct page *b, struct space_difference *d)
+{
+	if (a && a->kind != PAGE_IMMORTAL && a == b)
+		d->same++;
+	else if (a && a->kind != PAGE_IMMORTAL)
+		d->changed++;
+}
+
+/* Two entries at level 2, of which one at least is a huge leaf. */
+static void compare_huge(struct pte a, struct pte b, struct space_difference *d)
+{
+	d->tables_changed += !pte_is_huge(a);
+	for (u32 i = 0; i < HUGE_PAGES; i++)
+		count_page(page_below(a, i), page_below(b, i), d);
+}
+
 /*
  * Both tables are of one level and differ. Equal pointers are not entered: the cost is what
  * differs.
@@ -166,14 +206,14 @@ static void compare_tables(struct page *a, struct page *b, struct space_differen
 		if (!pte_is_resident(ea))
 			continue;
 		struct page *pa = pte_page(ea), *pb = pte_is_resident(eb) ? pte_page(eb) : NULL;
-		if (a->level > 1 && pa == pb)
+		if (a->level == 1)
+			count_page(pa, pb, d);
+		else if (a->level == 2 && (pte_is_huge(ea) || pte_is_huge(eb)))
+			compare_huge(ea, eb, d);
+		else if (pa == pb)
 			count_same(pa, d);
-		else if (a->level > 1)
+		else
 			compare_tables(pa, pb, d);
-		else if (pa->kind != PAGE_IMMORTAL && pa == pb)
-			d->same++;
-		else if (pa->kind != PAGE_IMMORTAL)
-			d->changed++;
 	}
 }
 

@@ -6,6 +6,7 @@
  * Not-present entries that are not empty: bit 10 KEPT: frame and bits as if present, made by
  * PROT_NONE; bit 11 MARKER: no frame, but what the leaf allowed: 63 NX, 9 SHARED, 8 NONE (no access);
  * bits 12-15 say what it is counted as; bit 7 SWAP: bits 16-51 are a swap slot.
+ * At level 2, bit 7 PS of an entry that refers to a frame: a leaf of 2 MiB.
  */
 #ifndef ARCH_PTE_H
 #define ARCH_PTE_H
@@ -105,6 +106,12 @@ static inline bool pte_is_accessed(struct pte e)
 	return e.v & PTE_A;
 }
 
+/* Of an entry at level 2: does it map 2 MiB? */
+static inline bool pte_is_huge(struct pte e)
+{
+	return (e.v & PTE_PS) && (e.v & (PTE_P | PTE_KEPT));
+}
+
 static inline u64 pte_frame_number(struct pte e)
 {
 	return (e.v & PTE_FRAME_MASK) >> PAGE_SHIFT;
@@ -126,6 +133,18 @@ static inline struct pte pte_make_leaf(u64 frame_number, u32 prot, bool writable
 {
 	return (struct pte){ frame_number << PAGE_SHIFT | PTE_US | pte_prot_bits(prot) |
 			     (writable ? PTE_RW : 0) | (shared ? PTE_SHARED : 0) };
+}
+
+/* The huge leaf that allows what a small one does, on the block that begins with its frame. */
+static inline struct pte pte_to_huge(struct pte small)
+{
+	return (struct pte){ small.v | PTE_PS };
+}
+
+/* The small leaf of the n-th page of a huge one, with the same permissions, A and D. */
+static inline struct pte pte_of_huge(struct pte huge, u64 n)
+{
+	return (struct pte){ (huge.v & ~PTE_PS) + (n << PAGE_SHIFT) };
 }
 
 /* What a marker keeps of the leaf that it replaces: permission to read and execute, and SHARED. */

@@ -24,12 +24,12 @@
 #include "arch/x86_64/traps_priv.h"
 #include "mm/space.h"
 
-enum shootdown_kind { SHOOT_PAGE, SHOOT_ALL, SHOOT_RETIRE, SHOOT_KERNEL };
+enum shootdown_kind { SHOOT_PAGE, SHOOT_ALL, SHOOT_MACHINE, SHOOT_RETIRE, SHOOT_KERNEL };
 
 /* Lives on the sender's stack until `waiting` is 0. */
 struct shootdown {
 	enum shootdown_kind kind;
-	struct mm *mm;  /* but for SHOOT_KERNEL */
+	struct mm *mm;  /* but for SHOOT_MACHINE and SHOOT_KERNEL */
 	u64 generation; /* SHOOT_PAGE, SHOOT_ALL */
 	u64 va, pages;  /* SHOOT_PAGE, SHOOT_KERNEL */
 	u32 waiting;    /* A: receivers that have not acknowledged */
@@ -85,6 +85,9 @@ static void request_serve(struct cpu *c, const struct shootdown *r)
 		 */
 		if (c->space == r->mm)
 			space_flush(c, r);
+		break;
+	case SHOOT_MACHINE: /* more than any generation asked for: none is recorded */
+		flush_user();
 		break;
 	case SHOOT_RETIRE:
 		space_leave(c, r->mm);
@@ -164,6 +167,19 @@ void tlb_shoot_page(struct mm *mm, u64 va)
 void tlb_shoot_all(struct mm *mm)
 {
 	space_shoot(SHOOT_ALL, mm, 0);
+}
+
+/* No mask is asked: a CPU that loads a root after this read cpus_online does so with an empty TLB. */
+void tlb_shoot_machine(void)
+{
+	struct shootdown r = { .kind = SHOOT_MACHINE };
+	u64 others;
+
+	full_barrier();
+	flush_user();
+	others = load_acquire(&cpus_online) & ~BIT(this_cpu()->number);
+	if (unlikely(others))
+		request_send(&r, others);
 }
 
 void tlb_local_page(struct mm *mm, u64 va)
