@@ -203,6 +203,18 @@ extern const struct proc_entry proc_sys_children[PROC_SYS_CHILDREN];
 #define PROC_COPPICE_CHILDREN 3
 extern const struct proc_entry proc_coppice_children[PROC_COPPICE_CHILDREN];
 
+/* procfs_ipc.c: /proc/sysvipc, and parameters in /proc/sys/kernel */
+#define PROC_SYSVIPC_CHILDREN 1
+extern const struct proc_entry proc_sysvipc_children[PROC_SYSVIPC_CHILDREN];
+int proc_shmall_show(struct text *t, const struct proc_node *n);
+int proc_shmall_store(const char *text, const struct proc_node *n);
+int proc_shmmax_show(struct text *t, const struct proc_node *n);
+int proc_shmmax_store(const char *text, const struct proc_node *n);
+int proc_shmmni_show(struct text *t, const struct proc_node *n);
+int proc_shmmni_store(const char *text, const struct proc_node *n);
+int proc_shm_rmid_forced_show(struct text *t, const struct proc_node *n);
+int proc_shm_rmid_forced_store(const char *text, const struct proc_node *n);
+
 /* A file whose text never changes: .arg */
 int proc_constant_show(struct text *t, const struct proc_node *n);
 #define PROC_CONSTANT(name_, text_)                                                             \

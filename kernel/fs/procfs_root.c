@@ -57,6 +57,7 @@ static const struct proc_entry root_children[] = {
 	PROC_FILE("stat", 0444, proc_system_stat_show),
 	PROC_CONSTANT("swaps", "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"),
 	PROC_DIRECTORY("sys", proc_sys_children),
+	PROC_DIRECTORY("sysvipc", proc_sysvipc_children),
 	PROC_FILE("uptime", 0444, proc_uptime_show),
 	PROC_FILE("version", 0444, proc_version_show),
 	PROC_FILE("vmstat", 0444, proc_vmstat_show),

@@ -42,6 +42,7 @@ enum lock_rank {
 	RANK_SIGNAL,       /* proc: signal state of a process; two: parent before child */
 	RANK_PROCESS,      /* proc: other fields of a process */
 	RANK_PID,          /* proc: the pid table */
+	RANK_IPC,          /* proc: System V IPC: a table of objects, and what they say */
 	RANK_SPACE_LIST,   /* mm: the list of all spaces */
 	RANK_DENTRY,       /* fs: the name cache */
 	RANK_FS,           /* fs: other small locks */

@@ -501,6 +501,22 @@ int areas_insert(struct area_node *root, struct area *a, struct area_node **out)
 }
 
 /*
+ * May what replaces [start, end) take in its neighbours? Counted areas are never taken in whole, as
+ * on Linux, where merging may not remove an area whose removal somebody must hear of: only the
+ * boundary between two may move, and then the area that was there stays on the other side.
+ */
+static bool replace_may_merge(const struct area_node *root, const struct area *a, u64 start,
+			      u64 end)
+{
+	const struct area *old;
+
+	if (!(a->flags & AREA_SYSV))
+		return true;
+	old = areas_find(root, start);
+	return old && (old->start < start || old->end > end);
+}
+
+/*
  * Take the last area out of *tree and make *a one that also covers it, if the two are alike. *a is
  * a counted value.
  */
@@ -570,9 +586,11 @@ int areas_replace(struct area_node *root, u64 start, u64 end, struct area *a,
 	if (err)
 		return err;
 	area_get(a);
-	err = merge_low(&low, &a);
-	if (!err)
-		err = merge_high(&high, &a);
+	if (replace_may_merge(root, a, start, end)) {
+		err = merge_low(&low, &a);
+		if (!err)
+			err = merge_high(&high, &a);
+	}
 	if (err) {
 		areas_put(low);
 		areas_put(high);

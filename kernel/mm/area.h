@@ -31,6 +31,10 @@
 #define AREA_DONTFORK 0x200
 #define AREA_WIPEONFORK 0x400
 #define AREA_LOCKED 0x800
+/*
+ * Its file counts the areas that map it (System V shared memory): no two spaces share the value,
+ * and it never takes another area in.
+ */
 #define AREA_SYSV 0x1000
 #define AREA_NORESERVE 0x2000
 #define AREA_SPECIAL 0x4000 /* vDSO: no remap, no dump */

@@ -131,9 +131,10 @@ static int child_exception(struct area *a, void *arg)
 
 	if (a->flags & (AREA_DONTFORK | AREA_WIPEONFORK))
 		err = child_unmap(child, a->start, a->end);
-	if (err || !(a->flags & (AREA_DONTFORK | AREA_LOCKED)))
+	if (err || !(a->flags & (AREA_DONTFORK | AREA_LOCKED | AREA_SYSV)))
 		return err;
-	if (!(a->flags & AREA_DONTFORK)) { /* mlock is not inherited */
+	/* mlock is not inherited; where areas are counted, the child's is another one. */
+	if (!(a->flags & AREA_DONTFORK)) {
 		struct area model = *a;
 		model.flags &= ~AREA_LOCKED;
 		changed = area_new(&model);
@@ -189,10 +190,8 @@ struct mm *space_fork(struct mm *parent)
 	child->areas = parent->areas;
 	tlb_shoot_all(
 		parent); /* before anyone may run in the child, and before the parent goes on */
-	if (areas_summary(parent->areas).flags & (AREA_DONTFORK | AREA_WIPEONFORK | AREA_LOCKED))
-		err = areas_for_each_flag(parent->areas,
-					  AREA_DONTFORK | AREA_WIPEONFORK | AREA_LOCKED,
-					  child_exception, child);
+	if (areas_summary(parent->areas).flags & AREA_FORK_FLAGS)
+		err = areas_for_each_flag(parent->areas, AREA_FORK_FLAGS, child_exception, child);
 	/*
 	 * In the list before the parent may change again: a truncation finds what they share in one
 	 * or the other.

@@ -109,6 +109,12 @@ struct map_request {
  */
 s64 space_map(struct mm *mm, const struct map_request *r);
 int space_unmap(struct mm *mm, u64 addr, u64 length);
+/*
+ * shmdt: unmap the areas with file_ops that one mapping made at addr, as far as they are left where
+ * it put them. size(file): its length in bytes. -EINVAL: there is none. -ENOMEM
+ */
+int space_detach(struct mm *mm, u64 addr, const struct area_file_ops *file_ops,
+		 u64 (*size)(const void *file));
 int space_protect(struct mm *mm, u64 addr, u64 length, u32 prot, bool growsdown);
 #define REMAP_MAYMOVE 1
 #define REMAP_FIXED 2

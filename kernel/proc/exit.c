@@ -16,6 +16,7 @@
 #include "lib/print.h"
 #include "lib/string.h"
 #include "mm/space.h"
+#include "proc/ipc.h"
 #include "proc/process_priv.h"
 #include "proc/sched_priv.h"
 
@@ -274,6 +275,7 @@ static void __noreturn process_exit(struct thread *t, u32 status)
 	posix_timers_exit(p);
 	process_drop_files(p);
 	process_drop_space(p);
+	shm_creator_gone(t);
 	vfork_complete(t);
 	process_become_zombie(p, status);
 	thread_die();
@@ -296,6 +298,7 @@ void thread_exit(u32 status)
 	thread_charge_system(t0);
 	if (thread_unlink(t, &status))
 		process_exit(t, status);
+	shm_creator_gone(t);
 	vfork_complete(t);
 	thread_die();
 }

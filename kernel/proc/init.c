@@ -19,6 +19,7 @@
 #include "mm/frame.h"
 #include "mm/slab.h"
 #include "mm/space.h"
+#include "proc/ipc.h"
 #include "proc/process_priv.h"
 #include "proc/sched_priv.h"
 
@@ -48,6 +49,7 @@ void proc_init(void)
 	struct pgroup *g = NULL;
 
 	futex_init();
+	ipc_init();
 	if (p) {
 		p->cred = cred_new_root();
 		p->uid_count = uid_count_get(0);

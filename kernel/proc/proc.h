@@ -150,6 +150,7 @@ struct thread {
 	u64 slice_ns;             /* O: runtime since it was last put at the end of the queue */
 	struct vfork_done *vfork; /* O: a parent waits until this thread leaves its space */
 	u32 timer_slack;          /* O: prctl */
+	bool made_shm;            /* O: has created System V shared memory (shm.c) */
 	u64 set_child_tid;        /* O: user address that a new thread writes its tid to; 0: none */
 	u64 trap_number, trap_error, trap_address; /* O: of its last exception, for signal frames */
 	void (*entry)(void *arg);                  /* C: kernel threads */
