@@ -107,6 +107,7 @@ void virtio_init(void)
 	log_info("virtio: %u devices", ndevices);
 	virtio_rng_init();
 	virtio_9p_init();
+	virtio_blk_init();
 }
 
 /* --- starting --- */

@@ -85,6 +85,7 @@ void virtqueue_want_interrupts(struct virtqueue *q, bool want);
 
 /* The drivers; each takes its devices. */
 void virtio_9p_init(void);
+void virtio_blk_init(void);
 void virtio_rng_init(void);
 
 #endif

@@ -7,6 +7,7 @@
 #include <linux/stat.h>
 
 #include "dev/device.h"
+#include "fs/blockdev.h"
 #include "fs/filesystems.h"
 #include "fs/iter.h"
 #include "fs/memfs.h"
@@ -226,5 +227,5 @@ struct super *devfs_new(void)
 		if (memfs_add(s, n->path, n->mode, DEVICE_NUMBER(n->major, n->minor), n->target))
 			return NULL;
 	}
-	return s;
+	return blockdev_init(s) ? NULL : s;
 }

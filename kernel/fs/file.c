@@ -80,6 +80,7 @@ static bool counts_as_writer(const struct file *f)
 struct file *file_alloc(const struct path *p, struct inode *i, const struct file_ops *ops,
 			u32 flags)
 {
+	struct process *process = thread_current() ? process_current() : NULL;
 	struct file *f = slab_zalloc(&file_cache);
 	u32 access = flags & O_ACCMODE;
 	int err;
@@ -107,7 +108,7 @@ struct file *file_alloc(const struct path *p, struct inode *i, const struct file
 		f->errors_seen = object_error_sample(i->object);
 	f->path = *p;
 	path_get(&f->path);
-	f->cred = thread_current() ? process_current()->cred : NULL;
+	f->cred = process ? process->cred : NULL;
 	if (f->cred)
 		cred_get(f->cred);
 	return f;

@@ -74,6 +74,8 @@ void inode_set_special_ops(struct inode *i)
 		i->file_ops = &fifo_file_ops;
 	else if (S_ISCHR(i->mode))
 		i->file_ops = &char_device_file_ops;
+	else if (S_ISBLK(i->mode))
+		i->file_ops = &block_device_file_ops;
 }
 
 void inode_init_owner(struct inode *i, const struct inode *dir, u32 mode, const struct cred *cred)

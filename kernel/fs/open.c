@@ -75,13 +75,14 @@ static struct file *open_place(const struct path *p, u32 flags, bool created,
 	if (IS_ERR(f))
 		return f;
 	if (f->ops->open) {
+		f->flags |= flags & O_EXCL; /* of a block device: nobody else may */
 		err = f->ops->open(f);
 		if (err) {
 			file_free(f);
 			return ERR_PTR(err);
 		}
 	}
-	f->flags &= ~(u32)O_NOCTTY;
+	f->flags &= ~(u32)(O_NOCTTY | O_EXCL);
 	if (flags & O_TRUNC && !created && S_ISREG(i->mode) && !f->stream) {
 		err = open_truncate(i);
 		if (err) {
@@ -96,7 +97,9 @@ static struct file *open_place(const struct path *p, u32 flags, bool created,
 
 struct file *file_open_path(const struct path *p, u32 flags)
 {
-	return open_place(p, flags, false, cred_current());
+	const struct process *process = process_current();
+
+	return open_place(p, flags, false, process ? process->cred : NULL);
 }
 
 /* --- O_CREAT --- */

@@ -9,8 +9,9 @@
  *
  * procfs.c is the mechanism, procfs_text.c the text. The entries: procfs_root.c /proc itself,
  * procfs_pid.c a process's directory, procfs_status.c and procfs_mm.c its files, procfs_fd.c its
- * descriptors, procfs_system.c and procfs_cpu.c the machine, procfs_sys.c and procfs_vm.c /proc/sys,
- * procfs_coppice.c our own counters, sysfs.c /sys.
+ * descriptors, procfs_system.c, procfs_cpu.c, procfs_block.c and procfs_swaps.c the machine,
+ * procfs_sys.c and procfs_vm.c /proc/sys, procfs_coppice.c our own counters, sysfs.c and
+ * sysfs_block.c /sys.
  */
 #ifndef FS_PROCFS_PRIV_H
 #define FS_PROCFS_PRIV_H
@@ -188,6 +189,14 @@ int proc_uptime_show(struct text *t, const struct proc_node *n);
 int proc_version_show(struct text *t, const struct proc_node *n);
 int proc_vmstat_show(struct text *t, const struct proc_node *n);
 
+/* procfs_block.c, procfs_swaps.c: disks and swap areas */
+int proc_diskstats_show(struct text *t, const struct proc_node *n);
+int proc_partitions_show(struct text *t, const struct proc_node *n);
+int proc_swaps_show(struct text *t, const struct proc_node *n);
+struct block_device;
+/* " reads 0 sectors ms ..." up to the end of the line, as /proc/diskstats has it after the name. */
+void text_block_statistics(struct text *t, struct block_device *d);
+
 /* procfs_cpu.c */
 int proc_cpuinfo_show(struct text *t, const struct proc_node *n);
 /*
@@ -214,6 +223,21 @@ int proc_shmmni_show(struct text *t, const struct proc_node *n);
 int proc_shmmni_store(const char *text, const struct proc_node *n);
 int proc_shm_rmid_forced_show(struct text *t, const struct proc_node *n);
 int proc_shm_rmid_forced_store(const char *text, const struct proc_node *n);
+
+/* sysfs_block.c: directories "block" of /sys; .arg says which of them */
+enum sys_block_kind {
+	SYS_BLOCK_DEVICES, /* the devices themselves */
+	SYS_BLOCK_ALL,     /* /sys/block: links */
+	SYS_BLOCK_CLASS,   /* /sys/class/block */
+	SYS_BLOCK_NUMBERS, /* /sys/dev/block: links by number */
+};
+extern const struct inode_ops sys_block_ops;
+extern const struct file_ops sys_block_file_ops;
+#define SYS_BLOCK_DIRECTORY(kind_)                                                           \
+	{                                                                                    \
+		.name = "block", .mode = S_IFDIR | 0555, .inode_ops = &sys_block_ops,        \
+		.file_ops = &sys_block_file_ops, .arg = (const void *)(unsigned long)(kind_) \
+	}
 
 /* A file whose text never changes: .arg */
 int proc_constant_show(struct text *t, const struct proc_node *n);

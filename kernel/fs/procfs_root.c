@@ -46,13 +46,14 @@ static const struct proc_entry root_children[] = {
 	PROC_DIRECTORY("coppice", proc_coppice_children),
 	PROC_FILE("cpuinfo", 0444, proc_cpuinfo_show),
 	PROC_CONSTANT("devices", "Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/console\n  5 "
-				 "/dev/ptmx\n136 pts\n\nBlock devices:\n"),
+				 "/dev/ptmx\n136 pts\n\nBlock devices:\n254 virtblk\n"),
+	PROC_FILE("diskstats", 0444, proc_diskstats_show),
 	PROC_CONSTANT("filesystems", "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevpts\nnodev"
 				     "\tpipefs\nnodev\tsockfs\nnodev\t9p\n"),
 	PROC_FILE("loadavg", 0444, proc_loadavg_show),
 	PROC_FILE("locks", 0444, proc_locks_show),
 	PROC_FILE("meminfo", 0444, proc_meminfo_show),
-	PROC_CONSTANT("partitions", "major minor  #blocks  name\n\n"),
+	PROC_FILE("partitions", 0444, proc_partitions_show),
 	PROC_FILE("slabinfo", 0400, proc_slabinfo_show),
 	PROC_FILE("stat", 0444, proc_system_stat_show),
 	PROC_CONSTANT("swaps", "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"),

@@ -248,7 +248,12 @@ static const struct proc_entry system_children[] = {
 	  .inode_ops = &cpu_ops,
 	  .file_ops = &cpu_file_ops },
 };
-static const struct proc_entry devices_children[] = { PROC_DIRECTORY("system", system_children) };
+static const struct proc_entry virtual_children[] = { SYS_BLOCK_DIRECTORY(SYS_BLOCK_DEVICES) };
+static const struct proc_entry devices_children[] = {
+	PROC_DIRECTORY("system", system_children),
+	PROC_DIRECTORY("virtual", virtual_children),
+};
+static const struct proc_entry class_children[] = { SYS_BLOCK_DIRECTORY(SYS_BLOCK_CLASS) };
 
 static const struct proc_entry transparent_hugepage_children[] = {
 	PROC_CONSTANT("defrag", "always defer defer+madvise madvise [never]\n"),
@@ -266,10 +271,16 @@ static const struct proc_entry kernel_children[] = { PROC_DIRECTORY("mm", mm_chi
 	}
 static const struct proc_entry fs_children[] = { EMPTY_DIRECTORY("cgroup") };
 
+static const struct proc_entry dev_children[] = {
+	SYS_BLOCK_DIRECTORY(SYS_BLOCK_NUMBERS),
+	EMPTY_DIRECTORY("char"),
+};
+
 static const struct proc_entry root_children[] = {
-	EMPTY_DIRECTORY("block"),          EMPTY_DIRECTORY("bus"),
-	EMPTY_DIRECTORY("class"),          PROC_DIRECTORY("devices", devices_children),
-	PROC_DIRECTORY("fs", fs_children), PROC_DIRECTORY("kernel", kernel_children),
+	SYS_BLOCK_DIRECTORY(SYS_BLOCK_ALL),          EMPTY_DIRECTORY("bus"),
+	PROC_DIRECTORY("class", class_children),     PROC_DIRECTORY("dev", dev_children),
+	PROC_DIRECTORY("devices", devices_children), PROC_DIRECTORY("fs", fs_children),
+	PROC_DIRECTORY("kernel", kernel_children),
 };
 static const struct proc_entry root_entry = PROC_DIRECTORY("/", root_children);
 

@@ -258,11 +258,12 @@ struct timespec_ns time_now(void);
 
 /*
  * What open of these does, for every file system: FIFOs (fs/pipe.c), character devices by rdev
- * (fs/chardev.c). Set by inode_set_special_ops.
+ * (fs/chardev.c), block devices (fs/blockdev.c). Set by inode_set_special_ops.
  */
 extern const struct file_ops fifo_file_ops;
 extern const struct file_ops char_device_file_ops;
-/* file_ops for FIFO and character device by i->mode; sockets and block devices have none: -ENXIO */
+extern const struct file_ops block_device_file_ops;
+/* file_ops for FIFO and devices by i->mode; sockets have none: -ENXIO */
 void inode_set_special_ops(struct inode *i);
 
 /* --- names --- */
@@ -300,7 +301,7 @@ u64 dentry_shrink(u64 n);
 
 /* --- operations by path, all with permission checks and Linux's errnos; kernel strings --- */
 struct file *file_open(const struct path *start, const char *name, u32 flags, u32 mode); /* O_* */
-/* an existing place */
+/* an existing place; the kernel's own threads may open all */
 struct file *file_open_path(const struct path *p, u32 flags);
 /* openat2: LOOKUP_* of RESOLVE_* */
 struct file *file_open_lookup(const struct path *start, const char *name, u32 flags, u32 mode,

@@ -99,7 +99,13 @@ void epoll_file_released(struct file *f)
 {
 }
 
+static int no_device(struct file *f)
+{
+	return -ENXIO;
+}
+
 const struct file_ops fifo_file_ops, char_device_file_ops;
+const struct file_ops block_device_file_ops = { .open = no_device };
 
 /* --- the lower tree; its memory is not the kernel's, so failing allocations do not reach it --- */
 
