@@ -97,6 +97,7 @@ HOST_CFLAGS := -std=gnu17 -O2 -g $(WARNINGS)
 -include hosted/hosted.mk
 -include tests/tests.mk
 -include tests/files/files.mk
+-include tests/durable/durable.mk
 -include tests/figures/figures.mk
 
 # --- targets for people ---
