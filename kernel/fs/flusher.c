@@ -5,30 +5,33 @@
 #include "arch/x86_64/cpu.h"
 #include "fs/vfs_priv.h"
 #include "lib/print.h"
+#include "mm/tunable.h"
 #include "mm/writeback.h"
 #include "proc/proc.h"
 
 #define NS_PER_CENTISEC 10000000ull
+#define LOOK_NS (5 * NS_PER_SEC) /* how often, where nothing is to be written for its age */
 
-static u64 centisecs_ns(const u32 *setting)
+static u64 centisecs_ns(const u64 *tunable)
 {
-	return load_relaxed(setting) * NS_PER_CENTISEC;
+	return load_relaxed(tunable) * NS_PER_CENTISEC;
 }
 
 static void flusher(void *unused)
 {
 	for (;;) {
-		u64 interval = centisecs_ns(&writeback_settings.interval_centisecs);
-		u64 age = centisecs_ns(&writeback_settings.expire_centisecs);
+		u64 interval = centisecs_ns(&mm_tunables.dirty_writeback);
+		u64 age = centisecs_ns(&mm_tunables.dirty_expire);
 		u64 now = clock_monotonic();
 		bool stuck;
 
-		writeback_run(now, now > age ? now - age : 0);
-		stuck = writeback_is_due(); /* the host refuses, or nobody may write it: not at once again */
-		if (stuck)
-			interval = max(interval, NS_PER_SEC);
+		writeback_run(now, interval && now > age ? now - age : 0);
+		/* The host refuses, or what is dirty is not for the background: not at once again. */
+		stuck = writeback_is_due();
+		if (stuck || !interval)
+			interval = LOOK_NS;
 		(void)wait_event_deadline(&writeback_wait, !stuck && writeback_is_due(),
-					  interval ? now + interval : DEADLINE_NONE);
+					  now + interval);
 	}
 }
 

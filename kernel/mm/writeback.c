@@ -19,15 +19,10 @@
 #include "lib/print.h"
 #include "mm/node.h"
 #include "mm/object_priv.h"
+#include "mm/tunable.h"
 
 #define BALANCE_PAGES 1024u /* that a writer writes out when there is too much */
 
-struct writeback_settings writeback_settings = {
-	.background_ratio = 10,
-	.ratio = 20,
-	.expire_centisecs = 3000,
-	.interval_centisecs = 500,
-};
 struct waitq writeback_wait = WAITQ_INIT(writeback_wait);
 
 static u64 dirty_frames; /* A: that can be written out */
@@ -40,14 +35,18 @@ u64 object_dirty_frames(void)
 
 /* --- the set --- */
 
-static u64 ratio_frames(const u32 *percent)
+/* Frames that a percentage of memory, or a number of bytes that is in force instead, stands for. */
+static u64 limit_frames(const u64 *percent, const u64 *bytes)
 {
-	return frame_managed * load_relaxed(percent) / 100;
+	u64 b = load_relaxed(bytes);
+
+	return b ? b >> PAGE_SHIFT : frame_managed * load_relaxed(percent) / 100;
 }
 
 bool writeback_is_due(void)
 {
-	return load_relaxed(&dirty_frames) > ratio_frames(&writeback_settings.background_ratio);
+	return load_relaxed(&dirty_frames) > limit_frames(&mm_tunables.dirty_background_ratio,
+							  &mm_tunables.dirty_background_bytes);
 }
 
 /* o->lock held, the page is o's. */
@@ -403,7 +402,8 @@ void writeback_run(u64 now, u64 expired)
 void writeback_balance(struct object *o)
 {
 	if (!can_be_cleaned(o) ||
-	    load_relaxed(&dirty_frames) <= ratio_frames(&writeback_settings.ratio))
+	    load_relaxed(&dirty_frames) <=
+		    limit_frames(&mm_tunables.dirty_ratio, &mm_tunables.dirty_bytes))
 		return;
 	object_write_some(o, BALANCE_PAGES);
 }

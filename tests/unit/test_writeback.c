@@ -5,6 +5,7 @@
 #include "race_test.h"
 
 #include "mm/page.h"
+#include "mm/tunable.h"
 #include "mm/writeback.h"
 
 #define FILE_PAGES 8
@@ -123,7 +124,7 @@ static void test_the_background_writes_what_is_old_or_too_much(void **state)
 	struct mem_object *old = mem_object_file(FILE_PAGES * PAGE_SIZE, offset_itself),
 			  *young = mem_object_file(FILE_PAGES * PAGE_SIZE, offset_itself),
 			  *kept = mem_object_file(FILE_PAGES * PAGE_SIZE, offset_itself);
-	u32 ratio = writeback_settings.background_ratio;
+	u64 ratio = mm_tunables.dirty_background_ratio;
 	u64 v = 1;
 
 	(void)state;
@@ -137,13 +138,13 @@ static void test_the_background_writes_what_is_old_or_too_much(void **state)
 	writeback_run(3000, 1500);
 	assert_int_equal(old->writes, 1);
 	assert_int_equal(young->writes + kept->writes, 0);
-	writeback_settings.background_ratio = 0;
+	mm_tunables.dirty_background_ratio = 0;
 	assert_true(writeback_is_due());
 	writeback_run(3000, 1500);
 	assert_int_equal(young->writes, 1);
 	assert_int_equal(kept->writes, 0);
 	assert_int_equal(object_clean(10), 1); /* memory is short: that is another matter */
-	writeback_settings.background_ratio = ratio;
+	mm_tunables.dirty_background_ratio = ratio;
 	object_put(&old->object);
 	object_put(&young->object);
 	object_put(&kept->object);
@@ -152,17 +153,17 @@ static void test_the_background_writes_what_is_old_or_too_much(void **state)
 static void test_who_writes_too_much_writes_out(void **state)
 {
 	struct mem_object *file = mem_object_file(FILE_PAGES * PAGE_SIZE, offset_itself);
-	u32 ratio = writeback_settings.ratio;
+	u64 ratio = mm_tunables.dirty_ratio;
 	u64 v = 1;
 
 	(void)state;
 	object_write(&file->object, &v, 8, 0);
 	writeback_balance(&file->object);
 	assert_int_equal(file->writes, 0);
-	writeback_settings.ratio = 0;
+	mm_tunables.dirty_ratio = 0;
 	writeback_balance(&file->object);
 	assert_int_equal(file->writes, 1);
-	writeback_settings.ratio = ratio;
+	mm_tunables.dirty_ratio = ratio;
 	object_put(&file->object);
 }
 
