@@ -54,6 +54,11 @@ bool proc_is_gone(const struct inode *i)
 {
 	const struct proc_node *n = proc_node(i);
 
+	return proc_node_is_gone(n);
+}
+
+bool proc_node_is_gone(const struct proc_node *n)
+{
 	return n->process && load_relaxed(&n->process->state) == PROCESS_REAPED;
 }
 

@@ -22,7 +22,6 @@ struct maps_walk {
 	/* smaps_rollup: */
 	u64 first, last;
 	struct area_usage sum;
-	u64 pss_anon, pss_file, pss_shmem, pss_dirty;
 };
 
 /* --- maps --- */
@@ -74,37 +73,39 @@ static void area_line(struct maps_walk *w, const struct mm *mm, const struct are
 
 /* --- smaps --- */
 
-/*
- * The share of dirty pages in the PSS: private ones whole, shared ones as they share in the rest.
- */
-static u64 pss_dirty(const struct area_usage *u)
+static void size_line(struct text *t, const char *name, u64 bytes)
 {
-	u64 private = u->private_clean + u->private_dirty,
-	    shared = u->shared_clean + u->shared_dirty;
-
-	if (!shared || u->pss < private)
-		return min(u->private_dirty, u->pss);
-	return u->private_dirty +
-	       (u->pss - private) * (u->shared_dirty / PAGE_SIZE) / (shared / PAGE_SIZE);
+	text_printf(t, "%-16s%8lu kB\n", name, kib(bytes));
 }
 
+static void share_line(struct text *t, const char *name, u64 share)
+{
+	size_line(t, name, usage_share_bytes(share));
+}
+
+/* What smaps and smaps_rollup have in common after the shares. No page is of KSM or hugetlbfs. */
 static void usage_lines(struct text *t, const struct area_usage *u)
 {
-	text_printf(t,
-		    "Shared_Clean:   %8lu kB\nShared_Dirty:   %8lu kB\nPrivate_Clean:  %8lu "
-		    "kB\nPrivate_Dirty:  %8lu kB\n",
-		    kib(u->shared_clean), kib(u->shared_dirty), kib(u->private_clean),
-		    kib(u->private_dirty));
-	text_printf(t, "Referenced:     %8lu kB\nAnonymous:      %8lu kB\n", kib(u->referenced),
-		    kib(u->anonymous));
-	text_string(t, "KSM:                   0 kB\nLazyFree:              0 kB\nAnonHugePages:   "
-		       "      0 kB\nShmemPmdMapped:        0 kB\n"
-		       "FilePmdMapped:         0 kB\nShared_Hugetlb:        0 kB\nPrivate_Hugetlb: "
-		       "      0 kB\n");
-	text_printf(t,
-		    "Swap:           %8lu kB\nSwapPss:        %8lu kB\nLocked:         %8lu kB\n",
-		    kib(u->swap), kib(u->swap), kib(u->locked));
+	size_line(t, "Shared_Clean:", u->shared_clean);
+	size_line(t, "Shared_Dirty:", u->shared_dirty);
+	size_line(t, "Private_Clean:", u->private_clean);
+	size_line(t, "Private_Dirty:", u->private_dirty);
+	size_line(t, "Referenced:", u->referenced);
+	size_line(t, "Anonymous:", u->anonymous);
+	size_line(t, "KSM:", 0);
+	size_line(t, "LazyFree:", 0);
+	size_line(t, "AnonHugePages:", u->anonymous_huge);
+	size_line(t, "ShmemPmdMapped:", 0);
+	size_line(t, "FilePmdMapped:", 0);
+	size_line(t, "Shared_Hugetlb:", 0);
+	size_line(t, "Private_Hugetlb:", 0);
+	size_line(t, "Swap:", u->swap);
+	share_line(t, "SwapPss:", u->swap_pss);
+	share_line(t, "Locked:", u->pss_locked);
 }
+
+/* Beside AREA_*: not of a file that was opened only for reading. */
+#define SHARED_MAYWRITE BIT(31)
 
 static void area_flags(struct text *t, u32 flags)
 {
@@ -112,15 +113,17 @@ static void area_flags(struct text *t, u32 flags)
 		u32 flag;
 		char name[4];
 	} names[] = {
-		{ AREA_READ, "rd" },      { AREA_WRITE, "wr" },      { AREA_EXEC, "ex" },
-		{ AREA_SHARED, "sh" },    { AREA_MAYREAD, "mr" },    { AREA_MAYWRITE, "mw" },
-		{ AREA_MAYEXEC, "me" },   { AREA_SHARED, "ms" },     { AREA_GROWSDOWN, "gd" },
-		{ AREA_LOCKED, "lo" },    { AREA_SEQ_READ, "sr" },   { AREA_RAND_READ, "rr" },
-		{ AREA_DONTFORK, "dc" },  { AREA_SPECIAL, "de" },    { AREA_ACCOUNT, "ac" },
-		{ AREA_NORESERVE, "nr" }, { AREA_WIPEONFORK, "wf" }, { AREA_DONTDUMP, "dd" },
-		{ AREA_HUGEPAGE, "hg" },  { AREA_NOHUGEPAGE, "nh" },
+		{ AREA_READ, "rd" },       { AREA_WRITE, "wr" },      { AREA_EXEC, "ex" },
+		{ SHARED_MAYWRITE, "sh" }, { AREA_MAYREAD, "mr" },    { AREA_MAYWRITE, "mw" },
+		{ AREA_MAYEXEC, "me" },    { AREA_SHARED, "ms" },     { AREA_GROWSDOWN, "gd" },
+		{ AREA_LOCKED, "lo" },     { AREA_SEQ_READ, "sr" },   { AREA_RAND_READ, "rr" },
+		{ AREA_DONTFORK, "dc" },   { AREA_SPECIAL, "de" },    { AREA_ACCOUNT, "ac" },
+		{ AREA_NORESERVE, "nr" },  { AREA_WIPEONFORK, "wf" }, { AREA_DONTDUMP, "dd" },
+		{ AREA_HUGEPAGE, "hg" },   { AREA_NOHUGEPAGE, "nh" },
 	};
 
+	if ((flags & AREA_SHARED) && (flags & AREA_MAYWRITE))
+		flags |= SHARED_MAYWRITE;
 	text_string(t, "VmFlags: ");
 	for (u32 i = 0; i < ARRAY_SIZE(names); i++) {
 		if (flags & names[i].flag)
@@ -131,18 +134,15 @@ static void area_flags(struct text *t, u32 flags)
 
 static void area_usage_lines(struct text *t, struct mm *mm, const struct area *a)
 {
-	struct area_usage u;
+	struct area_usage u = { 0 };
 
-	space_usage(mm, a->start, a->end, &u);
-	if (a->flags & AREA_LOCKED)
-		u.locked = u.pss;
-	text_printf(t,
-		    "Size:           %8lu kB\nKernelPageSize:        4 kB\nMMUPageSize:           "
-		    "4 kB\n",
-		    kib(a->end - a->start));
-	text_printf(t,
-		    "Rss:            %8lu kB\nPss:            %8lu kB\nPss_Dirty:      %8lu kB\n",
-		    kib(u.rss), kib(u.pss), kib(pss_dirty(&u)));
+	space_usage(mm, a, &u);
+	size_line(t, "Size:", a->end - a->start);
+	size_line(t, "KernelPageSize:", PAGE_SIZE);
+	size_line(t, "MMUPageSize:", PAGE_SIZE);
+	size_line(t, "Rss:", u.rss);
+	share_line(t, "Pss:", u.pss);
+	share_line(t, "Pss_Dirty:", u.pss_dirty);
 	usage_lines(t, &u);
 	text_string(t, "THPeligible:           0\n");
 	area_flags(t, a->flags);
@@ -187,30 +187,11 @@ int proc_smaps_show(struct text *t, const struct proc_node *n)
 static int rollup_area(struct mm *mm, struct area *a, void *arg)
 {
 	struct maps_walk *w = arg;
-	struct area_usage u, *sum = &w->sum;
-	u64 anon;
 
-	space_usage(mm, a->start, a->end, &u);
 	if (w->first == w->last)
 		w->first = a->start;
 	w->last = a->end;
-	anon = u.rss ? u.pss * (u.anonymous / PAGE_SIZE) / (u.rss / PAGE_SIZE) : 0;
-	w->pss_anon += anon;
-	if (a->object && a->object->flags & OBJECT_SHMEM)
-		w->pss_shmem += u.pss - anon;
-	else
-		w->pss_file += u.pss - anon;
-	w->pss_dirty += pss_dirty(&u);
-	sum->rss += u.rss;
-	sum->pss += u.pss;
-	sum->shared_clean += u.shared_clean;
-	sum->shared_dirty += u.shared_dirty;
-	sum->private_clean += u.private_clean;
-	sum->private_dirty += u.private_dirty;
-	sum->referenced += u.referenced;
-	sum->anonymous += u.anonymous;
-	sum->swap += u.swap;
-	sum->locked += a->flags & AREA_LOCKED ? u.pss : 0;
+	space_usage(mm, a, &w->sum);
 	return 0;
 }
 
@@ -218,6 +199,7 @@ int proc_smaps_rollup_show(struct text *t, const struct proc_node *n)
 {
 	struct maps_walk w = { .text = t };
 	struct mm *mm = process_mm_get(n->process);
+	const struct area_usage *u = &w.sum;
 	u64 begin = t->length;
 
 	if (!mm)
@@ -226,13 +208,13 @@ int proc_smaps_rollup_show(struct text *t, const struct proc_node *n)
 	space_put(mm);
 	text_printf(t, "%08lx-%08lx ---p 00000000 00:00 0 ", w.first, w.last);
 	text_fill(t, ' ', NAME_COLUMN - min(t->length - begin, (u64)NAME_COLUMN));
-	text_printf(t,
-		    "[rollup]\nRss:            %8lu kB\nPss:            %8lu kB\nPss_Dirty:      "
-		    "%8lu kB\n",
-		    kib(w.sum.rss), kib(w.sum.pss), kib(w.pss_dirty));
-	text_printf(t,
-		    "Pss_Anon:       %8lu kB\nPss_File:       %8lu kB\nPss_Shmem:      %8lu kB\n",
-		    kib(w.pss_anon), kib(w.pss_file), kib(w.pss_shmem));
-	usage_lines(t, &w.sum);
+	text_string(t, "[rollup]\n");
+	size_line(t, "Rss:", u->rss);
+	share_line(t, "Pss:", u->pss);
+	share_line(t, "Pss_Dirty:", u->pss_dirty);
+	share_line(t, "Pss_Anon:", u->pss_anon);
+	share_line(t, "Pss_File:", u->pss_file);
+	share_line(t, "Pss_Shmem:", u->pss_shmem);
+	usage_lines(t, u);
 	return 0;
 }

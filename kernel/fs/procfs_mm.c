@@ -7,6 +7,8 @@
  * space that the process had when they were opened, but do not hold it: after exec or exit they are
  * empty.
  */
+#include <linux/capability.h>
+#include <linux/fs.h>
 #include <linux/stat.h>
 
 #include "fs/iter.h"
@@ -154,7 +156,10 @@ int proc_auxv_show(struct text *t, const struct proc_node *n)
 
 /* --- files that belong to one space --- */
 
-/* file->data is the number of the space; 0: the process had none. */
+/*
+ * file->data is twice the number of the space (0: the process had none), and 1 if who opened it may
+ * see the numbers of frames.
+ */
 static int memory_open(struct file *f)
 {
 	struct process *p = proc_node(f->inode)->process;
@@ -163,7 +168,7 @@ static int memory_open(struct file *f)
 	if (!process_may_inspect(p))
 		return -EACCES;
 	mm = process_mm_get(p);
-	f->data = mm ? (void *)mm->id : NULL;
+	f->data = (void *)((mm ? mm->id << 1 : 0) | cred_capable(cred_current(), CAP_SYS_ADMIN));
 	if (mm)
 		space_put(mm);
 	return 0;
@@ -174,7 +179,7 @@ static struct mm *memory_get(struct file *f)
 {
 	struct mm *mm = process_mm_get(proc_node(f->inode)->process);
 
-	if (mm && mm->id != (u64)f->data) {
+	if (mm && mm->id != (u64)f->data >> 1) {
 		space_put(mm);
 		return NULL;
 	}
@@ -229,9 +234,46 @@ static ssize mem_write(struct file *f, struct iter *it, u64 *pos)
 	return mem_transfer(f, it, pos, true);
 }
 
+/* Positions are addresses: all 64 bits of them, and there is no end to count from. */
+static s64 mem_seek(struct file *f, s64 offset, int whence)
+{
+	if (whence != SEEK_SET && whence != SEEK_CUR)
+		return -EINVAL;
+	f->pos = (u64)offset + (whence == SEEK_CUR ? f->pos : 0);
+	return (s64)f->pos;
+}
+
 const struct file_ops proc_mem_file_ops = {
-	.open = memory_open, .read = mem_read, .write = mem_write, .seek = file_seek_plain
+	.open = memory_open, .read = mem_read, .write = mem_write, .seek = mem_seek
 };
+
+/* --- clear_refs --- */
+
+#define CLEAR_SOFT_DIRTY 4 /* of no effect: no bit says that a page was written since */
+#define CLEAR_PEAK 5
+
+int proc_clear_refs_store(const char *text, const struct proc_node *n)
+{
+	s64 what;
+	int err = proc_parse_number(text, &what);
+	struct mm *mm;
+
+	if (err)
+		return err;
+	if (what < FORGET_ALL || what > CLEAR_PEAK)
+		return -EINVAL;
+	if (proc_node_is_gone(n))
+		return -ESRCH;
+	mm = process_mm_get(n->process);
+	if (!mm)
+		return 0;
+	if (what == CLEAR_PEAK)
+		space_reset_peak(mm);
+	else if (what != CLEAR_SOFT_DIRTY)
+		space_forget_accesses(mm, (enum usage_forget)what);
+	space_put(mm);
+	return 0;
+}
 
 /* --- pagemap: 8 bytes for each page --- */
 
@@ -253,8 +295,7 @@ static ssize pagemap_read(struct file *f, struct iter *it, u64 *pos)
 		u32 n = (u32)min(min(it->left / sizeof(u64), (u64)PAGEMAP_ENTRIES),
 				 USER_END / PAGE_SIZE - first);
 
-		for (u32 i = 0; i < n; i++)
-			entries[i] = space_page_info(mm, (first + i) * PAGE_SIZE);
+		space_page_info(mm, first * PAGE_SIZE, (u64)f->data & 1, entries, n);
 		if (iter_copy_to(it, entries, n * sizeof(u64)) != n * sizeof(u64)) {
 			done = done ? done : -EFAULT;
 			break;

@@ -94,8 +94,7 @@ static int oom_adj_show(struct text *t, const struct proc_node *n)
 	return 0;
 }
 
-/* A decimal number with an optional sign and nothing else but blanks around it. */
-static int parse_number(const char *text, s64 *out)
+int proc_parse_number(const char *text, s64 *out)
 {
 	const char *end;
 	bool negative;
@@ -125,7 +124,7 @@ static int set_score_adj(struct process *p, s64 adj)
 static int oom_score_adj_store(const char *text, const struct proc_node *n)
 {
 	s64 adj;
-	int err = parse_number(text, &adj);
+	int err = proc_parse_number(text, &adj);
 
 	if (err)
 		return err;
@@ -137,7 +136,7 @@ static int oom_score_adj_store(const char *text, const struct proc_node *n)
 static int oom_adj_store(const char *text, const struct proc_node *n)
 {
 	s64 adj;
-	int err = parse_number(text, &adj);
+	int err = proc_parse_number(text, &adj);
 
 	if (err)
 		return err;
@@ -222,6 +221,7 @@ int proc_constant_show(struct text *t, const struct proc_node *n)
 	PROC_FILE("mountinfo", 0444, proc_mountinfo_show),                              \
 	PROC_INSPECT("smaps", 0444, proc_smaps_show),                                   \
 	PROC_INSPECT("smaps_rollup", 0444, proc_smaps_rollup_show),                     \
+	PROC_WRITABLE("clear_refs", 0200, NULL, proc_clear_refs_store),                 \
 	MEMORY_FILE("pagemap", 0400, proc_pagemap_file_ops),                            \
 	PROC_CONSTANT("wchan", "0"),                                                    \
 	PROC_CONSTANT("cgroup", "0::/\n"),                                              \

@@ -114,6 +114,7 @@ struct inode *proc_inode(struct super *s, const struct proc_node *n);
 u64 proc_ino(const struct proc_node *n);
 /* Has the process that an inode is about been reaped? */
 bool proc_is_gone(const struct inode *i);
+bool proc_node_is_gone(const struct proc_node *n);
 /* Is an inode still what its name means: its process there, and of the same owner? */
 bool proc_is_current(const struct inode *i);
 /* The owner of a process's files. */
@@ -154,6 +155,12 @@ int proc_exe_follow(const struct proc_node *n, struct path *out);
 int proc_cwd_follow(const struct proc_node *n, struct path *out);
 int proc_root_follow(const struct proc_node *n, struct path *out);
 
+/*
+ * procfs_pid.c: text is a decimal number with an optional sign and nothing else but blanks around
+ * it: 0, or -EINVAL.
+ */
+int proc_parse_number(const char *text, s64 *out);
+
 /* procfs_status.c: who a process is and what it has used */
 int proc_stat_show(struct text *t, const struct proc_node *n);
 int proc_status_show(struct text *t, const struct proc_node *n);
@@ -169,6 +176,7 @@ int proc_statm_show(struct text *t, const struct proc_node *n);
 int proc_cmdline_show(struct text *t, const struct proc_node *n);
 int proc_environ_show(struct text *t, const struct proc_node *n);
 int proc_auxv_show(struct text *t, const struct proc_node *n);
+int proc_clear_refs_store(const char *text, const struct proc_node *n);
 extern const struct file_ops proc_mem_file_ops, proc_pagemap_file_ops;
 
 /* procfs_maps.c: its areas */

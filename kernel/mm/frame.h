@@ -78,8 +78,9 @@ struct page {
 		/* the first page of a huge node (huge.h); the page's own place in the swap cache is
 		 * below */
 		struct {
-			u32 refs;  /* A: entries at level 2 */
-			u32 found; /* of them, by the checker; 0 otherwise */
+			u32 refs;   /* A: entries at level 2 */
+			u32 found;  /* of them, by the checker; 0 otherwise */
+			u32 parted; /* A: a split gave pages references of their own */
 		} huge;
 		struct list free; /* allocator: in the list of its order */
 		struct {

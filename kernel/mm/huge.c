@@ -30,6 +30,7 @@ struct page *huge_alloc(void)
 		return NULL;
 	}
 	head->huge.refs = 1;
+	head->huge.parted = 0;
 	atomic_add(&mm_counters.anon_pages, HUGE_PAGES);
 	atomic_add(&mm_counters.huge_nodes, 1);
 	for (u32 i = 0; i < HUGE_PAGES; i++) {
@@ -132,8 +133,11 @@ void huge_split(struct mm *mm, struct page *table, u64 va, struct page *t, bool 
 	struct page *head = pte_page(e);
 	bool sole_reference = load_acquire(&head->huge.refs) == 1;
 	debug_assert(!pte_is_writable(e) || huge_is_ours(head));
+	if (!sole_reference)
+		store_relaxed(&head->huge.parted, 1u);
 	t->copied = !table_fill(t, e, sole_reference);
 	t->pinned = table->pinned;
+	t->aged = table->aged;
 	pte_store(slot, pte_table(t, true));
 	if (sole_reference)
 		huge_dissolve(head);

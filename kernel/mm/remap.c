@@ -95,6 +95,9 @@ static u64 leaf_move(struct edit *e, u64 from, u64 to)
 	enum leaf_kind kind = leaf_kind(leaf);
 	s32 pages = old->level == 1 ? 1 : (s32)HUGE_PAGES;
 
+	new->copied |= old->copied;
+	new->aged |= old->aged;
+
 	old->populated--;
 	walk_count(&source, kind, -pages);
 	limbo_shoot_page(&e->limbo, from);

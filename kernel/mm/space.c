@@ -268,6 +268,12 @@ struct space_rss space_rss(struct mm *mm)
 	return rss;
 }
 
+void space_reset_peak(struct mm *mm)
+{
+	store_relaxed(&mm->peak_rss_pages, (u64)0);
+	(void)space_rss(mm);
+}
+
 void space_vm_peak(struct mm *mm)
 {
 	peak_update(&mm->peak_vm_bytes, areas_summary(mm->areas).bytes);

@@ -148,23 +148,42 @@ u64 space_locked_bytes(struct mm *mm, u64 start, u64 end);
 /* After the index of areas changed, space.rw held exclusively: keep the peak. */
 void space_vm_peak(struct mm *mm);
 
-struct area_usage { /* smaps: bytes */
-	u64 rss, pss, shared_clean, shared_dirty, private_clean, private_dirty, referenced,
-		anonymous, anonymous_huge, swap, locked;
+/* smaps. A share is a sum of parts of pages, in units of a page / USAGE_PAGE. */
+#define USAGE_SHIFT 32
+#define USAGE_PAGE (1ull << USAGE_SHIFT)
+struct area_usage {
+	/* bytes */
+	u64 rss, shared_clean, shared_dirty, private_clean, private_dirty, referenced, anonymous;
+	u64 anonymous_huge, swap;
+	/* shares: what is left of each page when it is divided among all who map it */
+	u64 pss, pss_anon, pss_file, pss_shmem, pss_dirty, pss_locked, swap_pss;
 };
+static inline u64 usage_share_bytes(u64 share)
+{
+	return share >> (USAGE_SHIFT - PAGE_SHIFT);
+}
 /*
- * Of the part of the space in [start, end). space.rw shared must be held (space_areas holds it
- * while it calls).
+ * Add what the area has. space.rw shared must be held (space_areas holds it while it calls).
+ * Subtrees that are this space's alone or were never copied answer from their counts.
  */
-void space_usage(struct mm *mm, u64 start, u64 end, struct area_usage *out);
+void space_usage(struct mm *mm, const struct area *a, struct area_usage *sum);
 /* Call fn for each area from address `from` on, with space.rw shared held; stops at non-zero. */
 int space_areas(struct mm *mm, u64 from, int (*fn)(struct mm *mm, struct area *a, void *arg),
 		void *arg);
 /*
- * pagemap: PFN-less information of one page: bit 63 present, 62 swapped, 61 file or shared, 56
- * exclusively mapped.
+ * pagemap: what is at the pages from va on (page-aligned), in the format of proc(5): bit 63 present,
+ * 62 swapped, 61 file or shared, 56 mapped by nobody else; bits 0-54 the frame's number, or type and
+ * place in swap, if `frames`.
  */
-u64 space_page_info(struct mm *mm, u64 va);
+void space_page_info(struct mm *mm, u64 va, bool frames, u64 *out, u32 count);
+/*
+ * Forget that pages in [start, end) were accessed: of all areas, or of those with (anonymous) or
+ * without an object. Takes space.rw. May be slow: preemptible.
+ */
+enum usage_forget { FORGET_ALL = 1, FORGET_ANONYMOUS, FORGET_MAPPED };
+void space_forget_accesses(struct mm *mm, enum usage_forget what);
+/* VmHWM starts anew from what is resident now. */
+void space_reset_peak(struct mm *mm);
 
 /* What is shared with another space: walks both trees, skipping equal pointers. Pages. */
 struct space_difference {

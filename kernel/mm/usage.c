@@ -1,91 +1,221 @@
 /*
  * usage.c - what /proc and our own counters report about a space's pages. Everything here is a walk
  * of tables under their locks; what must be cheap is read at the root instead (space_rss).
+ *
+ * PROTOCOL rule 15: a page's share is the product of 1/count along the path: what each of its
+ * sharers is charged with adds up to the page. Next: procfs_maps.c in fs/, which prints it.
  */
 #include "lib/print.h"
+#include "lib/string.h"
+#include "lib/waitq.h"
 #include "mm/huge.h"
 
-/* --- smaps --- */
+/* --- leaf tables and their shares --- */
 
 /*
- * PROTOCOL rule 15: PSS is the product of 1/count along the path. It is kept as a fixed-point
- * fraction of one page.
+ * Called for the part [start, end) of a leaf table, or of a huge leaf in t (then of level 2), which is
+ * locked like all tables above it. share: what part of the table, or of the huge node, is the
+ * space's, of USAGE_PAGE.
  */
-#define PSS_SHIFT 24
-#define PSS_ONE (1ull << PSS_SHIFT)
+typedef void (*table_fn)(struct page *t, u64 start, u64 end, u64 share, void *arg);
 
-struct usage_walk {
-	struct area_usage *out;
-	u64 pss; /* pages, fixed point */
-};
-
-/* A page that the leaf e maps, alone or among others. */
-static void usage_leaf(struct usage_walk *w, const struct page *p, struct pte e, u64 share)
-{
-	u32 mappings = page_count(p);
-
-	if (p->kind == PAGE_IMMORTAL)
-		return;
-	if (p->kind == PAGE_CACHE)
-		mappings = max(mappings, 2u) - 1; /* the cache's own reference maps nothing */
-	bool shared = share < PSS_ONE || mappings > 1;
-	bool dirty = p->kind == PAGE_ANON || pte_is_dirty(e) || (p->flags & PAGE_DIRTY);
-	w->out->rss += PAGE_SIZE;
-	w->pss += share / mappings;
-	if (pte_is_accessed(e))
-		w->out->referenced += PAGE_SIZE;
-	if (p->kind == PAGE_ANON)
-		w->out->anonymous += PAGE_SIZE;
-	if (shared && dirty)
-		w->out->shared_dirty += PAGE_SIZE;
-	else if (shared)
-		w->out->shared_clean += PAGE_SIZE;
-	else if (dirty)
-		w->out->private_dirty += PAGE_SIZE;
-	else
-		w->out->private_clean += PAGE_SIZE;
-}
-
-/* The pages of a huge leaf in [va, end). */
-static void usage_huge(struct usage_walk *w, const struct page *t, struct pte e, u64 va, u64 end,
-		       u64 share)
-{
-	w->out->anonymous_huge += end - va;
-	for (; va < end; va += PAGE_SIZE)
-		usage_leaf(w, leaf_page(t, e, va), e, share / pte_page(e)->huge.refs);
-}
-
-/* share: what part of this table is the space's, as a fraction of PSS_ONE. */
-static void usage_table(struct usage_walk *w, struct page *t, u64 start, u64 end, u64 share)
+/* The locks of the tables above are held: a table that is not owned could be replaced otherwise. */
+static void tables_visit(struct page *t, u64 start, u64 end, u64 share, table_fn fn, void *arg)
 {
 	u64 span = slot_span(t->level);
 
 	spin_lock(&t->lock);
-	for (u64 va = start; va < end && t->populated; va = ROUND_DOWN(va, span) + span) {
+	if (t->level == 1 && t->populated)
+		fn(t, start, end, share, arg);
+	for (u64 va = start; t->level > 1 && va < end && t->populated;
+	     va = ROUND_DOWN(va, span) + span) {
 		struct pte e = pte_load(slot_of(t, va));
+		u64 next = min(end, ROUND_DOWN(va, span) + span);
 
-		if (!pte_is_resident(e))
+		if (pte_is_empty(e))
 			continue;
-		if (t->level == 1) {
-			usage_leaf(w, pte_page(e), e, share);
-		} else if (t->level == 2 && pte_is_huge(e)) {
-			usage_huge(w, t, e, va, min(end, ROUND_DOWN(va, span) + span), share);
-		} else {
-			struct page *child = pte_page(e);
-			usage_table(w, child, va, min(end, ROUND_DOWN(va, span) + span),
-				    share / page_count(child));
-		}
+		struct page *child = pte_page(e);
+		if (t->level == 2 && pte_is_huge(e))
+			fn(t, va, next, share / load_relaxed(&child->huge.refs), arg);
+		else
+			tables_visit(child, va, next, share / page_count(child), fn, arg);
 	}
 	spin_unlock(&t->lock);
 }
 
-void space_usage(struct mm *mm, u64 start, u64 end, struct area_usage *out)
+/*
+ * The same from the root, in steps between which other threads may run. space.rw held shared or
+ * exclusively.
+ */
+static void space_tables_visit(struct mm *mm, u64 start, u64 end, table_fn fn, void *arg)
 {
-	struct usage_walk w = { .out = out };
+	for (u64 va = start; va < end;) {
+		u32 level = pte_is_empty(pte_load(slot_of(mm->root, va))) ? LEVEL_ROOT : 3;
+		u64 next = min(ROUND_DOWN(va, slot_span(level)) + slot_span(level), end);
 
-	*out = (struct area_usage){ 0 };
-	usage_table(&w, mm->root, start, end, PSS_ONE);
-	out->pss = w.pss * PAGE_SIZE >> PSS_SHIFT;
+		if (level == 3)
+			tables_visit(mm->root, va, next, USAGE_PAGE, fn, arg);
+		va = next;
+		cpu_preempt_point();
+	}
+}
+
+/* How many tables refer to a page. */
+static u32 page_mappings(const struct page *p)
+{
+	u32 count = page_count(p);
+
+	if (p->kind == PAGE_CACHE && load_acquire(&p->cache.object))
+		count -= count > 1; /* the cache's own reference maps nothing */
+	return max(count, 1u);
+}
+
+/* --- smaps --- */
+
+/* So many pages of one kind, each of which is the space's to the same part. */
+struct page_run {
+	enum leaf_kind kind;
+	u64 pages, share;
+	bool dirty, accessed;
+};
+
+static void usage_add(struct area_usage *u, const struct page_run *r)
+{
+	u64 bytes = r->pages * PAGE_SIZE, pss = r->pages * r->share;
+	bool private = r->share == USAGE_PAGE;
+
+	u->rss += bytes;
+	u->pss += pss;
+	if (r->kind == LEAF_ANON) {
+		u->anonymous += bytes;
+		u->pss_anon += pss;
+	} else if (r->kind == LEAF_SHMEM) {
+		u->pss_shmem += pss;
+	} else {
+		u->pss_file += pss;
+	}
+	if (r->accessed)
+		u->referenced += bytes;
+	if (r->dirty)
+		u->pss_dirty += pss;
+	if (private && r->dirty)
+		u->private_dirty += bytes;
+	else if (private)
+		u->private_clean += bytes;
+	else if (r->dirty)
+		u->shared_dirty += bytes;
+	else
+		u->shared_clean += bytes;
+}
+
+static void usage_leaf(struct area_usage *u, const struct page *t, struct pte e, u64 va, u64 share)
+{
+	struct page *p = leaf_page(t, e, va);
+	struct page_run run = { .kind = page_leaf_kind(p), .pages = 1 };
+
+	if (run.kind == LEAF_NONE)
+		return;
+	run.share = share / page_mappings(p);
+	run.dirty = run.kind == LEAF_ANON || pte_is_dirty(e) || (p->flags & PAGE_DIRTY);
+	run.accessed = !t->aged || pte_is_accessed(e);
+	usage_add(u, &run);
+}
+
+/*
+ * Does a leaf table's count of private pages say all about them? Then it never shared them with
+ * another table, they are all resident, and nobody has asked yet which of them are used: a page
+ * counts as accessed from the start, as on Linux.
+ */
+static bool counts_suffice(const struct page *t)
+{
+	return !t->copied && !t->aged && !t->table.file && !t->table.shmem &&
+	       !t->table.nonresident.anon;
+}
+
+/* The pages of a huge leaf in [start, end). As long as no split parted them they are all alike. */
+static void usage_huge(struct area_usage *u, struct page *t, u64 start, u64 end, u64 share)
+{
+	struct pte e = pte_load(slot_of(t, start));
+
+	u->anonymous_huge += end - start;
+	if (!load_relaxed(&pte_page(e)->huge.parted)) {
+		usage_add(u, &(struct page_run){ .kind = LEAF_ANON,
+						 .pages = (end - start) >> PAGE_SHIFT,
+						 .share = share,
+						 .dirty = true,
+						 .accessed = !t->aged || pte_is_accessed(e) });
+		return;
+	}
+	for (u64 va = start; va < end; va += PAGE_SIZE)
+		usage_leaf(u, t, e, va, share);
+}
+
+static void usage_table(struct page *t, u64 start, u64 end, u64 share, void *arg)
+{
+	struct area_usage *u = arg;
+
+	if (t->level == 2) {
+		usage_huge(u, t, start, end, share);
+		return;
+	}
+	if (end - start == slot_span(2) && counts_suffice(t)) {
+		usage_add(u, &(struct page_run){ .kind = LEAF_ANON,
+						 .pages = t->table.anon,
+						 .share = share,
+						 .dirty = true,
+						 .accessed = true });
+		return;
+	}
+	for (u64 va = start; va < end; va += PAGE_SIZE) {
+		struct pte e = pte_load(slot_of(t, va));
+
+		if (pte_is_resident(e))
+			usage_leaf(u, t, e, va, share);
+	}
+}
+
+void space_usage(struct mm *mm, const struct area *a, struct area_usage *sum)
+{
+	u64 before = sum->pss;
+
+	space_tables_visit(mm, a->start, a->end, usage_table, sum);
+	if (a->flags & AREA_LOCKED)
+		sum->pss_locked += sum->pss - before;
+}
+
+/* --- accesses and peaks --- */
+
+static void forget_table(struct page *t, u64 start, u64 end, u64 share, void *arg)
+{
+	u64 span = slot_span(t->level);
+
+	t->aged = 1;
+	for (u64 va = start; va < end; va = ROUND_DOWN(va, span) + span) {
+		struct pte *slot = slot_of(t, va);
+
+		if (pte_is_resident(pte_load(slot)))
+			pte_and_accessed(slot);
+	}
+}
+
+static int forget_area(struct mm *mm, struct area *a, void *arg)
+{
+	enum usage_forget what = *(enum usage_forget *)arg;
+
+	if (what == FORGET_ALL || (what == FORGET_MAPPED) == !!a->file)
+		space_tables_visit(mm, a->start, a->end, forget_table, NULL);
+	return 0;
+}
+
+/*
+ * An edit in place (PROTOCOL rule 7): no space sees another memory. Only this space's CPUs are
+ * flushed: what another that shares the tables uses through an old translation is not noticed, which
+ * the accessed bit allows.
+ */
+void space_forget_accesses(struct mm *mm, enum usage_forget what)
+{
+	space_areas(mm, 0, forget_area, &what);
+	tlb_shoot_all(mm);
 }
 
 /* --- tables --- */
@@ -122,30 +252,48 @@ u64 space_table_bytes(struct mm *mm)
 /* --- pagemap --- */
 
 #define PAGEMAP_PRESENT BIT(63)
+#define PAGEMAP_SWAPPED BIT(62)
 #define PAGEMAP_FILE_SHARED BIT(61)
 #define PAGEMAP_EXCLUSIVE BIT(56)
+#define PAGEMAP_FRAME_MASK (BIT(55) - 1)
 
-u64 space_page_info(struct mm *mm, u64 va)
+struct info_walk {
+	u64 first; /* va of out[0] */
+	bool frames;
+	u64 *out;
+};
+
+static u64 leaf_info(const struct page *t, u64 va, u64 share, bool frames)
 {
-	bool owned;
-	u64 info = 0;
+	struct pte e = pte_load(slot_of(t, va));
+	u64 info = PAGEMAP_PRESENT;
 
+	if (!pte_is_resident(e))
+		return 0;
+	struct page *p = leaf_page(t, e, va);
+	if (p->kind == PAGE_CACHE)
+		info |= PAGEMAP_FILE_SHARED;
+	if (p->kind != PAGE_IMMORTAL && share == USAGE_PAGE && page_mappings(p) == 1)
+		info |= PAGEMAP_EXCLUSIVE;
+	return info | (frames ? page_number(p) & PAGEMAP_FRAME_MASK : 0);
+}
+
+static void info_table(struct page *t, u64 start, u64 end, u64 share, void *arg)
+{
+	struct info_walk *w = arg;
+
+	for (u64 va = start; va < end; va += PAGE_SIZE)
+		w->out[(va - w->first) >> PAGE_SHIFT] = leaf_info(t, va, share, w->frames);
+}
+
+void space_page_info(struct mm *mm, u64 va, bool frames, u64 *out, u32 count)
+{
+	struct info_walk w = { .first = va, .frames = frames, .out = out };
+
+	memset(out, 0, count * sizeof(*out));
 	read_lock(&mm->rw);
-	struct page *t = node_leaf_lock(mm, va, &owned);
-	if (t) {
-		struct pte e = pte_load(slot_of(t, va));
-
-		if (pte_is_resident(e)) {
-			struct page *p = leaf_page(t, e, va);
-			bool sole = t->level == 1 || pte_page(e)->huge.refs == 1;
-			info = PAGEMAP_PRESENT | (p->kind == PAGE_CACHE ? PAGEMAP_FILE_SHARED : 0);
-			if (owned && sole && page_count(p) == 1u + (p->kind == PAGE_CACHE))
-				info |= PAGEMAP_EXCLUSIVE;
-		}
-		spin_unlock(&t->lock);
-	}
+	space_tables_visit(mm, va, va + count * PAGE_SIZE, info_table, &w);
 	read_unlock(&mm->rw);
-	return info;
 }
 
 /* --- comparing two spaces --- */

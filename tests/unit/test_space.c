@@ -3,6 +3,7 @@
  * limits, and what is reported. Linux's rules, from the manual pages.
  */
 #include <asm/mman.h>
+#include <stdlib.h>
 
 #include "mm_test.h"
 
@@ -505,37 +506,150 @@ static void test_areas_and_tables_are_listed(void **state)
 	space_put(mm);
 }
 
+static int add_usage(struct mm *mm, struct area *a, void *arg)
+{
+	space_usage(mm, a, arg);
+	return 0;
+}
+
+/* Of all areas. */
+static struct area_usage usage_of(struct mm *mm)
+{
+	struct area_usage u = { 0 };
+
+	space_areas(mm, 0, add_usage, &u);
+	return u;
+}
+
 static void test_shares_of_pages_add_up(void **state)
 {
-	struct area_usage u;
 	struct mm *mm = new_space();
 
 	(void)state;
 	map_anonymous(mm, BASE, 8);
 	for (u32 p = 0; p < 8; p++)
 		store_in(mm, BASE + p * PAGE_SIZE, p + 1);
-	space_usage(mm, BASE, BASE + 8 * PAGE_SIZE, &u);
+	struct area_usage u = usage_of(mm);
 	assert_int_equal(u.rss, 8 * PAGE_SIZE);
-	assert_int_equal(u.pss, 8 * PAGE_SIZE);
+	assert_int_equal(u.pss, 8 * USAGE_PAGE);
+	assert_int_equal(u.pss_dirty, 8 * USAGE_PAGE);
 	assert_int_equal(u.private_dirty, 8 * PAGE_SIZE);
 	struct mm *child = new_fork(mm);
-	space_usage(mm, BASE, BASE + 8 * PAGE_SIZE, &u);
-	assert_int_equal(u.pss, 4 * PAGE_SIZE);
+	u = usage_of(mm);
+	assert_int_equal(u.pss, 4 * USAGE_PAGE);
 	assert_int_equal(u.shared_dirty, 8 * PAGE_SIZE);
 	store_in(child, BASE, 9);
-	u64 pss = 0;
-	space_usage(mm, 0, USER_END, &u);
-	pss += u.pss;
-	space_usage(child, 0, USER_END, &u);
+	u64 pss = usage_of(mm).pss;
+	u = usage_of(child);
 	assert_int_equal(u.private_dirty, PAGE_SIZE);
+	assert_int_equal(u.anonymous, 8 * PAGE_SIZE);
 	pss += u.pss;
-	assert_true(pss <= 9 * PAGE_SIZE && pss > 9 * PAGE_SIZE - 16);
+	assert_int_equal(pss, 9 * USAGE_PAGE);
 	struct space_difference d;
 	space_compare(mm, child, &d);
 	assert_int_equal(d.changed, 1);
 	assert_int_equal(d.same, 7);
 	space_put(child);
 	space_put(mm);
+}
+
+/* The sum of all spaces' shares is what is there, to less than a page in a million for each page. */
+static void check_shares(struct mm **spaces, u32 count)
+{
+	u64 anon = 0, mapped = 0, there = mm_counters.anon_pages * USAGE_PAGE;
+
+	for (u32 i = 0; i < count; i++) {
+		struct area_usage u = usage_of(spaces[i]);
+		struct space_rss rss = space_rss(spaces[i]);
+
+		anon += u.pss_anon;
+		mapped += u.pss_shmem;
+		assert_int_equal(u.pss, u.pss_anon + u.pss_file + u.pss_shmem);
+		assert_int_equal(u.rss, (rss.anon + rss.file + rss.shmem) * PAGE_SIZE);
+		assert_int_equal(u.anonymous, rss.anon * PAGE_SIZE);
+		assert_int_equal(u.rss, u.shared_clean + u.shared_dirty + u.private_clean +
+						u.private_dirty);
+	}
+	assert_true(anon <= there && there - anon <= mm_counters.anon_pages * (USAGE_PAGE >> 20));
+	there = object_shmem_frames() * USAGE_PAGE;
+	assert_true(mapped <= there && there - mapped <= USAGE_PAGE);
+}
+
+/* Spaces that fork at random, write and move pages, and leave: whole tables and parts of them. */
+static void family_at_random(u32 flags)
+{
+	enum { SPACES = 7, TABLES = 3, STEPS = 300 };
+	const u64 span = TABLES * 512 * PAGE_SIZE;
+	struct mm *spaces[SPACES] = { new_space() };
+	u32 count = 1;
+
+	srandom(5);
+	map_pages(spaces[0], BASE, TABLES * 512, RW | flags, NULL, 0);
+	map_pages(spaces[0], BASE + 2 * span, 16, RW | AREA_SHARED, NULL, 0);
+	for (u32 p = 0; p < TABLES * 512; p += 3)
+		store_in(spaces[0], BASE + p * PAGE_SIZE, p + 1);
+	for (u32 p = 0; p < 16; p++)
+		store_in(spaces[0], BASE + 2 * span + p * PAGE_SIZE, p + 1);
+	for (u32 step = 0; step < STEPS; step++) {
+		u32 who = (u32)random() % count, what = (u32)random() % 8;
+		u64 va = BASE + (u64)(random() % (TABLES * 512)) * PAGE_SIZE;
+
+		if (what == 0 && count < SPACES) {
+			spaces[count++] = new_fork(spaces[who]);
+		} else if (what == 1 && count > 1) {
+			space_put(spaces[who]);
+			spaces[who] = spaces[--count];
+		} else if (what == 2) {
+			assert_int_equal(space_advise(spaces[who], va, PAGE_SIZE, MADV_DONTNEED),
+					 0);
+		} else if (what == 3 && va + PAGE_SIZE != BASE + span) {
+			space_remap(spaces[who], va, PAGE_SIZE, PAGE_SIZE,
+				    REMAP_MAYMOVE | REMAP_FIXED, va + PAGE_SIZE);
+			map_pages(spaces[who], va, 1, RW | flags, NULL, 0);
+		} else if (what == 4) {
+			space_forget_accesses(spaces[who], FORGET_ANONYMOUS);
+		} else {
+			store_in(spaces[who], va, step + 1);
+		}
+		check_shares(spaces, count);
+	}
+	while (count)
+		space_put(spaces[--count]);
+}
+
+static void test_shares_add_up_in_any_family(void **state)
+{
+	(void)state;
+	family_at_random(0);
+	family_at_random(AREA_HUGEPAGE);
+}
+
+static void test_accesses_are_forgotten(void **state)
+{
+	struct mm *mm = new_space();
+
+	(void)state;
+	map_anonymous(mm, BASE, 512);
+	for (u32 p = 0; p < 512; p++)
+		store_in(mm, BASE + p * PAGE_SIZE, p + 1);
+	assert_int_equal(usage_of(mm).referenced, 512 * PAGE_SIZE);
+	space_forget_accesses(mm, FORGET_MAPPED);
+	assert_int_equal(usage_of(mm).referenced, 512 * PAGE_SIZE);
+	space_forget_accesses(mm, FORGET_ALL);
+	/* The machine reads ahead as it likes, so some of it may have been accessed again. */
+	assert_true(usage_of(mm).referenced < 256 * PAGE_SIZE);
+	for (u32 p = 0; p < 512; p++)
+		assert_int_equal(load_in(mm, BASE + p * PAGE_SIZE), p + 1);
+	assert_int_equal(usage_of(mm).referenced, 512 * PAGE_SIZE);
+	space_put(mm);
+}
+
+static u64 page_info(struct mm *mm, u64 va)
+{
+	u64 info;
+
+	space_page_info(mm, va, false, &info, 1);
+	return info;
 }
 
 static void test_residency_and_page_information(void **state)
@@ -549,10 +663,10 @@ static void test_residency_and_page_information(void **state)
 	assert_int_equal(space_residency(mm, BASE, 4, vec), 0);
 	assert_memory_equal(vec, ((u8[]){ 0, 1, 0, 0 }), 4);
 	assert_int_equal(space_residency(mm, BASE + PAGE_SIZE, 4, vec), -ENOMEM);
-	assert_true(space_page_info(mm, BASE + PAGE_SIZE) == (BIT(63) | BIT(56)));
-	assert_true(space_page_info(mm, BASE) == 0);
+	assert_true(page_info(mm, BASE + PAGE_SIZE) == (BIT(63) | BIT(56)));
+	assert_true(page_info(mm, BASE) == 0);
 	struct mm *child = new_fork(mm);
-	assert_true(space_page_info(mm, BASE + PAGE_SIZE) == BIT(63));
+	assert_true(page_info(mm, BASE + PAGE_SIZE) == BIT(63));
 	space_put(child);
 	u64 key[2], other[2];
 	map_pages(mm, BASE + 8 * PAGE_SIZE, 1, RW | AREA_SHARED, NULL, 0);
@@ -675,6 +789,8 @@ int main(int argc, char **argv)
 		TEST(test_msync_writes_what_a_shared_mapping_changed),
 		TEST(test_areas_and_tables_are_listed),
 		TEST(test_shares_of_pages_add_up),
+		TEST(test_shares_add_up_in_any_family),
+		TEST(test_accesses_are_forgotten),
 		TEST(test_residency_and_page_information),
 		TEST(test_special_pages_are_mapped_without_being_counted),
 		TEST(test_protection_of_a_shared_table_reaches_each_sharer),
