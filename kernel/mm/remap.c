@@ -46,18 +46,15 @@ static int move_reserve(struct edit *e, u64 from, u64 to, u64 length)
 
 		if (table_end - va == HUGE_SIZE)
 			err = huge_move_reserve(e->mm, va, va + shift, &e->limbo);
-		if (err > 0) { /* the leaf goes whole */
-			va = table_end;
-			continue;
-		}
-		if (!err)
+		if (!err) { /* else the leaf goes whole */
 			err = node_own(e->mm, va, &w, &e->limbo);
-		/* One table's leaves go to at most two. */
-		if (!err)
-			err = node_own(e->mm, va + shift, &w, &e->limbo);
-		if (!err)
-			err = node_own(e->mm, table_end - 1 + shift, &w, &e->limbo);
-		if (err)
+			/* One table's leaves go to at most two. */
+			if (!err)
+				err = node_own(e->mm, va + shift, &w, &e->limbo);
+			if (!err)
+				err = node_own(e->mm, table_end - 1 + shift, &w, &e->limbo);
+		}
+		if (err < 0)
 			return err;
 		if (e->limbo.count > LIMBO_MAX - 16)
 			limbo_flush(&e->limbo);
@@ -180,6 +177,7 @@ static int remap_clear_target(struct edit *e, const struct remap *r, u64 to, boo
 	if (!there || there->start >= to + r->new_length)
 		return 0;
 	int err = remap_shrink(e, to, to + r->new_length);
+	limbo_flush(&e->limbo); /* room for what the move replaces */
 	*publish = !err;
 	return err;
 }

@@ -68,14 +68,15 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return 2;
 	}
-	hosted_start(64);
+	hosted_start(256);
 	for (u64 i = 0; i < streams; i++, o.seed++)
 		attempts += stream_run(&o);
 	printf("model: %lu streams, %lu operations, no difference (%lu forks; tables: %lu copied, "
 	       "%lu adopted; pages: %lu copied, %lu reused; "
-	       "%lu faults, %lu spurious; %lu shootdowns)\n",
+	       "2 MiB pages: %lu, %lu split; %lu faults, %lu spurious; %lu shootdowns)\n",
 	       streams, attempts, mm_counters.forks, mm_counters.tables_copied,
 	       mm_counters.tables_adopted, mm_counters.pages_copied, mm_counters.pages_reused,
+	       mm_counters.huge_faults, mm_counters.huge_splits,
 	       mm_counters.faults_minor + mm_counters.faults_major, mm_counters.faults_spurious,
 	       mm_counters.shootdowns);
 	return 0;

@@ -11,10 +11,14 @@
 #include "object_mem.h"
 
 #define SPACES 16
-#define CLUSTERS 6
-#define CLUSTER_PAGES 24
-#define SLOTS (CLUSTERS * CLUSTER_PAGES) /* pages that a space may map */
-#define WORDS 4                          /* of a page that are looked at */
+#define CLUSTERS 8
+#define CLUSTER_SLOTS 24
+#define SLOTS (CLUSTERS * CLUSTER_SLOTS) /* what a space may map */
+/* In clusters 3 and 4 a slot is a run of pages, so that 2 MiB pages fit: its first page is used. */
+#define WIDE_FIRST 3
+#define WIDE_CLUSTERS 2
+#define WIDE_PAGES 64
+#define WORDS 4 /* of a page that are looked at */
 #define OBJECTS 40
 #define NAMED_OBJECTS \
 	4 /* two files, two memory objects; the rest come with MAP_SHARED|MAP_ANONYMOUS */
@@ -30,7 +34,8 @@ struct view_object {
 
 struct view_page {
 	bool mapped, shared;
-	bool own; /* private, written to: the content is in words */
+	bool own;      /* private, written to: the content is in words */
+	u32 own_pages; /* of a wide slot: how many are there; the others hold zeros */
 	/* truncated while it was own: still counted as anonymous until it is filled or unmapped */
 	bool marker_anon;
 	u32 flags;  /* AREA_* */
@@ -49,6 +54,13 @@ extern struct view_object objects[OBJECTS];
 extern const u32 word_offset[WORDS];
 
 u64 slot_va(u32 slot);
+bool slot_is_wide(u32 slot);
+u32 slot_pages(u32 slot);
+/* Of `count` slots of one cluster. */
+static inline u64 slots_bytes(u32 slot, u32 count)
+{
+	return (u64)count * slot_pages(slot) * PAGE_SIZE;
+}
 /* Slots whose address lies in [start, end): *first and how many. */
 u32 slots_in(u64 start, u64 end, u32 *first);
 
@@ -56,6 +68,12 @@ u32 slots_in(u64 start, u64 end, u32 *first);
 const u64 *view_words(const struct view_page *p);
 /* Make the page's content its own. */
 void view_own(struct view_page *p);
+/* What was just written to turned out to be a huge page: all of it is the space's own. */
+void view_own_huge(struct view_space *s, u32 slot);
+/* How many pages of the slot mm counts as the space's private ones. */
+u32 anon_pages_in(const struct view_space *s, u32 slot);
+/* It is mapped, but as if never touched. */
+void view_empty(struct view_page *p);
 void view_unmap(struct view_page *p);
 void view_map(struct view_page *p, const struct view_page *as);
 /* What fork gives the child. */

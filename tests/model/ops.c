@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "lib/err.h"
-#include "mm/frame.h"
+#include "mm/huge.h"
 #include "stream_priv.h"
 
 #define SIGBUS 7
@@ -40,10 +40,36 @@ static u32 space_id(const struct view_space *s)
 	return (u32)(s - spaces);
 }
 
+/* In every second stream most of what happens is where 2 MiB pages can be. */
+static bool in_wide_clusters(void)
+{
+	return st.options->seed % 2 == 0 && draw(8);
+}
+
+/* Whole 2 MiB, or all of a wide cluster, or any run of its slots. */
+static u32 any_wide_range(u32 *count)
+{
+	u32 first = (WIDE_FIRST + (u32)draw(WIDE_CLUSTERS)) * CLUSTER_SLOTS;
+	u32 how = (u32)draw(6), slot = (u32)draw(CLUSTER_SLOTS);
+
+	if (how == 0) {
+		*count = CLUSTER_SLOTS;
+		return first;
+	}
+	if (how < 4) {
+		*count = HUGE_PAGES / WIDE_PAGES;
+		return first + *count / 2 + (u32)draw(2) * *count;
+	}
+	*count = 1 + (u32)draw(min(CLUSTER_SLOTS - slot, 5u));
+	return first + slot;
+}
+
 /* A range of slots inside one cluster. */
 static u32 any_range(u32 *count)
 {
-	u32 slot = (u32)draw(SLOTS), left = CLUSTER_PAGES - slot % CLUSTER_PAGES;
+	if (in_wide_clusters())
+		return any_wide_range(count);
+	u32 slot = (u32)draw(SLOTS), left = CLUSTER_SLOTS - slot % CLUSTER_SLOTS;
 
 	*count = 1 + (u32)draw(draw(3) ? min(left, 6u) : left);
 	return slot;
@@ -58,8 +84,11 @@ static u32 any_slot(const struct view_space *s)
 
 	if (draw(2))
 		return *recent;
+	bool wide = in_wide_clusters();
 	for (u32 i = 0; i < 12; i++) {
-		*recent = (u32)draw(SLOTS);
+		*recent =
+			wide ? WIDE_FIRST * CLUSTER_SLOTS + (u32)draw(WIDE_CLUSTERS * CLUSTER_SLOTS)
+			     : (u32)draw(SLOTS);
 		if (s->pages[*recent].mapped)
 			break;
 	}
@@ -93,10 +122,10 @@ static s32 free_object(void)
 
 static bool op_map(struct view_space *s, u64 lot)
 {
-	u32 count, slot = any_range(&count), kind = (u32)draw(4);
+	u32 count, slot = any_range(&count), kind = slot_is_wide(slot) ? 0 : (u32)draw(4);
 	struct view_page as = { .mapped = true, .flags = any_prot() | MAY, .object = -1 };
 	struct map_request r = { .addr = slot_va(slot),
-				 .length = count * PAGE_SIZE,
+				 .length = slots_bytes(slot, count),
 				 .fixed = true };
 	bool busy = false;
 
@@ -106,7 +135,7 @@ static bool op_map(struct view_space *s, u64 lot)
 	}
 	if (kind >= 2) {
 		as.object = (s32)draw(NAMED_OBJECTS);
-		as.object_page = (u32)draw(OBJECT_PAGES - CLUSTER_PAGES);
+		as.object_page = (u32)draw(OBJECT_PAGES - CLUSTER_SLOTS);
 		r.object = &objects[as.object].named->object;
 		r.offset = as.object_page * PAGE_SIZE;
 	} else if (kind == 1) {
@@ -116,7 +145,11 @@ static bool op_map(struct view_space *s, u64 lot)
 	}
 	r.flags = as.flags;
 	r.noreplace = lot % 8 == 0;
-	op_name("space %u: map %#lx, %u pages, flags %#x, object %d page %u%s", space_id(s), r.addr,
+	if (slot_is_wide(slot) && lot % 2) { /* mostly what programs have */
+		as.flags |= AREA_READ | AREA_WRITE;
+		r.flags = as.flags;
+	}
+	op_name("space %u: map %#lx, %u slots, flags %#x, object %d page %u%s", space_id(s), r.addr,
 		count, r.flags, as.object, as.object_page, r.noreplace ? ", noreplace" : "");
 	for (u32 i = 0; i < count; i++)
 		busy |= s->pages[slot + i].mapped;
@@ -133,10 +166,11 @@ static bool op_map(struct view_space *s, u64 lot)
 static bool op_unmap(struct view_space *s, u64 lot)
 {
 	u32 count, slot = any_range(&count);
-	u64 start = slot_va(slot), end = start + count * PAGE_SIZE;
+	u64 start = slot_va(slot), end = start + slots_bytes(slot, count);
 
 	if (lot % 16 == 0) { /* whole subtrees */
-		end = slot_va((u32)draw(SLOTS)) + PAGE_SIZE;
+		u32 last = (u32)draw(SLOTS);
+		end = slot_va(last) + slots_bytes(last, 1);
 		if (end <= start)
 			return true;
 		count = slots_in(start, end, &slot);
@@ -179,7 +213,7 @@ static bool op_protect(struct view_space *s, u64 lot)
 	op_name("space %u: protect %#lx, %u pages, %u", space_id(s), slot_va(slot), count, prot);
 	while (good < count && s->pages[slot + good].mapped)
 		good++;
-	int err = space_protect(s->mm, slot_va(slot), count * PAGE_SIZE, prot, false);
+	int err = space_protect(s->mm, slot_va(slot), slots_bytes(slot, count), prot, false);
 	if (err == -ENOMEM && st.failing) {
 		protect_partly(s, slot, good, prot);
 		bool all = good < count; /* then the hole may be what it complains of */
@@ -212,6 +246,18 @@ static bool behind_size(const struct view_page *p, u32 word)
 {
 	return p->shared && p->object >= 0 &&
 	       (u64)p->object_page * PAGE_SIZE + word_offset[word] >= objects[p->object].size;
+}
+
+/* A store of st.value to a private page has come through: it may have brought 2 MiB. */
+static void private_store(struct view_space *s, u32 slot, u32 word)
+{
+	struct view_page *p = &s->pages[slot];
+
+	if (slot_is_wide(slot) && !p->own && anon_pages_in(s, slot) == WIDE_PAGES &&
+	    p->own_pages == 0)
+		view_own_huge(s, slot);
+	view_own(p);
+	p->words[word] = st.value++;
 }
 
 static bool op_access(struct view_space *s, u64 lot)
@@ -253,8 +299,7 @@ static bool op_access(struct view_space *s, u64 lot)
 		if (p->shared) {
 			objects[p->object].words[p->object_page][word] = st.value++;
 		} else {
-			view_own(p);
-			p->words[word] = st.value++;
+			private_store(s, slot, word);
 		}
 	}
 	if (!p->own)
@@ -396,21 +441,21 @@ static bool op_dontneed(struct view_space *s, u64 lot)
 	op_name("space %u: MADV_DONTNEED %#lx, %u pages", space_id(s), slot_va(slot), count);
 	for (u32 i = 0; i < count; i++)
 		hole |= !s->pages[slot + i].mapped;
-	int err = space_advise(s->mm, slot_va(slot), count * PAGE_SIZE, MADV_DONTNEED);
+	int err = space_advise(s->mm, slot_va(slot), slots_bytes(slot, count), MADV_DONTNEED);
 	if (err == -ENOMEM && st.failing && !hole)
 		return false;
 	if (err == -ENOMEM && st.failing) { /* for either reason: look */
 		for (u32 i = 0; i < count; i++) {
 			struct pte e;
 			(void)hosted_peek(s->mm, slot_va(slot + i), &e);
-			if (!pte_is_empty(e))
+			if (!pte_is_empty(e) || anon_pages_in(s, slot + i))
 				return false;
 		}
 	}
 	agrees(err, hole ? -ENOMEM : 0);
 	for (u32 i = 0; i < count; i++)
 		if (s->pages[slot + i].mapped)
-			s->pages[slot + i].own = s->pages[slot + i].marker_anon = false;
+			view_empty(&s->pages[slot + i]);
 	return true;
 }
 
@@ -423,7 +468,9 @@ static bool op_fork_flag(struct view_space *s, u64 lot)
 	} advice[] = { { MADV_DONTFORK, 0, AREA_DONTFORK },
 		       { MADV_DOFORK, AREA_DONTFORK, 0 },
 		       { MADV_WIPEONFORK, 0, AREA_WIPEONFORK },
-		       { MADV_KEEPONFORK, AREA_WIPEONFORK, 0 } };
+		       { MADV_KEEPONFORK, AREA_WIPEONFORK, 0 },
+		       { MADV_HUGEPAGE, AREA_NOHUGEPAGE, AREA_HUGEPAGE },
+		       { MADV_NOHUGEPAGE, AREA_HUGEPAGE, AREA_NOHUGEPAGE } };
 	u32 slot = any_slot(s), count = 1, which = (u32)(lot % ARRAY_SIZE(advice));
 
 	if (!s->pages[slot].mapped ||
@@ -433,7 +480,9 @@ static bool op_fork_flag(struct view_space *s, u64 lot)
 		count++;
 	op_name("space %u: advice %d, %#lx, %u pages", space_id(s), advice[which].advice,
 		slot_va(slot), count);
-	if (!agrees(space_advise(s->mm, slot_va(slot), count * PAGE_SIZE, advice[which].advice), 0))
+	if (!agrees(space_advise(s->mm, slot_va(slot), slots_bytes(slot, count),
+				 advice[which].advice),
+		    0))
 		return false;
 	for (u32 i = 0; i < count; i++)
 		s->pages[slot + i].flags = (s->pages[slot + i].flags & ~advice[which].clear) |
@@ -443,7 +492,8 @@ static bool op_fork_flag(struct view_space *s, u64 lot)
 
 static bool ranges_overlap(u32 a, u32 na, u32 b, u32 nb)
 {
-	return slot_va(a) < slot_va(b) + nb * PAGE_SIZE && slot_va(b) < slot_va(a) + na * PAGE_SIZE;
+	return slot_va(a) < slot_va(b) + slots_bytes(b, nb) &&
+	       slot_va(b) < slot_va(a) + slots_bytes(a, na);
 }
 
 /* mremap that failed may have emptied its target, as on Linux. */
@@ -469,18 +519,20 @@ static bool op_remap(struct view_space *s, u64 lot)
 		count++;
 	if (lot % 2)
 		to_count = min(to_count, count);
-	if (ranges_overlap(from, count, to, to_count) ||
+	if (slot_is_wide(from) != slot_is_wide(to) ||
+	    to % CLUSTER_SLOTS + to_count > CLUSTER_SLOTS ||
+	    ranges_overlap(from, count, to, to_count) ||
 	    (s->pages[from].object >= 0 && s->pages[from].object_page + to_count > OBJECT_PAGES))
 		return true;
 	op_name("space %u: remap %#lx, %u pages, to %#lx, %u pages", space_id(s), slot_va(from),
 		count, slot_va(to), to_count);
-	s64 r = space_remap(s->mm, slot_va(from), count * PAGE_SIZE, to_count * PAGE_SIZE, flags,
-			    slot_va(to));
+	s64 r = space_remap(s->mm, slot_va(from), slots_bytes(from, count),
+			    slots_bytes(to, to_count), flags, slot_va(to));
 	if (r == -ENOMEM && st.failing)
 		return remap_failed(s, to, to_count);
 	agrees(r, (s64)slot_va(to));
 	struct view_page grown = s->pages[from];
-	grown.own = grown.marker_anon = false;
+	view_empty(&grown);
 	for (u32 i = 0; i < max(count, to_count); i++) {
 		struct view_page moved = i < count ? s->pages[from + i] : grown;
 
@@ -507,6 +559,8 @@ static void populate_take_over(struct view_space *s, u32 slot, u32 count)
 		if (page->kind == PAGE_ANON && !p->own && view_words(p))
 			view_own(p);
 		p->marker_anon = false;
+		if (slot_is_wide(slot))
+			p->own_pages = anon_pages_in(s, slot + i);
 	}
 }
 
@@ -529,9 +583,12 @@ static bool op_populate(struct view_space *s, u64 lot)
 
 	op_name("space %u: populate %#lx, %u pages, %s", space_id(s), slot_va(slot), count,
 		lot % 2 ? "write" : "read");
-	int err = space_advise(s->mm, slot_va(slot), count * PAGE_SIZE,
+	int err = space_advise(s->mm, slot_va(slot), slots_bytes(slot, count),
 			       lot % 2 ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
-	populate_take_over(s, slot, count);
+	if (slot_is_wide(slot)) /* a huge page may reach beyond */
+		populate_take_over(s, slot - slot % CLUSTER_SLOTS, CLUSTER_SLOTS);
+	else
+		populate_take_over(s, slot, count);
 	if (err != expected && !(err == -ENOMEM && st.failing))
 		mismatch("returned %d, expected %d", err, expected);
 	return err == expected;
@@ -556,8 +613,7 @@ static bool op_kernel_write(struct view_space *s, u64 lot)
 		objects[p->object].words[p->object_page][word] = st.value++;
 		p->marker_anon = false;
 	} else {
-		view_own(p);
-		p->words[word] = st.value++;
+		private_store(s, slot, word);
 	}
 	return true;
 }
@@ -580,12 +636,23 @@ static bool op_kernel_read(struct view_space *s, u64 lot)
 	return true;
 }
 
+/* Which areas get 2 MiB pages from now on. */
+static bool op_huge_policy(struct view_space *s, u64 lot)
+{
+	static const u32 policies[] = { HUGE_ALWAYS, HUGE_ALWAYS, HUGE_MADVISE, HUGE_NEVER };
+
+	(void)s;
+	huge_policy = policies[lot % ARRAY_SIZE(policies)];
+	op_name("2 MiB pages: policy %u", huge_policy);
+	return true;
+}
+
 const struct operation operations[] = {
-	{ 500, op_access },      { 30, op_map },         { 20, op_unmap }, { 20, op_protect },
-	{ 14, op_fork },         { 10, op_exit },        { 1, op_exec },   { 3, op_truncate },
-	{ 3, op_punch },         { 10, op_write },       { 10, op_read },  { 4, op_clean },
-	{ 8, op_dontneed },      { 6, op_fork_flag },    { 10, op_remap }, { 6, op_populate },
-	{ 20, op_kernel_write }, { 20, op_kernel_read },
+	{ 500, op_access },      { 30, op_map },         { 20, op_unmap },      { 20, op_protect },
+	{ 14, op_fork },         { 10, op_exit },        { 1, op_exec },        { 3, op_truncate },
+	{ 3, op_punch },         { 10, op_write },       { 10, op_read },       { 4, op_clean },
+	{ 8, op_dontneed },      { 6, op_fork_flag },    { 10, op_remap },      { 6, op_populate },
+	{ 20, op_kernel_write }, { 20, op_kernel_read }, { 2, op_huge_policy },
 };
 
 const u32 operation_count = ARRAY_SIZE(operations);

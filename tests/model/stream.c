@@ -170,6 +170,7 @@ u64 stream_run(const struct stream_options *o)
 	st.options = o;
 	st.random = o->seed * 0x9e3779b97f4a7c15ull + 12345;
 	st.value = 0x1000000;
+	huge_policy = HUGE_ALWAYS;
 	memset(st.on, 0, sizeof(st.on));
 	memset(st.recent, 0, sizeof(st.recent));
 	struct hosted_census before = hosted_census();

@@ -5,26 +5,41 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "mm/frame.h"
+#include "mm/huge.h"
 #include "model.h"
 
 struct view_space spaces[SPACES];
 struct view_object objects[OBJECTS];
 const u32 word_offset[WORDS] = { 0, 1024, 2056, 4088 };
 
-/* Across the borders of tables of every level, and at both ends. */
+/* In order; across the borders of tables of every level, and at both ends. */
 static const u64 cluster_base[CLUSTERS] = {
 	0x10000,
-	0x200000 - CLUSTER_PAGES / 2 * PAGE_SIZE,
-	0x40000000 - CLUSTER_PAGES / 2 * PAGE_SIZE,
-	0x8000000000 - CLUSTER_PAGES / 2 * PAGE_SIZE,
-	0x8040000000 - CLUSTER_PAGES / 2 * PAGE_SIZE,
-	USER_END - CLUSTER_PAGES *PAGE_SIZE,
+	0x200000 - CLUSTER_SLOTS / 2 * PAGE_SIZE,
+	0x40000000 - CLUSTER_SLOTS / 2 * PAGE_SIZE,
+	/* half of 2 MiB, twice 2 MiB, on both sides of the border of two level-2 tables, half */
+	0x5000000000 - (512 + 256) * PAGE_SIZE,
+	0x6000000000 - 256 * PAGE_SIZE,
+	0x8000000000 - CLUSTER_SLOTS / 2 * PAGE_SIZE,
+	0x8040000000 - CLUSTER_SLOTS / 2 * PAGE_SIZE,
+	USER_END - CLUSTER_SLOTS *PAGE_SIZE,
 };
+
+bool slot_is_wide(u32 slot)
+{
+	u32 cluster = slot / CLUSTER_SLOTS;
+
+	return cluster >= WIDE_FIRST && cluster < WIDE_FIRST + WIDE_CLUSTERS;
+}
+
+u32 slot_pages(u32 slot)
+{
+	return slot_is_wide(slot) ? WIDE_PAGES : 1;
+}
 
 u64 slot_va(u32 slot)
 {
-	return cluster_base[slot / CLUSTER_PAGES] + (u64)(slot % CLUSTER_PAGES) * PAGE_SIZE;
+	return cluster_base[slot / CLUSTER_SLOTS] + slots_bytes(slot, slot % CLUSTER_SLOTS);
 }
 
 u32 slots_in(u64 start, u64 end, u32 *first)
@@ -60,7 +75,33 @@ void view_own(struct view_page *p)
 		return;
 	memcpy(p->words, view_words(p), sizeof(p->words));
 	p->own = true;
+	p->own_pages = max(p->own_pages, 1u);
 	p->marker_anon = false;
+}
+
+void view_own_huge(struct view_space *s, u32 slot)
+{
+	u64 base = ROUND_DOWN(slot_va(slot), HUGE_SIZE);
+
+	for (u32 i = 0; i < SLOTS; i++) {
+		if (slot_va(i) < base || slot_va(i) >= base + HUGE_SIZE)
+			continue;
+		view_own(&s->pages[i]);
+		s->pages[i].own_pages = WIDE_PAGES;
+	}
+}
+
+u32 anon_pages_in(const struct view_space *s, u32 slot)
+{
+	u32 count = 0;
+
+	for (u32 i = 0; i < slot_pages(slot); i++) {
+		struct pte e;
+		struct page *p = hosted_peek(s->mm, slot_va(slot) + i * PAGE_SIZE, &e);
+
+		count += p && p->kind == PAGE_ANON;
+	}
+	return count;
 }
 
 void view_unmap(struct view_page *p)
@@ -82,6 +123,12 @@ void view_map(struct view_page *p, const struct view_page *as)
 	*p = *as;
 }
 
+void view_empty(struct view_page *p)
+{
+	p->own = p->marker_anon = false;
+	p->own_pages = 0;
+}
+
 void view_fork(struct view_space *child, const struct view_space *parent)
 {
 	for (u32 i = 0; i < SLOTS; i++) {
@@ -93,7 +140,7 @@ void view_fork(struct view_space *child, const struct view_space *parent)
 			continue;
 		view_map(c, p);
 		if (p->flags & AREA_WIPEONFORK)
-			c->own = c->marker_anon = false;
+			view_empty(c);
 	}
 }
 
@@ -123,6 +170,7 @@ void view_truncate(u32 object, u64 size)
 				continue;
 			p->marker_anon |= p->own;
 			p->own = false;
+			p->own_pages = 0;
 		}
 	}
 	o->size = size;
@@ -139,7 +187,7 @@ bool view_same_area(const struct view_space *s, u32 slot)
 {
 	const struct view_page *a = &s->pages[slot], *b = a + 1;
 
-	if (slot + 1 >= SLOTS || (slot + 1) % CLUSTER_PAGES == 0 || !a->mapped || !b->mapped ||
+	if (slot + 1 >= SLOTS || (slot + 1) % CLUSTER_SLOTS == 0 || !a->mapped || !b->mapped ||
 	    a->flags != b->flags || a->object != b->object)
 		return false;
 	return a->object < 0 || a->object_page + 1 == b->object_page;
@@ -226,8 +274,8 @@ const char *view_difference(const struct view_space *s)
 			d = page_difference(s, i);
 		if (d)
 			return d;
-		anon += v->own || v->marker_anon;
-		pages += v->mapped;
+		anon += v->own ? v->own_pages : v->marker_anon;
+		pages += v->mapped ? slot_pages(i) : 0;
 		areas += v->mapped && !view_same_area(s, i);
 	}
 	struct space_rss rss = space_rss(s->mm);
