@@ -171,6 +171,9 @@ static void take_frame(struct session *s, const struct frame *frame)
 		if (frame_u32(frame, &error))
 			s->exec_error = error;
 		break;
+	case HOST_OUT_OF_MEMORY:
+		s->out_of_memory = true;
+		break;
 	default:
 		break;
 	}

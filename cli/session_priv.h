@@ -44,8 +44,9 @@ struct session {
 	int64_t last_signal;                  /* when the last SIGTERM or SIGINT came; 0: never */
 
 	enum outcome outcome;
-	int exit_status; /* as wait(2) encodes it */
-	int exec_error;  /* errno of HOST_EXEC_FAILED; 0: the program was started */
+	int exit_status;    /* as wait(2) encodes it */
+	int exec_error;     /* errno of HOST_EXEC_FAILED; 0: the program was started */
+	bool out_of_memory; /* the guest killed the program for want of memory */
 	int kill_signal;
 	const char *failure_text;
 	struct bytes panic_text, stats_text, missing_text, vm_text;

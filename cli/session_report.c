@@ -145,6 +145,9 @@ static int report_exited(const struct session *s)
 {
 	if (s->exec_error)
 		report_exec(s);
+	if (s->out_of_memory)
+		message("%s: killed: out of memory (%llu MiB); give a larger --memory",
+			s->config->program, (unsigned long long)(s->config->memory >> 20));
 	report_counters(s);
 	if (WIFSIGNALED(s->exit_status))
 		return 128 + WTERMSIG(s->exit_status);

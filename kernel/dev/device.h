@@ -71,6 +71,7 @@ void host_set_winsize_sink(void (*sink)(const struct host_winsize *w, void *arg)
 void host_set_signal_sink(void (*sink)(int signal, void *arg), void *arg);
 /* End of the machine: flush, tell the status (as wait(2) encodes it) and power off. */
 void __noreturn host_exit(u32 status);
+void host_out_of_memory(void);  /* before host_exit, when the program was killed for want of it */
 void host_exec_failed(s32 err); /* before host_exit, when the program could not be started */
 /* For panic: polls the device, takes no locks, never returns to normal operation. */
 void host_panic_text(const char *text, size_t n);

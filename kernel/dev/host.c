@@ -453,6 +453,11 @@ void host_exec_failed(s32 err)
 	frame_send(HOST_EXEC_FAILED, 0, &err, sizeof(err));
 }
 
+void host_out_of_memory(void)
+{
+	frame_send(HOST_OUT_OF_MEMORY, 0, NULL, 0);
+}
+
 void host_exit(u32 status)
 {
 	u8 *buffer;

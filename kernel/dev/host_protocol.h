@@ -164,6 +164,8 @@ enum host_frame_type {
 		 * follows with status 127 or 126
 		 */
 	10,
+	HOST_OUT_OF_MEMORY = 11, /* nothing: the guest killed the program for want of memory;
+				    HOST_EXIT follows */
 	/* host to guest */
 	HOST_STDIN = 32,      /* bytes of input for fd */
 	HOST_STDIN_EOF = 33,  /* end of input of fd (for HOST_FD_TTY: the terminal hung up) */

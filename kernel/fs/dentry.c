@@ -11,6 +11,7 @@
 #include "lib/print.h"
 #include "lib/string.h"
 #include "mm/frame.h"
+#include "mm/shrink.h"
 #include "mm/slab.h"
 
 #define HASH_BUCKETS 16384u
@@ -26,8 +27,11 @@ static struct slab_cache dentry_cache;
 #define UNUSED_MIN 4096ull
 #define UNUSED_MAX 262144ull
 
+static struct shrinker dentry_shrinker = { .shrink = dentry_shrink };
+
 void dentry_init(void)
 {
+	shrinker_register(&dentry_shrinker);
 	slab_cache_init(&dentry_cache, "dentry", sizeof(struct dentry));
 	/*
 	 * A name and its inode take about half a KiB: an eighth of memory for names that nobody

@@ -31,6 +31,7 @@ enum lock_rank {
 	RANK_PIPE,        /* fs: a pipe's buffer */
 	RANK_TTY,         /* fs: a terminal's state; two of a pty: master first */
 	RANK_EXEC,        /* proc: exec against ptrace and /proc readers */
+	RANK_OOM,         /* proc: one victim at a time is chosen */
 	RANK_SPACE,       /* mm: struct mm.rw; two: by address */
 	RANK_OBJECT_SIZE, /* mm: an object's size and truncation */
 	RANK_PAGE,        /* mm: one page of the page cache being filled (a bit lock with a wait) */

@@ -149,6 +149,8 @@ static bool access_allowed(const struct fault *f)
 /* Cases 2 and 3; fills in what the area says. space.rw held shared. */
 static int fault_check(struct fault *f)
 {
+	if (unlikely(f->mm->doomed))
+		return fault_signal(f, SIGBUS, BUS_ADRERR);
 	f->area = areas_find(f->mm->areas, f->va);
 	if (!f->area)
 		return fault_signal(f, SIGSEGV, SEGV_MAPERR);

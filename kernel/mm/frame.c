@@ -35,23 +35,6 @@ static struct cpu_cache {
 	struct page *frames[CPU_CACHE_FRAMES];
 } cpu_caches[CPUS_MAX];
 
-static u64 fail_after = UINT64_MAX;
-
-void alloc_fail_after(u64 n)
-{
-	fail_after = n;
-}
-
-bool alloc_should_fail(void)
-{
-	if (likely(fail_after == UINT64_MAX))
-		return false;
-	if (fail_after == 0)
-		return true;
-	fail_after--;
-	return false;
-}
-
 static void block_insert(struct page *p, u32 order)
 {
 	p->kind = PAGE_FREE;
@@ -156,6 +139,8 @@ struct page *frame_alloc_order(u32 order, enum page_kind kind)
 		p = likely(c->count) ? c->frames[--c->count] : cache_refill(c);
 		if (likely(p))
 			frame_prepare(p, kind);
+		else
+			alloc_short(order);
 		return p;
 	}
 	if (order > FRAME_ORDER_MAX)
@@ -163,8 +148,10 @@ struct page *frame_alloc_order(u32 order, enum page_kind kind)
 	spin_lock(&buddy.lock);
 	p = block_alloc(order);
 	spin_unlock(&buddy.lock);
-	if (!p)
+	if (!p) {
+		alloc_short(order);
 		return NULL;
+	}
 	for (u64 i = 0; i < 1ull << order; i++)
 		frame_prepare(p + i, kind);
 	p->level = (u8)order;

@@ -14,6 +14,7 @@
 #include "lib/list.h"
 #include "lib/lock.h"
 #include "mm/machine.h"
+#include "mm/shortage.h"
 
 enum page_kind {
 	PAGE_FREE = 0, /* in the allocator */
@@ -162,12 +163,5 @@ static inline void page_get(struct page *p)
  * node_drop.
  */
 void page_put(struct page *p);
-
-/*
- * Tests: make the n-th allocation from now fail (0: the next), counting frames and kernel objects;
- * UINT64_MAX: none.
- */
-void alloc_fail_after(u64 n);
-bool alloc_should_fail(void); /* for allocators */
 
 #endif

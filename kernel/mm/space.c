@@ -184,6 +184,11 @@ struct mm *space_fork(struct mm *parent)
 	if (!child)
 		return NULL;
 	write_lock(&parent->rw);
+	if (unlikely(parent->doomed)) {
+		write_unlock(&parent->rw);
+		space_free(child);
+		return NULL;
+	}
 	fork_fields(child, parent);
 	node_copy_root(parent->root, child->root);
 	areas_get(parent->areas);
@@ -209,6 +214,27 @@ struct mm *space_fork(struct mm *parent)
 
 /* --- all spaces --- */
 
+/* spaces_lock held. */
+static void walk_leave(struct mm *mm)
+{
+	if (--mm->walkers == 0 && !load_acquire(&mm->users.n))
+		waitq_wake_all(&walk_over);
+}
+
+void space_pin(struct mm *mm)
+{
+	spin_lock(&spaces_lock);
+	mm->walkers++;
+	spin_unlock(&spaces_lock);
+}
+
+void space_unpin(struct mm *mm)
+{
+	spin_lock(&spaces_lock);
+	walk_leave(mm);
+	spin_unlock(&spaces_lock);
+}
+
 /*
  * A walker is no user: it keeps the space in the list and its tree alive, but never has to tear it
  * down, which would close files, under locks that it holds (of inodes, of pages).
@@ -226,8 +252,7 @@ int space_for_each(int (*fn)(struct mm *mm, void *arg), void *arg)
 		spin_unlock(&spaces_lock);
 		r = fn(mm, arg);
 		spin_lock(&spaces_lock);
-		if (--mm->walkers == 0 && !load_acquire(&mm->users.n))
-			waitq_wake_all(&walk_over);
+		walk_leave(mm);
 		if (r)
 			break;
 	}

@@ -24,12 +24,13 @@ struct mm {
 	struct page *root; /* R: node of level 4; count 1 always (fork and snapshot copy it) */
 	struct area_node *areas; /* R */
 	struct machine_space machine;
-	struct list link;                               /* space list */
-	u32 walkers;                                    /* space list: of space_for_each, in it */
-	u64 id;                                         /* C: unique, never reused */
-	u64 mmap_base;                                  /* C: mmap searches downwards from here */
-	u64 brk_start, brk;                             /* R */
-	u64 stack_top;                                  /* C: highest address of the main stack */
+	struct list link;   /* space list */
+	u32 walkers;        /* space list: of space_for_each, in it */
+	u64 id;             /* C: unique, never reused */
+	bool doomed;        /* R: reaped: no fault brings a page any more (reap.c) */
+	u64 mmap_base;      /* C: mmap searches downwards from here */
+	u64 brk_start, brk; /* R */
+	u64 stack_top;      /* C: highest address of the main stack */
 	u64 start_code, end_code, start_data, end_data; /* C: for /proc */
 	u64 arg_start, arg_end, env_start, env_end;     /* C */
 	u64 vdso;                                       /* C: base of the vDSO, 0 if none */
@@ -215,6 +216,13 @@ int space_for_each(int (*fn)(struct mm *mm, void *arg), void *arg);
 /* /sys/kernel/mm/transparent_hugepage/enabled: which areas get 2 MiB pages. A */
 enum huge_policy { HUGE_NEVER, HUGE_MADVISE, HUGE_ALWAYS };
 extern u32 huge_policy;
+
+/*
+ * Keep a space alive, as a walker does, without a use of it. pin: the caller knows that it has users
+ * (it holds the lock of a process that has it).
+ */
+void space_pin(struct mm *mm);
+void space_unpin(struct mm *mm);
 
 /* Shoot every space (after an edit in place of nodes that several may share). */
 void space_shoot_everywhere(void);

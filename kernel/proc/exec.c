@@ -21,9 +21,11 @@
 #include "fs/vfs.h"
 #include "lib/print.h"
 #include "lib/string.h"
+#include "mm/shortage.h"
 #include "mm/slab.h"
 #include "mm/space.h"
 #include "proc/exec_priv.h"
+#include "proc/oom.h"
 #include "proc/sched_priv.h"
 
 #define RFLAGS_INITIAL 0x202ull /* interrupts on */
@@ -305,15 +307,18 @@ static bool wants_random_addresses(const struct process *p)
 	return !(launch.flags & HOST_FLAG_NO_ASLR) && !(p->personality & ADDR_NO_RANDOMIZE);
 }
 
-/* 0: the process is the new program; its first registers are set. */
-static int exec_run(const struct path *start, const char *name, u32 lookup_flags,
+/*
+ * 0: the process is the new program; its first registers are set. Else nothing has changed;
+ * *committed: the file was good enough for Linux to give up the old image.
+ */
+static int exec_try(const struct path *start, const char *name, u32 lookup_flags,
 		    const char *shown_name, const struct exec_vector *argv,
-		    const struct exec_vector *envp)
+		    const struct exec_vector *envp, bool *committed)
 {
 	struct exec *x = kzalloc(sizeof(*x));
-	bool committed;
 	int err;
 
+	*committed = false;
 	if (!x)
 		return -ENOMEM;
 	x->name = shown_name;
@@ -321,14 +326,28 @@ static int exec_run(const struct path *start, const char *name, u32 lookup_flags
 	x->envp = *envp;
 	x->randomize = wants_random_addresses(process_current());
 	err = exec_build(x, start, name, lookup_flags);
-	committed = x->committed;
-	if (!err) {
+	if (err)
+		*committed = x->committed;
+	else
 		err = exec_change_over(x);
-		committed = false;
-	}
 	if (!err)
 		set_start_registers(x, thread_current());
 	exec_free(x);
+	return err;
+}
+
+static int exec_run(const struct path *start, const char *name, u32 lookup_flags,
+		    const char *shown_name, const struct exec_vector *argv,
+		    const struct exec_vector *envp)
+{
+	bool committed;
+	u64 shortages;
+	int err;
+
+	do {
+		shortages = shortage_current()->count;
+		err = exec_try(start, name, lookup_flags, shown_name, argv, envp, &committed);
+	} while (err == -ENOMEM && oom_retry(shortages));
 	/* Linux would find this out with the old image gone. */
 	if (err && committed)
 		process_exit_group(SIGSEGV);

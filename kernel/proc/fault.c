@@ -2,9 +2,7 @@
  * fault.c - page faults and exceptions of programs: what mm cannot make good becomes a signal; no
  * memory means that somebody dies.
  *
- * The out-of-memory rule: the process with the most memory (and its oom_score_adj) is killed,
- * others wait until it is gone and try again. Only one dies at a time. Read mm/fault.c for what a
- * fault does to the space.
+ * Read mm/fault.c for what a fault does to the space, oom.c for who dies.
  */
 #include <asm/siginfo.h>
 #include <asm/signal.h>
@@ -21,69 +19,6 @@
 #define ERROR_FETCH 0x10
 
 #define VECTOR_PAGE_FAULT 14
-#define OOM_WAIT_NS 10000000ull
-#define OOM_PATIENCE 200 /* waits for a victim before another is chosen */
-
-/* --- out of memory --- */
-
-struct oom_search {
-	struct process *victim; /* counted */
-	s64 points;
-	bool dying; /* somebody is on the way out, and still holds memory */
-};
-
-static int oom_consider(struct process *p, void *arg)
-{
-	struct oom_search *s = arg;
-	s64 points = oom_badness(p);
-
-	if (points == OOM_NEVER)
-		return 0;
-	if (p->exiting) {
-		s->dying = true;
-		return 0;
-	}
-	if (s->victim && points <= s->points)
-		return 0;
-	if (s->victim)
-		process_put(s->victim);
-	process_get(p);
-	s->victim = p;
-	s->points = points;
-	return 0;
-}
-
-/* Kill somebody, unless somebody is dying already and deserves some more patience. */
-static void oom_kill(bool impatient)
-{
-	struct oom_search s = { 0 };
-	char name[16];
-
-	process_for_each(oom_consider, &s);
-	if (s.dying && !impatient) {
-		if (s.victim)
-			process_put(s.victim);
-		return;
-	}
-	if (!s.victim)
-		panic("out of memory, and no process to kill");
-	process_name(s.victim, name);
-	log_info("out of memory: killed process %u (%.16s), %ld pages", s.victim->pid, name,
-		 s.points);
-	signal_process(s.victim, SIGKILL, NULL);
-	process_put(s.victim);
-}
-
-/* Make room and wait a little. False: this process is the one that dies. */
-static bool oom_handle(u32 attempt)
-{
-	oom_kill(attempt && attempt % OOM_PATIENCE == 0);
-	if (load_acquire(&thread_current()->work) & WORK_EXIT)
-		return false;
-	thread_prepare_park();
-	thread_park_killable(clock_monotonic() + OOM_WAIT_NS);
-	return !(load_acquire(&thread_current()->work) & WORK_EXIT);
-}
 
 /* --- page faults --- */
 
@@ -107,13 +42,12 @@ bool user_page_fault(struct regs *regs, u64 address, u64 error_code, bool from_u
 {
 	struct thread *t = thread_current();
 	struct fault_result result = { 0 };
-	u32 attempt = 0;
 	int err;
 
 	if (!t->mm)
 		return false;
 	while ((err = space_fault(t->mm, address, access_of(error_code), &result)) == -ENOMEM) {
-		if (!oom_handle(attempt++))
+		if (!oom_wait(true)) /* dying: by the way back to user mode */
 			return from_user;
 	}
 	if (likely(!err)) {

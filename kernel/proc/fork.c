@@ -182,10 +182,10 @@ static long clone_thread(const struct clone_request *r)
 	process_get(p);
 	t->process = p;
 	t->mm = p->mm;
-	tid = t->tid = pid_alloc(p, t);
-	err = -EAGAIN;
-	if (!tid)
+	err = pid_alloc(p, t, &tid);
+	if (err)
 		goto fail;
+	t->tid = tid;
 	err = -EFAULT;
 	if (r->flags & CLONE_PARENT_SETTID && put_user(tid, (u32 __user *)r->parent_tid))
 		goto fail_tid;
@@ -343,10 +343,10 @@ static long clone_process(const struct clone_request *r)
 		if (!vfork)
 			goto fail_thread;
 	}
-	err = -EAGAIN;
-	pid = p->pid = t->tid = pid_alloc(p, t);
-	if (!pid)
+	err = pid_alloc(p, t, &pid);
+	if (err)
 		goto fail_vfork;
+	p->pid = t->tid = pid;
 	err = -EFAULT;
 	if (r->flags & CLONE_PARENT_SETTID && put_user(pid, (u32 __user *)r->parent_tid))
 		goto fail_pid;

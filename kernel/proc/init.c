@@ -31,7 +31,8 @@
 #define END_PATIENCE_NS (5 * NS_PER_SEC) /* for processes that were killed to go away */
 #define TEXT_SIZE 8192u
 
-static u32 program_pid, program_status;
+static struct process *program; /* counted */
+static u32 program_status;
 static bool program_ended;
 static bool power_off; /* A */
 
@@ -50,10 +51,11 @@ void proc_init(void)
 
 	futex_init();
 	ipc_init();
+	oom_init();
 	if (p) {
 		p->cred = cred_new_root();
 		p->uid_count = uid_count_get(0);
-		p->pid = pid_alloc(p, NULL);
+		pid_alloc(p, NULL, &p->pid);
 		spin_lock(&tree_lock);
 		g = p->pid ? group_create_first(p) : NULL;
 		if (g)
@@ -223,7 +225,8 @@ static void program_create(void)
 	p->uid_count = uid_count_get(launch.uid);
 	p->fs = fs_context_new();
 	p->files = files_new();
-	p->pid = t->tid = pid_alloc(p, t);
+	pid_alloc(p, t, &p->pid);
+	t->tid = p->pid;
 	if (!p->cred || !p->uid_count || !p->fs || !p->files || !p->pid)
 		panic("no memory for the first process");
 	p->fs->umask = launch.umask;
@@ -249,7 +252,8 @@ static void program_create(void)
 	p->nthreads = 1;
 	p->leader = t;
 	spin_unlock(&tree_lock);
-	program_pid = p->pid;
+	process_get(p);
+	program = p;
 	thread_make_runnable(t);
 }
 
@@ -336,7 +340,7 @@ static void reap(void)
 	struct wait_result result;
 
 	while (process_wait(&r, &result) == 0 && result.pid) {
-		if (result.pid == program_pid) {
+		if (result.pid == program->pid) {
 			program_ended = true;
 			program_status = result.status;
 		}
@@ -377,6 +381,9 @@ static void __noreturn machine_end(void)
 		send_stats();
 	if (launch.flags & HOST_FLAG_MISSING)
 		send_missing();
+	if (load_relaxed(&program->oom_victim))
+		host_out_of_memory();
+	process_put(program);
 	if (alone && launch.flags & HOST_FLAG_CHECK)
 		check_leaks();
 	host_exit(status);

@@ -30,8 +30,8 @@ static struct pid_entry *entry_find(u32 number)
 	return leaf ? leaf[number % LEAF_ENTRIES] : NULL;
 }
 
-/* The next number without an entry, and a leaf for it: 0 if there is none. */
-static u32 next_free(void)
+/* The next number without an entry, and a leaf for it. 0, -EAGAIN or -ENOMEM. */
+static int next_free(u32 *out)
 {
 	u32 number = last_number;
 
@@ -43,32 +43,35 @@ static u32 next_free(void)
 			leaves[number / LEAF_ENTRIES] =
 				kzalloc(LEAF_ENTRIES * sizeof(struct pid_entry *));
 			if (!leaves[number / LEAF_ENTRIES])
-				return 0;
+				return -ENOMEM;
 		}
-		return number;
+		*out = number;
+		return 0;
 	}
-	return 0;
+	return -EAGAIN;
 }
 
-u32 pid_alloc(struct process *p, struct thread *t)
+int pid_alloc(struct process *p, struct thread *t, u32 *out)
 {
 	struct pid_entry *e = kmalloc(sizeof(*e));
 	u32 number;
+	int err;
 
+	*out = 0;
 	if (!e)
-		return 0;
+		return -ENOMEM;
 	spin_lock(&pid_lock);
-	number = next_free();
-	if (number) {
+	err = next_free(&number);
+	if (!err) {
 		*e = (struct pid_entry){ .number = number, .process = p, .thread = t };
 		leaves[number / LEAF_ENTRIES][number % LEAF_ENTRIES] = e;
 		leaf_used[number / LEAF_ENTRIES]++;
-		last_number = number;
+		*out = last_number = number;
 	}
 	spin_unlock(&pid_lock);
-	if (!number)
+	if (err)
 		kfree(e);
-	return number;
+	return err;
 }
 
 /* Free what nothing uses any more. pid_lock held; it is released. */

@@ -12,6 +12,7 @@
 #include "lib/atomic.h"
 #include "lib/list.h"
 #include "lib/waitq.h"
+#include "mm/shortage.h"
 #include "proc/timer.h"
 
 struct mm;
@@ -153,6 +154,7 @@ struct thread {
 	bool made_shm;            /* O: has created System V shared memory (shm.c) */
 	u64 set_child_tid;        /* O: user address that a new thread writes its tid to; 0: none */
 	u64 trap_number, trap_error, trap_address; /* O: of its last exception, for signal frames */
+	struct shortage shortage;                  /* O */
 	void (*entry)(void *arg);                  /* C: kernel threads */
 	void *entry_arg;
 };
@@ -197,6 +199,7 @@ struct process {
 	u64 start_ns;                                  /* C */
 	u64 rlimit_soft[RLIMIT_COUNT], rlimit_hard[RLIMIT_COUNT]; /* P */
 	u32 oom_score_adj;                                        /* A: a signed number */
+	bool oom_victim;                                          /* A: killed for want of memory */
 	bool execed;                                  /* T: has called exec since fork (setpgid) */
 	bool dumpable, no_new_privs, child_subreaper; /* P */
 	u32 pdeath_signal;                            /* P */

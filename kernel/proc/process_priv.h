@@ -37,8 +37,8 @@ struct pid_entry { /* N: pid lock */
 	struct session *session; /* N */
 };
 
-u32 pid_alloc(struct process *p,
-	      struct thread *t); /* a free number for them, or 0: none is free, or no memory */
+/* A free number for them. 0, or -EAGAIN: none is free, or -ENOMEM; then *number is 0. */
+int pid_alloc(struct process *p, struct thread *t, u32 *number);
 void pid_set_thread(u32 number, struct thread *t); /* NULL: no thread has it any more */
 void pid_clear_process(u32 number);
 /* Enter a group (and session) under the number of a living process. */
@@ -139,6 +139,8 @@ void robust_list_exit(struct thread *t); /* futex.c */
 void futex_wake_address(
 	struct mm *mm,
 	u64 va); /* futex.c: one waiter of a private or shared word (clear_child_tid) */
+
+void oom_init(void); /* oom.c */
 
 /* --- fork.c, exec.c, pidfd.c --- */
 void thread_charge_system(u64 t0);

@@ -29,6 +29,14 @@ u64 thread_live_count(void)
 	return load_relaxed(&live);
 }
 
+struct shortage *shortage_current(void)
+{
+	static struct shortage at_boot;
+	struct thread *t = thread_current();
+
+	return t ? &t->shortage : &at_boot;
+}
+
 static struct thread *thread_take_kept(void)
 {
 	struct kept_threads *k = &kept[cpu_number()];

@@ -8,11 +8,14 @@
 #include "arch/x86_64/percpu.h"
 #include "arch/x86_64/trap.h"
 #include "lib/print.h"
+#include "mm/shortage.h"
 #include "proc/calls.h"
+#include "proc/oom.h"
 #include "sys/names.h"
 #include "sys/syscall.h"
 
 #define SYSCALL_MAX 512u
+#define TRIES_MAX 64u
 
 typedef long (*syscall_fn)(u64, u64, u64, u64, u64, u64);
 
@@ -38,6 +41,23 @@ static long count_missing(u32 number)
 	return -ENOSYS;
 }
 
+/*
+ * A call that fails for want of memory has done nothing: it is made again once there is some, as
+ * Linux makes its allocations wait. Not for ever: a large block may be missing although there is.
+ */
+static long call_with_memory(syscall_fn call, struct regs *regs)
+{
+	u64 shortages;
+	u32 tries = 0;
+	long result;
+
+	do {
+		shortages = shortage_current()->count;
+		result = call(regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9);
+	} while (unlikely(result == -ENOMEM) && tries++ < TRIES_MAX && oom_retry(shortages));
+	return result;
+}
+
 /* Only the lower half of RAX is the number, as on Linux. */
 void syscall_dispatch(struct regs *regs)
 {
@@ -45,8 +65,7 @@ void syscall_dispatch(struct regs *regs)
 	long result;
 
 	if (likely(number < SYSCALL_MAX && table[number]))
-		result = table[number](regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8,
-				       regs->r9);
+		result = call_with_memory(table[number], regs);
 	else
 		result = count_missing(number);
 	regs->rax = (u64)result;
