@@ -49,9 +49,9 @@ class System:
         self.prefix = prefix
         self.environment = environment
 
-    def run(self, argv, seconds, stdin=None, rw=None, close_stdin=False, options=()):
-        """Run a program with stdin (bytes; none: /dev/null; close_stdin: not open at all). options: of coppice run."""
-        env = dict(self.environment, **({"RWDIR": rw} if rw else {}))
+    def run(self, argv, seconds, stdin=None, rw=None, close_stdin=False, options=(), variables=()):
+        """Run a program with stdin (bytes; none: /dev/null; close_stdin: not open at all). options: of coppice run; variables: of the environment."""
+        env = dict(self.environment, **({"RWDIR": rw} if rw else {}), **dict(variables))
         close = (lambda: os.close(0)) if close_stdin else None
         process = subprocess.Popen(self.prefix(rw, list(options)) + argv, env=env, preexec_fn=close, start_new_session=True,
                                    stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,

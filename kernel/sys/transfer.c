@@ -144,18 +144,26 @@ static int range_check(const struct range_end *in, const struct range_end *out, 
 {
 	u32 in_mode = in->f->inode->mode, out_mode = out->f->inode->mode;
 
-	if (!in->f->can_read || !out->f->can_write || out->f->flags & O_APPEND)
-		return -EBADF;
 	if (S_ISDIR(in_mode) || S_ISDIR(out_mode))
 		return -EISDIR;
-	if (!S_ISREG(in_mode) || !S_ISREG(out_mode) || (s64)in->pos < 0 || (s64)out->pos < 0)
+	if (!S_ISREG(in_mode) || !S_ISREG(out_mode))
 		return -EINVAL;
+	if (!in->f->can_read || !out->f->can_write || out->f->flags & O_APPEND)
+		return -EBADF;
+	/* Since Linux 5.19, unless the file system can do better. */
+	if (in->f->inode->super != out->f->inode->super)
+		return -EXDEV;
 	if (in->pos + *n < in->pos || out->pos + *n < out->pos)
 		return -EOVERFLOW;
+	if ((s64)in->pos < 0 || (s64)out->pos < 0)
+		return -EINVAL;
 	if (in->f->inode->object)
 		*n = min(*n, in->f->inode->object->size > in->pos
 				     ? in->f->inode->object->size - in->pos
 				     : 0);
+	if (*n && out->pos == INT64_MAX)
+		return -EFBIG;
+	*n = min(*n, (u64)INT64_MAX - out->pos);
 	if (in->f->inode == out->f->inode && in->pos < out->pos + *n && out->pos < in->pos + *n)
 		return -EINVAL;
 	return 0;

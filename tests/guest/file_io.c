@@ -319,6 +319,13 @@ TEST(file, sendfile_and_copy_file_range)
 	TRY(copy_file_range(in, &from, out, &to, 10, 1));
 	TRY(copy_file_range(write_only, NULL, out, NULL, 10, 0));
 	TRY(copy_file_range(in, NULL, append, NULL, 10, 0));
+	TRY(copy_file_range(in, NULL, memfd_create("elsewhere", 0), NULL, 10, 0));
+	TRY(copy_file_range(fds[0], NULL, out, NULL, 10, 0));
+	TRY(copy_file_range(in, NULL, fds[1], NULL, 10, 0));
+	TRY(copy_file_range(in, NULL, open(".", O_RDONLY), NULL, 10, 0));
+	TRY(copy_file_range(in, &(off_t){ -1 }, out, NULL, 10, 0));
+	TRY(copy_file_range(in, &(off_t){ 1 }, out, &(off_t){ INT64_MAX - 5 }, 10, 0));
+	TRY(copy_file_range(in, &(off_t){ 1 }, out, NULL, 0, 0));
 }
 
 TEST(file, sync_and_advice)
