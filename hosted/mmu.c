@@ -123,6 +123,26 @@ static void page_check(const struct fake_cpu *c, u64 frame, u64 va)
 		      (unsigned long long)va, (unsigned long long)frame, p->kind, page_count(p));
 }
 
+/*
+ * The size by which va is mapped may change only after what was kept of the other size is gone
+ * everywhere: a processor that finds both may do anything (SDM vol. 3, 4.10.2.3).
+ */
+static void size_check(struct fake_cpu *c, u64 va, bool huge)
+{
+	const struct tlb_leaf *h = huge_slot(c, va);
+
+	for (u32 i = 0; huge && i < TLB_LEAVES; i++) {
+		const struct tlb_leaf *l = &c->leaves[i];
+
+		if (l->valid && !l->fragment && l->page / HUGE_PAGES == va >> LEVEL_SHIFT(2))
+			panic("MMU of CPU %u at %llx: a huge leaf, but small ones are kept",
+			      c->number, (unsigned long long)va);
+	}
+	if (!huge && h->valid && h->page == va >> LEVEL_SHIFT(2))
+		panic("MMU of CPU %u at %llx: a small leaf, but a huge one is kept", c->number,
+		      (unsigned long long)va);
+}
+
 /* Start at a table that is cached, or at the root. */
 static u32 walk_start(struct fake_cpu *c, u64 va, struct translation *t)
 {
@@ -171,6 +191,7 @@ static bool walk(struct fake_cpu *c, u64 va, struct translation *t)
 						    .tag = table_tag(va, level - 1),
 						    .frame = t->frame };
 	}
+	size_check(c, va, t->huge);
 	if (t->huge && t->frame % HUGE_PAGES)
 		panic("MMU of CPU %u at %llx: huge leaf of frame %llu", c->number,
 		      (unsigned long long)va, (unsigned long long)t->frame);

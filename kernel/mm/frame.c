@@ -108,10 +108,11 @@ static struct page *cache_refill(struct cpu_cache *c)
 	return c->count ? c->frames[--c->count] : NULL;
 }
 
-static void cache_spill(struct cpu_cache *c)
+/* Give all but `keep` back, so that they may be joined. */
+static void cache_spill(struct cpu_cache *c, u32 keep)
 {
 	spin_lock(&buddy.lock);
-	while (c->count > CPU_CACHE_BATCH)
+	while (c->count > keep)
 		block_free(c->frames[--c->count], 0);
 	spin_unlock(&buddy.lock);
 }
@@ -148,6 +149,12 @@ struct page *frame_alloc_order(u32 order, enum page_kind kind)
 	spin_lock(&buddy.lock);
 	p = block_alloc(order);
 	spin_unlock(&buddy.lock);
+	if (!p) { /* perhaps this CPU keeps the frames that a block lacks */
+		cache_spill(&cpu_caches[cpu_number()], 0);
+		spin_lock(&buddy.lock);
+		p = block_alloc(order);
+		spin_unlock(&buddy.lock);
+	}
 	if (!p) {
 		alloc_short(order);
 		return NULL;
@@ -171,7 +178,7 @@ void frame_free_order(struct page *p, u32 order)
 		struct cpu_cache *c = &cpu_caches[cpu_number()];
 
 		if (unlikely(c->count == CPU_CACHE_FRAMES))
-			cache_spill(c);
+			cache_spill(c, CPU_CACHE_BATCH);
 		c->frames[c->count++] = p;
 		return;
 	}
