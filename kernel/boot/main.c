@@ -15,6 +15,7 @@
 #include "fs/vfs.h"
 #include "lib/print.h"
 #include "lib/string.h"
+#include "mm/reclaim.h"
 #include "mm/space.h"
 #include "proc/proc.h"
 #include "sys/syscall.h"
@@ -94,7 +95,9 @@ void kernel_main(u64 start_info_phys)
 	proc_init();
 	syscall_init();
 	random_init();
-	if (!kthread_create(start, NULL, "start"))
-		panic("no memory for the first thread");
+	reclaim_reserve();
+	if (!kthread_create(start, NULL, "start") ||
+	    !kthread_create(reclaim_thread, NULL, "kswapd0"))
+		panic("no memory for the first threads");
 	scheduler_start();
 }

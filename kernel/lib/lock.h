@@ -32,6 +32,7 @@ enum lock_rank {
 	RANK_TTY,         /* fs: a terminal's state; two of a pty: master first */
 	RANK_EXEC,        /* proc: exec against ptrace and /proc readers */
 	RANK_OOM,         /* proc: one victim at a time is chosen */
+	RANK_RECLAIM,     /* mm: one thread at a time frees frames; or brings a swap area back */
 	RANK_SPACE,       /* mm: struct mm.rw; two: by address */
 	RANK_OBJECT_SIZE, /* mm: an object's size and truncation */
 	RANK_PAGE,        /* mm: one page of the page cache being filled (a bit lock with a wait) */
@@ -54,6 +55,7 @@ enum lock_rank {
 	 * copy
 	 */
 	RANK_NODE,
+	RANK_SWAP,  /* mm: the slots of swap areas and the swap cache */
 	RANK_FUTEX, /* proc: a bucket of futex waiters; two: by address */
 	RANK_WAITQ, /* lib: a wait queue */
 	RANK_TIMER, /* proc: timers of a CPU */

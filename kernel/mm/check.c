@@ -14,6 +14,7 @@
 #include "mm/area_priv.h"
 #include "mm/huge.h"
 #include "mm/slab.h"
+#include "mm/swap.h"
 
 #define REPORTS_MAX 16
 
@@ -33,7 +34,8 @@ struct check {
 	size_t size;
 	struct mm *mm; /* being walked */
 	u64 tables, anon, nonresident, huge;
-	u64 last_end; /* area walk */
+	u64 slot_users; /* the sum of swap_slot_hash over what names a slot */
+	u64 last_end;   /* area walk */
 };
 
 static void __printf(2, 3) violation(struct check *c, const char *fmt, ...)
@@ -98,6 +100,12 @@ static void check_leaf(struct check *c, struct page *t, u32 slot, struct pte e, 
 {
 	enum leaf_kind kind = leaf_kind(e);
 
+	if (pte_is_swap(e)) {
+		if (kind != LEAF_ANON)
+			violation(c, "table %llu slot %u: swap entry of kind %u", frame_id(t), slot,
+				  kind);
+		c->slot_users += swap_slot_hash(pte_swap_slot(e));
+	}
 	if (!pte_is_resident(e)) {
 		s->away_anon += kind == LEAF_ANON;
 		s->away_file += kind == LEAF_FILE;
@@ -335,6 +343,26 @@ static int check_object(struct object *o, void *arg)
 	return 0;
 }
 
+/* --- swap --- */
+
+static void check_cached(struct page *p, u64 slot, void *arg)
+{
+	struct check *c = arg;
+
+	(*expected(c, p))++;
+	if (p->kind != PAGE_ANON || !swap_cache_holds(p, slot))
+		violation(c, "swap slot %llx: page %llu of kind %u, flags %x, is of slot %llx",
+			  (unsigned long long)slot, frame_id(p), p->kind, p->flags,
+			  (unsigned long long)p->cache.index);
+}
+
+static void check_swap(struct check *c)
+{
+	swap_for_each_cached(check_cached, c);
+	if (c->slot_users != swap_users_sum())
+		violation(c, "swap: what names slots does not add up to their counts");
+}
+
 /* --- frames --- */
 
 static void check_frames(struct check *c)
@@ -394,6 +422,7 @@ u32 mm_check(char *text, size_t size)
 	}
 	space_for_each(check_space, &c);
 	object_for_each(check_object, &c);
+	check_swap(&c);
 	check_frames(&c);
 	check_release(&c);
 	return c.violations;

@@ -39,6 +39,8 @@
 #include "lib/string.h"
 #include "mm/huge.h"
 #include "mm/page.h"
+#include "mm/reclaim.h"
+#include "mm/swapin.h"
 
 #define FAULT_REDO 1 /* something changed or was waited for: start again */
 
@@ -57,9 +59,10 @@ struct fault {
 	bool write, shared;
 	u64 index; /* page of the object */
 	struct pte seen;
-	bool owned;  /* the path was, when `seen` was read */
-	bool huge;   /* it is a huge leaf */
-	bool vacant; /* there is no leaf table */
+	bool owned;    /* the path was, when `seen` was read */
+	bool huge;     /* it is a huge leaf */
+	bool vacant;   /* there is no leaf table */
+	bool refilled; /* this fault brought the page back from swap */
 	/* resources */
 	struct page *source; /* page of the object: temporary reference, locked, attached */
 	struct page *fresh;  /* ours, in no tree yet */
@@ -182,6 +185,19 @@ static bool entry_permits(const struct fault *f, struct pte e, bool owned)
 	if (f->write)
 		return owned && pte_is_writable(e);
 	return !(f->access & ACCESS_EXEC) || pte_is_executable(e);
+}
+
+/* --- swap --- */
+
+/* The entry names a swap slot: bring the page back. space.rw is given up. */
+static int swap_in(struct fault *f)
+{
+	read_unlock(&f->mm->rw);
+	int err = swap_fill(f->mm, f->va, &f->result->major);
+	f->refilled = !err;
+	if (!err)
+		return FAULT_REDO;
+	return err == -ENOMEM ? err : fault_signal(f, SIGBUS, BUS_ADRERR);
 }
 
 /* --- resources --- */
@@ -432,6 +448,34 @@ static int install_resident(struct fault *f, struct pte *slot, struct pte e)
 	return 0;
 }
 
+/*
+ * A marker that reclaim left in a table that others share is filled in place (rule 6), with what it
+ * allowed: if that is enough and the sums above stay as they are. True: done.
+ */
+static bool marker_fill(struct fault *f)
+{
+	bool done = false;
+
+	if (f->owned || f->write || !f->source || !pte_is_marker(f->seen))
+		return false;
+	struct page *table = node_leaf_lock(f->mm, f->va, &f->owned);
+	if (!table)
+		return false;
+	struct pte *slot = slot_of(table, f->va), old = pte_load(slot);
+	if (pte_same(old, f->seen) && leaf_kind(old) == page_leaf_kind(f->source)) {
+		struct pte e = pte_set_accessed(pte_refilled(f->source, old));
+
+		done = entry_permits(f, e, false);
+		if (done) {
+			page_get(f->source);
+			pte_store(slot, e);
+			nonresident_count(table, leaf_kind(old), -1);
+		}
+	}
+	spin_unlock(&table->lock);
+	return done;
+}
+
 /* space.rw held shared; resources at hand. */
 static int fault_install(struct fault *f)
 {
@@ -507,6 +551,8 @@ static int fault_try(struct fault *f)
 	fault_look(f);
 	if (entry_permits(f, f->seen, f->owned)) {
 		read_unlock(&mm->rw);
+		if (f->refilled)
+			return 0;
 		tlb_local_page(mm, f->va);
 		atomic_add(&mm->counters.faults_spurious, 1);
 		atomic_add(&mm_counters.faults_spurious, 1);
@@ -514,12 +560,14 @@ static int fault_try(struct fault *f)
 	}
 	if (f->huge || huge_is_due(f))
 		return fault_huge(f);
+	if (pte_is_swap(f->seen))
+		return swap_in(f);
 	r = resources_get(f);
 	if (r) {
 		resources_release(f);
 		return r;
 	}
-	r = fault_install(f);
+	r = marker_fill(f) ? 0 : fault_install(f);
 	limbo_shoot(&f->limbo);
 	if (f->source || f->fresh || f->around_count)
 		resources_release(f);
@@ -527,8 +575,6 @@ static int fault_try(struct fault *f)
 	limbo_flush(&f->limbo);
 	return r;
 }
-
-#define EVICT_PAGES 64
 
 int fault_resolve(struct mm *mm, u64 va, u32 access, bool force, struct fault_result *result)
 {
@@ -548,13 +594,15 @@ int fault_resolve(struct mm *mm, u64 va, u32 access, bool force, struct fault_re
 	f.result = result;
 	f.source = f.fresh = f.block = NULL;
 	f.block_tried = false;
+	f.refilled = false;
 	f.around_count = 0;
 	limbo_init(&f.limbo, mm);
 	do {
 		r = fault_try(&f);
-	} while (r == FAULT_REDO || (r == -ENOMEM && object_evict(EVICT_PAGES)));
+	} while (r == FAULT_REDO || (r == -ENOMEM && memory_reclaim()));
 	if (f.block)
 		huge_put(f.block);
+	memory_want();
 	if (result->major) {
 		atomic_add(&mm->counters.faults_major, 1);
 		atomic_add(&mm_counters.faults_major, 1);

@@ -11,12 +11,14 @@
 
 #include "lib/print.h"
 #include "lib/string.h"
+#include "lib/waitq.h"
 
 struct page *frame_table;
 u32 *frame_counts;
 u64 frame_total;
 u64 frame_managed;
 struct page *zero_page;
+u64 frame_reserve;
 
 #define CPU_CACHE_FRAMES 64
 #define CPU_CACHE_BATCH 32
@@ -128,22 +130,42 @@ static void frame_prepare(struct page *p, enum page_kind kind)
 	*page_count_slot(p) = 1;
 }
 
+static bool kind_is_user(enum page_kind kind)
+{
+	return kind == PAGE_ANON || kind == PAGE_CACHE || kind == PAGE_TABLE;
+}
+
+/* From this CPU's cache. */
+static struct page *frame_take(enum page_kind kind)
+{
+	struct cpu_cache *c = &cpu_caches[cpu_number()];
+	struct page *p = likely(c->count) ? c->frames[--c->count] : cache_refill(c);
+
+	if (likely(p))
+		frame_prepare(p, kind);
+	else
+		alloc_short(0);
+	return p;
+}
+
+struct page *frame_alloc_reserved(enum page_kind kind)
+{
+	return alloc_should_fail() ? NULL : frame_take(kind);
+}
+
 struct page *frame_alloc_order(u32 order, enum page_kind kind)
 {
 	struct page *p;
 
 	if (alloc_should_fail())
 		return NULL;
-	if (order == 0) {
-		struct cpu_cache *c = &cpu_caches[cpu_number()];
-
-		p = likely(c->count) ? c->frames[--c->count] : cache_refill(c);
-		if (likely(p))
-			frame_prepare(p, kind);
-		else
-			alloc_short(order);
-		return p;
+	if (unlikely(load_relaxed(&buddy.free) < frame_reserve + (order ? 1ull << order : 0)) &&
+	    kind_is_user(kind) && !thread_killed()) {
+		alloc_short(order);
+		return NULL;
 	}
+	if (order == 0)
+		return frame_take(kind);
 	if (order > FRAME_ORDER_MAX)
 		return NULL;
 	spin_lock(&buddy.lock);

@@ -3,7 +3,7 @@
  *
  * A frame is named by its descriptor, `struct page *`. Descriptors are 24 bytes, counts a separate
  * dense array of 32 bits: 28 bytes a frame. A count is (PROTOCOL, invariant R): tree entries +
- * roots + membership in the page cache. Code that works on a *cache* page with no lock held
+ * roots + membership in the page cache or swap cache. Code that works on a *cache* page with no lock held
  * (read(2), a fault that sleeps) may hold one more for the while; nobody may do that with an
  * anonymous page or a table, because "count is 1" decides about their ownership.
  */
@@ -28,8 +28,9 @@ enum page_kind {
 };
 
 /*
- * Flags of a cache page (struct page.flags); guarded by the page lock bit PAGE_LOCKED itself, DIRTY
- * by object.lock.
+ * Flags of a page (struct page.flags): of the page cache, or of a private page while it is in the
+ * swap cache (else 0). Guarded by the page lock bit PAGE_LOCKED itself, DIRTY of a cache page by
+ * object.lock.
  */
 #define PAGE_LOCKED 0x1     /* being filled, written out or truncated: page_lock() */
 #define PAGE_UPTODATE 0x2   /* holds the object's bytes */
@@ -39,6 +40,7 @@ enum page_kind {
 #define PAGE_WRITING 0x2000 /* its bytes are on the way out (object.lock) */
 /* A shared leaf may be writable: set under the page's lock before it becomes so (writeback.c). */
 #define PAGE_MAPPED_WRITE 0x4000
+#define PAGE_SWAPCACHE 0x20 /* private: in the swap cache; cache.index is its slot */
 
 struct page {
 	struct spinlock lock; /* of a node */
@@ -136,6 +138,12 @@ void frame_release_range(u64 start, u64 end);
 #define FRAME_ORDER_MAX 10
 
 /*
+ * So many frames are for the kernel's own use: allocations of user memory (PAGE_ANON, PAGE_CACHE,
+ * PAGE_TABLE) fail when no more are free, unless the thread is being killed. 0 until it is set.
+ */
+extern u64 frame_reserve;
+
+/*
  * 2^order frames, aligned to their size, of kind `kind`, each with count 1; contents undefined
  * (poisoned in debug builds). NULL when there are none: the caller unwinds. Never sleeps. Any lock
  * below RANK_FRAME may be held.
@@ -150,6 +158,8 @@ static inline void frame_free(struct page *p)
 {
 	frame_free_order(p, 0);
 }
+/* One frame for reclaim's own needs: as frame_alloc, the reserve included. */
+struct page *frame_alloc_reserved(enum page_kind kind);
 u64 frame_free_count(void);
 
 /* One more tree entry, root, or cache membership. Immortal pages are not counted. */

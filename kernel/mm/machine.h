@@ -47,7 +47,8 @@
  *   struct pte pte_swap(u64 slot, u32 kind, leaf)  a marker that also names a swap slot (36 bits):
  *                                            bool pte_is_swap(e), u64 pte_swap_slot(e)
  *   struct pte pte_refilled(page, marker)    the leaf that a marker stands for, never writable
- *   struct pte pte_set_writable(e, bool), pte_set_dirty(e), pte_clear_accessed(e)
+ *   struct pte pte_set_writable(e, bool), pte_set_dirty(e), pte_set_accessed(e),
+ *   pte_clear_accessed(e)
  *   struct pte pte_set_prot(e, prot)         a leaf with other read and execute permission, and not
  *                                            writable unless it was and prot has PROT_WRITE
  *

@@ -16,6 +16,7 @@
 
 #include "lib/print.h"
 #include "lib/string.h"
+#include "mm/swap.h"
 
 enum leaf_kind page_leaf_kind(const struct page *p)
 {
@@ -199,6 +200,8 @@ void node_drop(struct page *node)
 		if (node->level == 1) {
 			if (pte_is_resident(e))
 				page_drop(pte_page(e));
+			else if (pte_is_swap(e))
+				swap_slot_put(pte_swap_slot(e));
 		} else if (pte_is_huge(e)) {
 			huge_put(pte_page(e));
 		} else {
@@ -234,6 +237,8 @@ static void table_copy_slots(struct page *src, struct page *dst, u32 slots)
 				huge_get(pte_page(e));
 			else
 				page_get(pte_page(e));
+		} else if (pte_is_swap(e)) {
+			swap_slot_get(pte_swap_slot(e));
 		}
 		to[i] = e;
 	}
@@ -561,6 +566,8 @@ static void slot_detach(struct page *t, struct pte *slot, u64 va, struct limbo *
 			limbo_add(limbo, pte_page(e), va);
 		else
 			nonresident_count(t, leaf_kind(e), -1);
+		if (pte_is_swap(e))
+			swap_slot_put(pte_swap_slot(e));
 		return;
 	}
 	if (t->level == 2 && pte_is_huge(e)) {
@@ -613,7 +620,7 @@ static struct leaf_counts table_unmap(struct page *t, u64 start, u64 end, struct
 
 void node_unmap(struct mm *mm, u64 start, u64 end, struct limbo *limbo)
 {
-	(void)space_rss(mm); /* the peak, before it shrinks */
+	space_rss_peak(mm);
 	if (start < end)
 		table_unmap(mm->root, start, end, limbo);
 }

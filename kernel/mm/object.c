@@ -11,6 +11,7 @@
 #include "lib/string.h"
 #include "lib/waitq.h"
 #include "mm/object_priv.h"
+#include "mm/reclaim.h"
 #include "mm/truncate.h"
 
 static struct list objects = LIST_INIT(objects);
@@ -389,7 +390,7 @@ static struct page *page_get_filled(struct object *o, u64 index, bool beyond, bo
 		if (major && o->ops->read_pages)
 			*major = true;
 		int err = page_fill(o, index, beyond, whole);
-		if (err && err != -EEXIST)
+		if (err && err != -EEXIST && !(err == -ENOMEM && memory_reclaim()))
 			return ERR_PTR(err);
 	}
 }

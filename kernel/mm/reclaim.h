@@ -18,7 +18,14 @@
  */
 bool memory_reclaim(void);
 
+/* A hint, cheap, from anywhere without a spinlock: wake the thread below if frames run short. */
+void memory_want(void);
+
 /* The body of the thread that keeps some frames free ahead of need. Never returns. */
 void reclaim_thread(void *unused);
+
+void reclaim_init(void);
+/* Set the reserve (frame_reserve) by the machine's size: from then on vm.min_free_kbytes says it. */
+void reclaim_reserve(void);
 
 #endif

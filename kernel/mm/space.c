@@ -11,7 +11,8 @@
 #include "lib/print.h"
 #include "lib/string.h"
 #include "lib/waitq.h"
-#include "mm/node.h"
+#include "mm/huge.h"
+#include "mm/reclaim.h"
 #include "mm/slab.h"
 
 struct mm_counters mm_counters;
@@ -28,6 +29,7 @@ void mm_init(void)
 	slab_cache_init(&mm_cache, "mm", sizeof(struct mm));
 	area_system_init();
 	object_system_init();
+	reclaim_init();
 }
 
 /* --- making --- */
@@ -281,14 +283,57 @@ static void peak_update(u64 *peak, u64 now)
 			break;
 }
 
-struct space_rss space_rss(struct mm *mm)
+static struct space_rss rss_at_root(const struct mm *mm)
 {
-	struct space_rss rss = {
+	return (struct space_rss){
 		.anon = load_relaxed(&mm->root->table.anon),
 		.file = load_relaxed(&mm->root->table.file),
 		.shmem = load_relaxed(&mm->root->table.shmem),
 	};
+}
 
+/* The sums count leaves that are not resident: only the leaf tables know which. */
+static void subtract_nonresident(struct page *t, struct space_rss *rss)
+{
+	spin_lock(&t->lock);
+	u32 left = t->level > 1 ? t->populated : 0;
+	for (u32 i = 0; left; i++) {
+		struct pte e = pte_load(&table_slots(t)[i]);
+
+		if (pte_is_empty(e))
+			continue;
+		left--;
+		if (!(t->level == 2 && pte_is_huge(e)))
+			subtract_nonresident(pte_page(e), rss);
+	}
+	if (t->level == 1) {
+		rss->anon -= t->table.nonresident.anon;
+		rss->file -= t->table.nonresident.file;
+		rss->shmem -= t->table.nonresident.shmem;
+		for (u32 i = 0; t->table.nonresident.anon && i < PTES_PER_TABLE; i++)
+			rss->swap += pte_is_swap(pte_load(&table_slots(t)[i]));
+	}
+	spin_unlock(&t->lock);
+}
+
+void space_rss_peak(struct mm *mm)
+{
+	struct space_rss rss = rss_at_root(mm);
+
+	if (!load_relaxed(&mm_counters.nonresident))
+		peak_update(&mm->peak_rss_pages, rss.anon + rss.file + rss.shmem);
+}
+
+struct space_rss space_rss(struct mm *mm)
+{
+	struct space_rss rss = rss_at_root(mm);
+
+	if (load_relaxed(&mm_counters.nonresident)) {
+		read_lock(&mm->rw);
+		rss = rss_at_root(mm);
+		subtract_nonresident(mm->root, &rss);
+		read_unlock(&mm->rw);
+	}
 	peak_update(&mm->peak_rss_pages, rss.anon + rss.file + rss.shmem);
 	return rss;
 }

@@ -140,10 +140,20 @@ int space_map_stack(struct mm *mm, u64 top, u64 size, u32 prot);
 /* --- what /proc reports --- */
 struct space_rss {
 	u64 anon, file, shmem; /* pages */
+	u64 swap;              /* private pages that are in swap */
 };
-struct space_rss space_rss(struct mm *mm); /* O(1): read at the root. Keeps peak_rss_pages */
-u64 space_table_bytes(struct mm *mm);      /* VmPTE: walks tables */
-u64 space_vm_bytes(struct mm *mm);         /* VmSize; takes space.rw. Keeps peak_vm_bytes */
+/*
+ * Read at the root; only where leaves were truncated or reclaimed somewhere, a walk of the leaf tables
+ * (takes space.rw). Keeps peak_rss_pages.
+ */
+struct space_rss space_rss(struct mm *mm);
+/*
+ * Keep the peak, before the space shrinks. Not exact while leaves are absent somewhere: then the peak
+ * is kept by space_rss alone. Any lock may be held.
+ */
+void space_rss_peak(struct mm *mm);
+u64 space_table_bytes(struct mm *mm); /* VmPTE: walks tables */
+u64 space_vm_bytes(struct mm *mm);    /* VmSize; takes space.rw. Keeps peak_vm_bytes */
 /* Bytes of [start, end) in locked areas (all: VmLck); takes space.rw. */
 u64 space_locked_bytes(struct mm *mm, u64 start, u64 end);
 /* After the index of areas changed, space.rw held exclusively: keep the peak. */

@@ -23,8 +23,8 @@
 #include "lib/print.h"
 #include "mm/frame.h"
 #include "mm/reap.h"
+#include "mm/reclaim.h"
 #include "mm/object.h"
-#include "mm/shrink.h"
 #include "mm/space.h"
 #include "mm/tunable.h"
 #include "proc/process_priv.h"
@@ -32,8 +32,7 @@
 #define OOM_WAIT_NS 2000000ull
 #define OOM_REAP_NS 100000000ull  /* without progress: take the memory of the dying */
 #define OOM_NEXT_NS 1000000000ull /* without progress although it was taken: kill the next */
-#define EVICT_PAGES 64
-#define OOM_ROOM 8 /* frames: what one fault may need, and some */
+#define OOM_ROOM 8                /* frames: what one fault may need, and some */
 
 static struct mutex oom_lock; /* guards stall */
 static struct {
@@ -298,7 +297,7 @@ bool oom_wait(bool must)
 {
 	enum oom_verdict verdict;
 
-	if (!thread_killed() && object_evict(EVICT_PAGES) + shrink_caches(EVICT_PAGES))
+	if (!thread_killed() && memory_reclaim())
 		return true;
 	for (;;) {
 		if (thread_killed())

@@ -36,10 +36,8 @@ struct view_page {
 	bool mapped, shared;
 	bool own;      /* private, written to: the content is in words */
 	u32 own_pages; /* of a wide slot: how many are there; the others hold zeros */
-	/* truncated while it was own: still counted as anonymous until it is filled or unmapped */
-	bool marker_anon;
-	u32 flags;  /* AREA_* */
-	s32 object; /* -1: none */
+	u32 flags;     /* AREA_* */
+	s32 object;    /* -1: none */
 	u32 object_page;
 	u64 words[WORDS];
 };

@@ -302,8 +302,6 @@ static bool op_access(struct view_space *s, u64 lot)
 			private_store(s, slot, word);
 		}
 	}
-	if (!p->own)
-		p->marker_anon = false; /* filled */
 	return true;
 }
 
@@ -558,7 +556,6 @@ static void populate_take_over(struct view_space *s, u32 slot, u32 count)
 			continue;
 		if (page->kind == PAGE_ANON && !p->own && view_words(p))
 			view_own(p);
-		p->marker_anon = false;
 		if (slot_is_wide(slot))
 			p->own_pages = anon_pages_in(s, slot + i);
 	}
@@ -611,7 +608,6 @@ static bool op_kernel_write(struct view_space *s, u64 lot)
 		return !(ok && st.failing);
 	if (p->shared) {
 		objects[p->object].words[p->object_page][word] = st.value++;
-		p->marker_anon = false;
 	} else {
 		private_store(s, slot, word);
 	}
@@ -631,8 +627,6 @@ static bool op_kernel_read(struct view_space *s, u64 lot)
 		return !(ok && st.failing);
 	if (value != view_words(p)[word])
 		mismatch("read %#lx, expected %#lx", value, view_words(p)[word]);
-	if (!p->own)
-		p->marker_anon = false;
 	return true;
 }
 

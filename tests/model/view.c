@@ -76,7 +76,6 @@ void view_own(struct view_page *p)
 	memcpy(p->words, view_words(p), sizeof(p->words));
 	p->own = true;
 	p->own_pages = max(p->own_pages, 1u);
-	p->marker_anon = false;
 }
 
 void view_own_huge(struct view_space *s, u32 slot)
@@ -125,7 +124,7 @@ void view_map(struct view_page *p, const struct view_page *as)
 
 void view_empty(struct view_page *p)
 {
-	p->own = p->marker_anon = false;
+	p->own = false;
 	p->own_pages = 0;
 }
 
@@ -168,7 +167,6 @@ void view_truncate(u32 object, u64 size)
 			if (!p->mapped || p->object != (s32)object ||
 			    (u64)p->object_page * PAGE_SIZE < size)
 				continue;
-			p->marker_anon |= p->own;
 			p->own = false;
 			p->own_pages = 0;
 		}
@@ -274,13 +272,14 @@ const char *view_difference(const struct view_space *s)
 			d = page_difference(s, i);
 		if (d)
 			return d;
-		anon += v->own ? v->own_pages : v->marker_anon;
+		anon += v->own ? v->own_pages : 0;
 		pages += v->mapped ? slot_pages(i) : 0;
 		areas += v->mapped && !view_same_area(s, i);
 	}
 	struct space_rss rss = space_rss(s->mm);
-	if (rss.anon != anon)
-		return differs("RSS: %lu anonymous pages, expected %u", rss.anon, anon);
+	if (rss.anon + rss.swap != anon)
+		return differs("RSS: %lu anonymous pages and %lu in swap, expected %u", rss.anon,
+			       rss.swap, anon);
 	if (rss.anon + rss.file + rss.shmem > pages)
 		return differs("RSS: %lu pages of %u that are mapped",
 			       rss.anon + rss.file + rss.shmem, pages);

@@ -198,6 +198,11 @@ static inline struct pte pte_set_dirty(struct pte e)
 	return (struct pte){ e.v | PTE_D | PTE_A };
 }
 
+static inline struct pte pte_set_accessed(struct pte e)
+{
+	return (struct pte){ e.v | PTE_A };
+}
+
 static inline struct pte pte_clear_accessed(struct pte e)
 {
 	return (struct pte){ e.v & ~PTE_A };
