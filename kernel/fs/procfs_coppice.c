@@ -3,12 +3,15 @@
  * to know why memory is not shared any more.
  *
  * Lines of a name and a number. counters is the whole machine, self the reading process's space,
- * also beside its parent's; check walks all of memory and says whether the invariants hold.
+ * also beside its parent's; check walks all of memory and says whether the invariants hold; fail
+ * makes allocations fail.
  * docs/counters.md explains the names.
  */
 #include <linux/stat.h>
 
 #include "fs/procfs_priv.h"
+#include "lib/string.h"
+#include "mm/shortage.h"
 #include "mm/slab.h"
 #include "mm/space.h"
 #include "proc/proc.h"
@@ -142,8 +145,36 @@ static int self_show(struct text *t, const struct proc_node *n)
 	return 0;
 }
 
+/* --- failing allocations, in the kernel with all checks --- */
+
+#ifdef COPPICE_DEBUG
+/*
+ * Writing N makes the N-th allocation of the writing thread from now fail, once (0: none); reading
+ * says whether that has happened. Reading allocates too: if it fails itself, it has not.
+ */
+static int fail_show(struct text *t, const struct proc_node *n)
+{
+	text_printf(t, "%u\n", shortage_current()->failed);
+	return 0;
+}
+
+static int fail_store(const char *text, const struct proc_node *n)
+{
+	const char *end;
+	u64 number = string_to_u64(text, &end);
+
+	if (end == text || (*end && *end != '\n'))
+		return -EINVAL;
+	alloc_fail_once(number);
+	return 0;
+}
+#endif
+
 const struct proc_entry proc_coppice_children[PROC_COPPICE_CHILDREN] = {
 	PROC_FILE("check", 0444, check_show),
 	PROC_FILE("counters", 0444, counters_show),
+#ifdef COPPICE_DEBUG
+	PROC_WRITABLE("fail", 0666, fail_show, fail_store),
+#endif
 	PROC_FILE("self", 0444, self_show),
 };

@@ -16,7 +16,7 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "mm/space.h"
-#include "proc/proc.h"
+#include "proc/oom.h"
 
 /* --- sizes --- */
 
@@ -74,19 +74,22 @@ int proc_statm_show(struct text *t, const struct proc_node *n)
 static int add_memory(struct text *t, struct mm *mm, u64 start, u64 end)
 {
 	char *page = kmalloc(PAGE_SIZE);
+	int err = 0;
 
 	if (!page)
 		return -ENOMEM;
 	while (start < end) {
 		ssize got = space_read(mm, start, page, min(end - start, PAGE_SIZE), SPACE_FORCE);
 
-		if (got <= 0)
+		if (got <= 0) {
+			err = got == -ENOMEM ? -ENOMEM : 0;
 			break;
+		}
 		text_add(t, page, (size_t)got);
 		start += (u64)got;
 	}
 	kfree(page);
-	return 0;
+	return err;
 }
 
 /*
@@ -189,6 +192,7 @@ static struct mm *memory_get(struct file *f)
 static ssize mem_transfer(struct file *f, struct iter *it, u64 *pos, bool write)
 {
 	struct mm *mm = memory_get(f);
+	u64 shortages = shortage_current()->count;
 	char *page = mm ? kmalloc(PAGE_SIZE) : NULL;
 	ssize done = 0;
 
@@ -202,10 +206,12 @@ static ssize mem_transfer(struct file *f, struct iter *it, u64 *pos, bool write)
 			done = done ? done : -EFAULT;
 			break;
 		}
-		got = write ? space_write(mm, *pos, page, n, SPACE_FORCE)
-			    : space_read(mm, *pos, page, n, SPACE_FORCE);
+		do {
+			got = write ? space_write(mm, *pos, page, n, SPACE_FORCE)
+				    : space_read(mm, *pos, page, n, SPACE_FORCE);
+		} while (got == -ENOMEM && oom_retry(shortages));
 		if (got <= 0) {
-			done = done ? done : -EIO;
+			done = done ? done : got == -ENOMEM ? -ENOMEM : -EIO;
 			break;
 		}
 		if (!write && iter_copy_to(it, page, (size_t)got) != (size_t)got) {

@@ -217,7 +217,11 @@ void text_cpu_mask(struct text *t, u64 mask);
 extern const struct proc_entry proc_sys_vm_children[PROC_SYS_VM_CHILDREN];
 #define PROC_SYS_CHILDREN 4
 extern const struct proc_entry proc_sys_children[PROC_SYS_CHILDREN];
+#ifdef COPPICE_DEBUG
+#define PROC_COPPICE_CHILDREN 4
+#else
 #define PROC_COPPICE_CHILDREN 3
+#endif
 extern const struct proc_entry proc_coppice_children[PROC_COPPICE_CHILDREN];
 
 /* procfs_ipc.c: /proc/sysvipc, and parameters in /proc/sys/kernel */

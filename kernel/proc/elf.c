@@ -125,7 +125,7 @@ static int clear_tail(struct mm *mm, u64 from)
 		return -ENOMEM;
 	done = space_write(mm, from, zeros, n, 0);
 	kfree(zeros);
-	return done == (ssize)n ? 0 : -EFAULT;
+	return done == (ssize)n ? 0 : done == -ENOMEM ? -ENOMEM : -EFAULT;
 }
 
 static int segment_check(const Elf64_Phdr *s, u64 start)

@@ -330,8 +330,10 @@ static int exec_try(const struct path *start, const char *name, u32 lookup_flags
 		*committed = x->committed;
 	else
 		err = exec_change_over(x);
-	if (!err)
+	if (!err) {
 		set_start_registers(x, thread_current());
+		shortage_current()->fail_in = 0; /* a test's wish is not the new program's */
+	}
 	exec_free(x);
 	return err;
 }

@@ -13,6 +13,7 @@
 #include "mm/slab.h"
 #include "mm/space.h"
 #include "proc/calls.h"
+#include "proc/oom.h"
 #include "sys/syscall.h"
 
 /* Flags that MAP_SHARED_VALIDATE knows. */
@@ -362,7 +363,7 @@ static s64 vm_copy_chunk(struct mm *mm, struct vm_cursor *local, struct vm_curso
 			return -EFAULT;
 	}
 	if (done <= 0)
-		return -EFAULT;
+		return done == -ENOMEM ? -ENOMEM : -EFAULT;
 	local->skip += (u64)done;
 	remote->skip += (u64)done;
 	return done;
@@ -370,13 +371,15 @@ static s64 vm_copy_chunk(struct mm *mm, struct vm_cursor *local, struct vm_curso
 
 static s64 vm_copy(struct mm *mm, struct vm_cursor *local, struct vm_cursor *remote, bool write)
 {
+	u64 shortages = shortage_current()->count;
 	void *buf = kmalloc(VM_CHUNK);
 	s64 total = 0, n;
 
 	if (!buf)
 		return -ENOMEM;
-	while ((n = vm_copy_chunk(mm, local, remote, buf, write)) > 0)
-		total += n;
+	while ((n = vm_copy_chunk(mm, local, remote, buf, write)) > 0 ||
+	       (n == -ENOMEM && oom_retry(shortages)))
+		total += max(n, (s64)0);
 	kfree(buf);
 	return total ? total : n;
 }
