@@ -578,7 +578,7 @@ static void check_shares(struct mm **spaces, u32 count)
 /* Spaces that fork at random, write and move pages, and leave: whole tables and parts of them. */
 static void family_at_random(u32 flags)
 {
-	enum { SPACES = 7, TABLES = 3, STEPS = 300 };
+	enum { SPACES = 7, TABLES = 12, STEPS = 200 };
 	const u64 span = TABLES * 512 * PAGE_SIZE;
 	struct mm *spaces[SPACES] = { new_space() };
 	u32 count = 1;
@@ -606,8 +606,6 @@ static void family_at_random(u32 flags)
 			space_remap(spaces[who], va, PAGE_SIZE, PAGE_SIZE,
 				    REMAP_MAYMOVE | REMAP_FIXED, va + PAGE_SIZE);
 			map_pages(spaces[who], va, 1, RW | flags, NULL, 0);
-		} else if (what == 4) {
-			space_forget_accesses(spaces[who], FORGET_ANONYMOUS);
 		} else {
 			store_in(spaces[who], va, step + 1);
 		}
@@ -615,6 +613,27 @@ static void family_at_random(u32 flags)
 	}
 	while (count)
 		space_put(spaces[--count]);
+}
+
+/* The table that it moves to was never copied, yet holds what another space has too. */
+static void test_shares_of_a_page_that_moved(void **state)
+{
+	struct mm *spaces[2] = { new_space() };
+	u64 to = BASE + 1024 * PAGE_SIZE;
+
+	(void)state;
+	map_anonymous(spaces[0], BASE, 1);
+	store_in(spaces[0], BASE, 1);
+	spaces[1] = new_fork(spaces[0]);
+	assert_int_equal(
+		space_remap(spaces[0], BASE, PAGE_SIZE, PAGE_SIZE, REMAP_MAYMOVE | REMAP_FIXED, to),
+		to);
+	map_anonymous(spaces[0], to + PAGE_SIZE, 511);
+	assert_int_equal(area_count(spaces[0]), 1);
+	check_shares(spaces, 2);
+	space_put(spaces[1]);
+	check_shares(spaces, 1);
+	space_put(spaces[0]);
 }
 
 static void test_shares_add_up_in_any_family(void **state)
@@ -789,6 +808,7 @@ int main(int argc, char **argv)
 		TEST(test_msync_writes_what_a_shared_mapping_changed),
 		TEST(test_areas_and_tables_are_listed),
 		TEST(test_shares_of_pages_add_up),
+		TEST(test_shares_of_a_page_that_moved),
 		TEST(test_shares_add_up_in_any_family),
 		TEST(test_accesses_are_forgotten),
 		TEST(test_residency_and_page_information),
