@@ -9,7 +9,8 @@
  *
  * procfs.c is the mechanism, procfs_text.c the text. The entries: procfs_root.c /proc itself,
  * procfs_pid.c a process's directory, procfs_status.c and procfs_mm.c its files, procfs_fd.c its
- * descriptors, procfs_system.c, procfs_cpu.c, procfs_block.c and procfs_swaps.c the machine,
+ * descriptors, procfs_system.c, procfs_memory.c, procfs_vmstat.c, procfs_frames.c, procfs_cpu.c,
+ * procfs_block.c and procfs_swaps.c the machine,
  * procfs_sys.c and procfs_vm.c /proc/sys, procfs_coppice.c our own counters, sysfs.c and
  * sysfs_block.c /sys.
  */
@@ -188,14 +189,11 @@ int proc_smaps_rollup_show(struct text *t, const struct proc_node *n);
 int proc_cmdline_of_kernel_show(struct text *t, const struct proc_node *n);
 int proc_loadavg_show(struct text *t, const struct proc_node *n);
 int proc_locks_show(struct text *t, const struct proc_node *n);
-int proc_meminfo_show(struct text *t, const struct proc_node *n);
 int proc_mountinfo_show(struct text *t, const struct proc_node *n);
 int proc_mounts_show(struct text *t, const struct proc_node *n);
-int proc_slabinfo_show(struct text *t, const struct proc_node *n);
 int proc_system_stat_show(struct text *t, const struct proc_node *n);
 int proc_uptime_show(struct text *t, const struct proc_node *n);
 int proc_version_show(struct text *t, const struct proc_node *n);
-int proc_vmstat_show(struct text *t, const struct proc_node *n);
 
 /* procfs_block.c, procfs_swaps.c: disks and swap areas */
 int proc_diskstats_show(struct text *t, const struct proc_node *n);
@@ -205,6 +203,14 @@ struct block_device;
 /* " reads 0 sectors ms ..." up to the end of the line, as /proc/diskstats has it after the name. */
 void text_block_statistics(struct text *t, struct block_device *d);
 
+/* procfs_memory.c, procfs_vmstat.c, procfs_frames.c: the machine's memory */
+int proc_buddyinfo_show(struct text *t, const struct proc_node *n);
+int proc_meminfo_show(struct text *t, const struct proc_node *n);
+int proc_slabinfo_show(struct text *t, const struct proc_node *n);
+int proc_vmstat_show(struct text *t, const struct proc_node *n);
+int proc_zoneinfo_show(struct text *t, const struct proc_node *n);
+extern const struct file_ops proc_kpageflags_ops, proc_kpagecount_ops;
+
 /* procfs_cpu.c */
 int proc_cpuinfo_show(struct text *t, const struct proc_node *n);
 /*
@@ -213,6 +219,8 @@ int proc_cpuinfo_show(struct text *t, const struct proc_node *n);
 void text_cpu_mask(struct text *t, u64 mask);
 
 /* procfs_sys.c: /proc/sys; procfs_vm.c: /proc/sys/vm; procfs_coppice.c: our own counters */
+/* How often caches of pages and of names were dropped through drop_caches. */
+void proc_drop_counts(u64 *pages, u64 *names);
 #define PROC_SYS_VM_CHILDREN 27
 extern const struct proc_entry proc_sys_vm_children[PROC_SYS_VM_CHILDREN];
 #define PROC_SYS_CHILDREN 4

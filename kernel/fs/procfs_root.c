@@ -42,6 +42,7 @@ static const struct proc_entry root_children[] = {
 	{ .name = "self", .mode = S_IFLNK | 0777, .readlink = self_readlink },
 	{ .name = "thread-self", .mode = S_IFLNK | 0777, .readlink = thread_self_readlink },
 	{ .name = "mounts", .mode = S_IFLNK | 0777, .readlink = mounts_readlink },
+	PROC_FILE("buddyinfo", 0400, proc_buddyinfo_show),
 	PROC_FILE("cmdline", 0444, proc_cmdline_of_kernel_show),
 	PROC_DIRECTORY("coppice", proc_coppice_children),
 	PROC_FILE("cpuinfo", 0444, proc_cpuinfo_show),
@@ -50,6 +51,8 @@ static const struct proc_entry root_children[] = {
 	PROC_FILE("diskstats", 0444, proc_diskstats_show),
 	PROC_CONSTANT("filesystems", "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevpts\nnodev"
 				     "\tpipefs\nnodev\tsockfs\nnodev\t9p\n"),
+	{ .name = "kpagecount", .mode = S_IFREG | 0400, .file_ops = &proc_kpagecount_ops },
+	{ .name = "kpageflags", .mode = S_IFREG | 0400, .file_ops = &proc_kpageflags_ops },
 	PROC_FILE("loadavg", 0444, proc_loadavg_show),
 	PROC_FILE("locks", 0444, proc_locks_show),
 	PROC_FILE("meminfo", 0444, proc_meminfo_show),
@@ -62,6 +65,7 @@ static const struct proc_entry root_children[] = {
 	PROC_FILE("uptime", 0444, proc_uptime_show),
 	PROC_FILE("version", 0444, proc_version_show),
 	PROC_FILE("vmstat", 0444, proc_vmstat_show),
+	PROC_FILE("zoneinfo", 0400, proc_zoneinfo_show),
 };
 
 static struct inode *root_lookup(struct inode *dir, const char *name, size_t len)

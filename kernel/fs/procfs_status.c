@@ -230,9 +230,9 @@ static void status_memory(struct text *t, struct mm *mm)
 		    kib(rss.shmem * PAGE_SIZE));
 	text_printf(t,
 		    "VmData:\t%8lu kB\nVmStk:\t%8lu kB\nVmExe:\t%8lu kB\nVmLib:\t%8lu "
-		    "kB\nVmPTE:\t%8lu kB\nVmSwap:\t       0 kB\n",
+		    "kB\nVmPTE:\t%8lu kB\nVmSwap:\t%8lu kB\n",
 		    kib(sizes.data), kib(sizes.stack), kib(sizes.code), kib(sizes.libraries),
-		    kib(space_table_bytes(mm)));
+		    kib(space_table_bytes(mm)), kib(rss.swap * PAGE_SIZE));
 	text_string(t, "HugetlbPages:\t       0 "
 		       "kB\nCoreDumping:\t0\nTHP_enabled:\t0\nuntag_mask:\t0xffffffffffffffff\n");
 }

@@ -1,8 +1,8 @@
 /*
- * procfs_system.c - the machine and the kernel as a whole: memory, time, load, mounts.
+ * procfs_system.c - the machine and the kernel as a whole: time, load, mounts.
  *
- * The rule: figures come from the counters of mm and proc; nothing is counted here. Next:
- * procfs_sys.c.
+ * The rule: figures come from the counters of proc; nothing is counted here. Next:
+ * procfs_memory.c.
  */
 #include <linux/stat.h>
 
@@ -16,121 +16,6 @@
 #define TICK_NS 10000000ull /* sysconf(_SC_CLK_TCK) is 100 */
 #define MOUNT_LINE 8192
 #define LOAD_ONE 65536u
-
-static u64 frames_kib(u64 frames)
-{
-	return frames << (PAGE_SHIFT - 10);
-}
-
-/* --- memory --- */
-
-static void add_slab_frames(const struct slab_cache *c, void *arg)
-{
-	*(u64 *)arg += c->slabs;
-}
-
-static int add_mapped(struct mm *mm, void *arg)
-{
-	struct space_rss rss = space_rss(mm);
-
-	*(u64 *)arg += rss.file + rss.shmem;
-	return 0;
-}
-
-/*
- * Nothing sorts pages into active and inactive ones: all that could be reclaimed counts as active.
- */
-static void meminfo_lists(struct text *t, u64 anon, u64 file)
-{
-	text_printf(t,
-		    "SwapCached:            0 kB\nActive:         %8lu kB\nInactive:              "
-		    "0 kB\n",
-		    frames_kib(anon + file));
-	text_printf(t,
-		    "Active(anon):   %8lu kB\nInactive(anon):        0 kB\nActive(file):   %8lu "
-		    "kB\nInactive(file):        0 kB\n",
-		    frames_kib(anon), frames_kib(file));
-	text_string(t, "Unevictable:           0 kB\nMlocked:               0 kB\nSwapTotal:       "
-		       "      0 kB\nSwapFree:              0 kB\n");
-}
-
-int proc_meminfo_show(struct text *t, const struct proc_node *n)
-{
-	u64 free = frame_free_count(), cache = object_cache_frames(), shmem = object_shmem_frames();
-	u64 anon = load_relaxed(&mm_counters.anon_pages), slab = 0, mapped = 0;
-
-	slab_for_each(add_slab_frames, &slab);
-	space_for_each(add_mapped, &mapped);
-	text_printf(t,
-		    "MemTotal:       %8lu kB\nMemFree:        %8lu kB\nMemAvailable:   %8lu "
-		    "kB\nBuffers:               0 kB\nCached:         %8lu kB\n",
-		    frames_kib(frame_managed), frames_kib(free),
-		    frames_kib(free + cache - min(shmem, cache)), frames_kib(cache));
-	meminfo_lists(t, anon + shmem, cache - min(shmem, cache));
-	text_printf(t,
-		    "Dirty:          %8lu kB\nWriteback:             0 kB\nAnonPages:      %8lu "
-		    "kB\nMapped:         %8lu kB\nShmem:          %8lu kB\n",
-		    frames_kib(object_dirty_frames()), frames_kib(anon),
-		    frames_kib(min(mapped, cache)), frames_kib(shmem));
-	text_printf(t,
-		    "KReclaimable:          0 kB\nSlab:           %8lu kB\nSReclaimable:          "
-		    "0 kB\nSUnreclaim:     %8lu kB\n",
-		    frames_kib(slab), frames_kib(slab));
-	text_printf(t, "KernelStack:    %8lu kB\nPageTables:     %8lu kB\n",
-		    kib(thread_live_count() * KERNEL_STACK_SIZE),
-		    frames_kib(load_relaxed(&mm_counters.tables)));
-	text_printf(t, "CommitLimit:    %8lu kB\nCommitted_AS:   %8lu kB\n",
-		    frames_kib(frame_managed), frames_kib(anon + shmem));
-	text_string(t, "VmallocTotal:   34359738367 kB\nVmallocUsed:           0 kB\nVmallocChunk: "
-		       "         0 kB\n"
-		       "AnonHugePages:         0 kB\nShmemHugePages:        0 kB\nShmemPmdMapped:  "
-		       "      0 kB\n"
-		       "HugePages_Total:       0\nHugePages_Free:        0\nHugePages_Rsvd:        "
-		       "0\nHugePages_Surp:        0\n"
-		       "Hugepagesize:       2048 kB\nHugetlb:               0 kB\n");
-	return 0;
-}
-
-int proc_vmstat_show(struct text *t, const struct proc_node *n)
-{
-	u64 cache = object_cache_frames(), shmem = object_shmem_frames();
-
-	text_printf(t,
-		    "nr_free_pages %lu\nnr_anon_pages %lu\nnr_file_pages %lu\nnr_shmem "
-		    "%lu\nnr_dirty %lu\nnr_writeback 0\n",
-		    frame_free_count(), load_relaxed(&mm_counters.anon_pages), cache, shmem,
-		    object_dirty_frames());
-	text_printf(t,
-		    "nr_page_table_pages %lu\nnr_kernel_stack %lu\npswpin 0\npswpout 0\npgfault "
-		    "%lu\npgmajfault %lu\n",
-		    load_relaxed(&mm_counters.tables), kib(thread_live_count() * KERNEL_STACK_SIZE),
-		    load_relaxed(&mm_counters.faults_minor) +
-			    load_relaxed(&mm_counters.faults_major),
-		    load_relaxed(&mm_counters.faults_major));
-	return 0;
-}
-
-static void slab_line(const struct slab_cache *c, void *arg)
-{
-	u32 per_slab = (u32)PAGE_SIZE / c->size;
-
-	text_printf(arg,
-		    "%-17s %6lu %6lu %6u %4u %4u : tunables %4u %4u %4u : slabdata %6lu %6lu %6u\n",
-		    c->name, c->objects, c->slabs * per_slab, c->size, per_slab, 1, 0, 0, 0,
-		    c->slabs, c->slabs, 0);
-}
-
-int proc_slabinfo_show(struct text *t, const struct proc_node *n)
-{
-	text_string(
-		t,
-		"slabinfo - version: 2.1\n"
-		"# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab>"
-		" : tunables <limit> <batchcount> <sharedfactor> : slabdata <active_slabs> "
-		"<num_slabs> <sharedavail>\n");
-	slab_for_each(slab_line, t);
-	return 0;
-}
 
 /* --- time and load --- */
 

@@ -66,6 +66,14 @@ static int tunable_store(const char *text, const struct proc_node *n)
 #define DROP_NAMES 2
 #define DROP_QUIETLY 4
 
+static u64 drops_of_pages, drops_of_names; /* A: since boot */
+
+void proc_drop_counts(u64 *pages, u64 *names)
+{
+	*pages = load_relaxed(&drops_of_pages);
+	*names = load_relaxed(&drops_of_names);
+}
+
 /* What is clean and unused goes at once. A second round takes what was used a moment ago. */
 static int drop_caches_store(const char *text, const struct proc_node *n)
 {
@@ -73,11 +81,15 @@ static int drop_caches_store(const char *text, const struct proc_node *n)
 
 	if (!parse(text, &what) || what < DROP_PAGES || what > DROP_QUIETLY)
 		return -EINVAL;
-	if (what & DROP_NAMES)
+	if (what & DROP_NAMES) {
+		atomic_add(&drops_of_names, 1);
 		dentry_shrink(UINT64_MAX);
-	if (what & DROP_PAGES)
-		while (object_evict(UINT64_MAX))
-			;
+	}
+	if (!(what & DROP_PAGES))
+		return 0;
+	atomic_add(&drops_of_pages, 1);
+	while (object_evict(UINT64_MAX))
+		;
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "arch/x86_64/percpu.h"
 #include "fs/procfs_priv.h"
 #include "lib/string.h"
+#include "mm/space.h"
 #include "proc/proc.h"
 
 /* --- one CPU --- */
@@ -255,14 +256,69 @@ static const struct proc_entry devices_children[] = {
 };
 static const struct proc_entry class_children[] = { SYS_BLOCK_DIRECTORY(SYS_BLOCK_CLASS) };
 
+/* --- what mm can be told --- */
+
+static const struct {
+	const char *name;
+	enum huge_policy policy;
+} huge_policies[] = {
+	{ "always", HUGE_ALWAYS },
+	{ "madvise", HUGE_MADVISE },
+	{ "never", HUGE_NEVER },
+};
+
+static int huge_enabled_show(struct text *t, const struct proc_node *n)
+{
+	u32 now = load_relaxed(&huge_policy);
+
+	for (u32 i = 0; i < ARRAY_SIZE(huge_policies); i++)
+		text_printf(t, huge_policies[i].policy == now ? "%s[%s]" : "%s%s", i ? " " : "",
+			    huge_policies[i].name);
+	text_string(t, "\n");
+	return 0;
+}
+
+/* A word, with a newline or without. */
+static int huge_enabled_store(const char *text, const struct proc_node *n)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(huge_policies); i++) {
+		size_t length = strlen(huge_policies[i].name);
+
+		if (strncmp(text, huge_policies[i].name, length) == 0 &&
+		    (!text[length] || strcmp(text + length, "\n") == 0)) {
+			store_relaxed(&huge_policy, (u32)huge_policies[i].policy);
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+/*
+ * A huge page is taken where there is a free block, and never waited for; shared memory has none; what
+ * is only read is the small zero page; nobody merges equal pages, nobody sets huge pages aside.
+ */
 static const struct proc_entry transparent_hugepage_children[] = {
 	PROC_CONSTANT("defrag", "always defer defer+madvise madvise [never]\n"),
-	PROC_CONSTANT("enabled", "always madvise [never]\n"),
+	PROC_WRITABLE("enabled", 0644, huge_enabled_show, huge_enabled_store),
 	PROC_CONSTANT("hpage_pmd_size", "2097152\n"),
 	PROC_CONSTANT("shmem_enabled", "always within_size advise [never] deny force\n"),
+	PROC_CONSTANT("use_zero_page", "0\n"),
 };
-static const struct proc_entry mm_children[] = { PROC_DIRECTORY("transparent_hugepage",
-								transparent_hugepage_children) };
+static const struct proc_entry ksm_children[] = { PROC_CONSTANT("pages_shared", "0\n"),
+						  PROC_CONSTANT("pages_sharing", "0\n"),
+						  PROC_CONSTANT("run", "0\n") };
+static const struct proc_entry hugepages_2m_children[] = {
+	PROC_CONSTANT("free_hugepages", "0\n"), PROC_CONSTANT("nr_hugepages", "0\n"),
+	PROC_CONSTANT("nr_overcommit_hugepages", "0\n"), PROC_CONSTANT("resv_hugepages", "0\n"),
+	PROC_CONSTANT("surplus_hugepages", "0\n")
+};
+static const struct proc_entry hugepages_children[] = { PROC_DIRECTORY("hugepages-2048kB",
+								       hugepages_2m_children) };
+static const struct proc_entry mm_children[] = {
+	PROC_DIRECTORY("hugepages", hugepages_children),
+	PROC_DIRECTORY("ksm", ksm_children),
+	PROC_DIRECTORY("transparent_hugepage", transparent_hugepage_children),
+};
 static const struct proc_entry kernel_children[] = { PROC_DIRECTORY("mm", mm_children) };
 
 #define EMPTY_DIRECTORY(name_)                        \

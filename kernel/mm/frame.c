@@ -35,6 +35,7 @@ static struct {
 static struct cpu_cache {
 	u32 count;
 	struct page *frames[CPU_CACHE_FRAMES];
+	u64 allocated, freed; /* frames, since boot */
 } cpu_caches[CPUS_MAX];
 
 static void block_insert(struct page *p, u32 order)
@@ -141,10 +142,12 @@ static struct page *frame_take(enum page_kind kind)
 	struct cpu_cache *c = &cpu_caches[cpu_number()];
 	struct page *p = likely(c->count) ? c->frames[--c->count] : cache_refill(c);
 
-	if (likely(p))
+	if (likely(p)) {
 		frame_prepare(p, kind);
-	else
+		c->allocated++;
+	} else {
 		alloc_short(0);
+	}
 	return p;
 }
 
@@ -184,6 +187,7 @@ struct page *frame_alloc_order(u32 order, enum page_kind kind)
 	for (u64 i = 0; i < 1ull << order; i++)
 		frame_prepare(p + i, kind);
 	p->level = (u8)order;
+	cpu_caches[cpu_number()].allocated += 1ull << order;
 	return p;
 }
 
@@ -196,9 +200,9 @@ void frame_free_order(struct page *p, u32 order)
 		p[i].level = 0;
 		*page_count_slot(p + i) = 0;
 	}
+	struct cpu_cache *c = &cpu_caches[cpu_number()];
+	c->freed += 1ull << order;
 	if (order == 0) {
-		struct cpu_cache *c = &cpu_caches[cpu_number()];
-
 		if (unlikely(c->count == CPU_CACHE_FRAMES))
 			cache_spill(c, CPU_CACHE_BATCH);
 		c->frames[c->count++] = p;
@@ -216,6 +220,15 @@ u64 frame_free_count(void)
 	for (u32 i = 0; i < CPUS_MAX; i++)
 		n += cpu_caches[i].count;
 	return n;
+}
+
+void frame_event_counts(u64 *allocated, u64 *freed)
+{
+	*allocated = *freed = 0;
+	for (u32 i = 0; i < CPUS_MAX; i++) {
+		*allocated += load_relaxed(&cpu_caches[i].allocated);
+		*freed += load_relaxed(&cpu_caches[i].freed);
+	}
 }
 
 void page_put(struct page *p)

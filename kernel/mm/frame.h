@@ -25,6 +25,7 @@ enum page_kind {
 	PAGE_ANON,     /* a page of private memory: a node of level 0 */
 	PAGE_CACHE,    /* a page of an object: file or shared memory */
 	PAGE_IMMORTAL, /* zero page, vDSO: mapped without being counted */
+	PAGE_KINDS
 };
 
 /*
@@ -161,6 +162,8 @@ static inline void frame_free(struct page *p)
 /* One frame for reclaim's own needs: as frame_alloc, the reserve included. */
 struct page *frame_alloc_reserved(enum page_kind kind);
 u64 frame_free_count(void);
+/* Frames that were given out, and given back, since boot. */
+void frame_event_counts(u64 *allocated, u64 *freed);
 
 /* One more tree entry, root, or cache membership. Immortal pages are not counted. */
 static inline void page_get(struct page *p)

@@ -12,6 +12,7 @@
 #include "lib/waitq.h"
 #include "mm/object_priv.h"
 #include "mm/reclaim.h"
+#include "mm/space.h"
 #include "mm/truncate.h"
 
 static struct list objects = LIST_INIT(objects);
@@ -301,6 +302,8 @@ static int run_read(struct object *o, u64 first, u32 count)
 		return err;
 	}
 	err = o->ops->read_pages(o, first, pages, count);
+	if (!err)
+		atomic_add(&mm_counters.pages_read, count);
 	for (u32 i = 0; i < count; i++) {
 		if (!err) {
 			page_flag_set(pages[i], PAGE_UPTODATE);

@@ -215,6 +215,7 @@ struct mm_counters { /* A: since boot */
 	u64 huge_faults, huge_fallbacks, huge_splits;
 	u64 spaces; /* alive now */
 	u64 shootdowns;
+	u64 pages_read, pages_written; /* pages of objects, from and to where their bytes are */
 };
 extern struct mm_counters mm_counters;
 /*

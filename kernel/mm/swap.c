@@ -128,6 +128,16 @@ u32 swap_slot_users(u64 slot)
 	return users;
 }
 
+u32 swap_slot_area(u64 slot)
+{
+	return (u32)(slot >> AREA_SHIFT);
+}
+
+u64 swap_slot_page(u64 slot)
+{
+	return slot & (AREA_PAGES_MAX - 1);
+}
+
 bool swap_slot_is_on(u64 slot, const void *device)
 {
 	return area_of(slot)->device == device;

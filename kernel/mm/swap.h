@@ -73,6 +73,9 @@ void swap_slot_get(u64 slot);
 void swap_slot_put(u64 slot);
 /* How many name it. */
 u32 swap_slot_users(u64 slot);
+/* Its area, by number from 0, and its page there. */
+u32 swap_slot_area(u64 slot);
+u64 swap_slot_page(u64 slot);
 /* Does the slot lie in the device's area? */
 bool swap_slot_is_on(u64 slot, const void *device);
 /* Bytes from or to `count` (at most SWAP_CLUSTER) consecutive slots. May sleep. 0 or -EIO. */

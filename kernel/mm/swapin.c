@@ -41,6 +41,7 @@ static void entry_fill(struct mm *mm, u64 va, u64 slot, struct page *p)
 		page_get(p);
 		pte_store(at, pte_set_accessed(pte_refilled(p, e)));
 		nonresident_count(table, LEAF_ANON, -1);
+		table->aged = 1; /* its pages are not all alike any more (usage.c) */
 		swap_cache_filled(p);
 	}
 	spin_unlock(&table->lock);

@@ -8,7 +8,9 @@
 #include "lib/print.h"
 #include "lib/string.h"
 #include "lib/waitq.h"
+#include "mm/census.h"
 #include "mm/huge.h"
+#include "mm/swap.h"
 
 /* --- leaf tables and their shares --- */
 
@@ -60,16 +62,6 @@ static void space_tables_visit(struct mm *mm, u64 start, u64 end, table_fn fn, v
 	}
 }
 
-/* How many tables refer to a page. */
-static u32 page_mappings(const struct page *p)
-{
-	u32 count = page_count(p);
-
-	if (p->kind == PAGE_CACHE && load_acquire(&p->cache.object))
-		count -= count > 1; /* the cache's own reference maps nothing */
-	return max(count, 1u);
-}
-
 /* --- smaps --- */
 
 /* So many pages of one kind, each of which is the space's to the same part. */
@@ -108,6 +100,20 @@ static void usage_add(struct area_usage *u, const struct page_run *r)
 		u->shared_clean += bytes;
 }
 
+/* A private page is what no file has; only one that was brought back from swap may be there still. */
+static bool page_is_dirty(const struct page *p, enum leaf_kind kind)
+{
+	u16 flags = load_relaxed(&p->flags);
+
+	return (flags & PAGE_DIRTY) || (kind == LEAF_ANON && !(flags & PAGE_SWAPCACHE));
+}
+
+static void usage_swapped(struct area_usage *u, struct pte e, u64 share)
+{
+	u->swap += PAGE_SIZE;
+	u->swap_pss += share / max(swap_slot_users(pte_swap_slot(e)), 1u);
+}
+
 static void usage_leaf(struct area_usage *u, const struct page *t, struct pte e, u64 va, u64 share)
 {
 	struct page *p = leaf_page(t, e, va);
@@ -115,8 +121,8 @@ static void usage_leaf(struct area_usage *u, const struct page *t, struct pte e,
 
 	if (run.kind == LEAF_NONE)
 		return;
-	run.share = share / page_mappings(p);
-	run.dirty = run.kind == LEAF_ANON || pte_is_dirty(e) || (p->flags & PAGE_DIRTY);
+	run.share = share / max(page_mappings(p), 1u);
+	run.dirty = page_is_dirty(p, run.kind) || pte_is_dirty(e);
 	run.accessed = !t->aged || pte_is_accessed(e);
 	usage_add(u, &run);
 }
@@ -171,6 +177,8 @@ static void usage_table(struct page *t, u64 start, u64 end, u64 share, void *arg
 
 		if (pte_is_resident(e))
 			usage_leaf(u, t, e, va, share);
+		else if (pte_is_swap(e))
+			usage_swapped(u, e, share);
 	}
 }
 
@@ -263,11 +271,19 @@ struct info_walk {
 	u64 *out;
 };
 
+/* Linux's format: bits 0-4 the area, the rest the page in it. */
+static u64 swap_place(u64 slot)
+{
+	return swap_slot_area(slot) | swap_slot_page(slot) << 5;
+}
+
 static u64 leaf_info(const struct page *t, u64 va, u64 share, bool frames)
 {
 	struct pte e = pte_load(slot_of(t, va));
 	u64 info = PAGEMAP_PRESENT;
 
+	if (pte_is_swap(e))
+		return PAGEMAP_SWAPPED | (frames ? swap_place(pte_swap_slot(e)) : 0);
 	if (!pte_is_resident(e))
 		return 0;
 	struct page *p = leaf_page(t, e, va);

@@ -114,12 +114,16 @@ static bool inside_one(const struct memory_range *ram, u32 count, u64 start, u64
 	return false;
 }
 
+u64 direct_map_bytes[4];
+
 static void direct_map_2m(u64 start)
 {
 	if (!meets_read_only(start, SIZE_2M)) {
 		boot_map(DIRECT_MAP_BASE + start, 2, start | ENTRY_DATA | PTE_PS);
+		direct_map_bytes[2] += SIZE_2M;
 		return;
 	}
+	direct_map_bytes[1] += SIZE_2M;
 	for (u64 p = start; p < start + SIZE_2M; p += PAGE_SIZE)
 		boot_map(DIRECT_MAP_BASE + p, 1,
 			 p | (meets_read_only(p, PAGE_SIZE) ? ENTRY_RODATA : ENTRY_DATA));
@@ -132,6 +136,7 @@ static void direct_map_range(const struct memory_range *ram, u32 count, u64 star
 		if (cpu_features.page_1g && IS_ALIGNED(start, SIZE_1G) &&
 		    inside_one(ram, count, start, SIZE_1G) && !meets_read_only(start, SIZE_1G)) {
 			boot_map(DIRECT_MAP_BASE + start, 3, start | ENTRY_DATA | PTE_PS);
+			direct_map_bytes[3] += SIZE_1G;
 			start += SIZE_1G;
 		} else {
 			direct_map_2m(start);

@@ -24,5 +24,7 @@ static inline u64 image_phys(const void *p)
  */
 u64 direct_map_init(const struct memory_range *ram, u32 count, u64 tables);
 u64 direct_map_size(const struct memory_range *ram, u32 count);
+/* What of it entries of each level map, bytes: [1] 4 KiB pages, [2] 2 MiB, [3] 1 GiB. */
+extern u64 direct_map_bytes[4];
 
 #endif
