@@ -57,7 +57,8 @@ ssize file_read_object(struct file *f, struct iter *it, u64 *pos)
 		if (*pos >= size)
 			break;
 		n = min(min(it->left, size - *pos), PAGE_SIZE - offset);
-		p = object_page(o, *pos >> PAGE_SHIFT, NULL);
+		p = file_page(f, *pos >> PAGE_SHIFT,
+			      DIV_ROUND_UP(offset + min(it->left, size - *pos), PAGE_SIZE));
 		if (IS_ERR(p)) {
 			err = (int)PTR_ERR(p);
 			break;

@@ -73,7 +73,7 @@ static ssize memfd_write(struct file *f, struct iter *it, u64 *pos)
 static int memfd_fallocate(struct file *f, int mode, u64 offset, u64 length)
 {
 	struct memfd *m = memfd_of(f->inode);
-	bool changes = mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE);
+	bool changes = mode & FALLOC_FL_PUNCH_HOLE;
 	int err;
 
 	read_lock(&m->lock);

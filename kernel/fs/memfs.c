@@ -492,12 +492,11 @@ static int fallocate_locked(struct inode *i, int mode, u64 start, u64 end)
 	if (mode & FALLOC_FL_PUNCH_HOLE) {
 		err = file_punch(i, start, end);
 	} else {
-		if (!keep && end > i->object->size && end > rlimit_get(RLIMIT_FSIZE))
+		/* As on Linux's tmpfs, also where the size is kept. */
+		if (end > i->object->size && end > rlimit_get(RLIMIT_FSIZE))
 			return -EFBIG;
-		if (mode & FALLOC_FL_ZERO_RANGE)
-			err = file_punch(i, start, end);
 		/* A lower file has its memory on the host. */
-		if (!err && !memfs_node_of(i)->from_lower)
+		if (!memfs_node_of(i)->from_lower)
 			err = file_reserve(i, start, end);
 		if (!err && !keep)
 			object_grow(i->object, end);
@@ -511,7 +510,7 @@ static int memfs_fallocate(struct file *f, int mode, u64 offset, u64 length)
 {
 	int err;
 
-	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
+	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE)) /* as Linux's tmpfs */
 		return -EOPNOTSUPP;
 	mutex_lock(&f->inode->lock);
 	inode_drop_privileges(f->inode);

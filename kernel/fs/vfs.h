@@ -214,18 +214,26 @@ struct file_ops {
 	void (*fdinfo)(struct file *f, char *buf, size_t size);
 };
 
+/* What is known of how a file is read (fs/read_ahead.c). A: hints, not exact. */
+struct read_ahead {
+	u64 next;   /* the page after the last one read */
+	u32 window; /* pages that were read ahead the last time; 0: none */
+	u32 mode;   /* POSIX_FADV_NORMAL, RANDOM, SEQUENTIAL */
+};
+
 struct file {
 	struct refcount refs;
 	const struct file_ops *ops;
 	u32 flags; /* O_* without creation flags; O_APPEND, O_NONBLOCK may change (A) */
 	bool can_read, can_write;
-	bool stream;                 /* no position: pipes, sockets, ttys */
-	struct path path;            /* counted; dentry is never NULL (pipes have one of pipefs) */
-	struct inode *inode;         /* of path.dentry, or opened alias; counted by the dentry */
-	struct mutex pos_lock;       /* RANK_FILE_POSITION */
-	u64 pos;                     /* pos_lock */
-	struct cred *cred;           /* who opened it; counted */
-	u32 owner_pid;               /* F_SETOWN */
+	bool stream;           /* no position: pipes, sockets, ttys */
+	struct path path;      /* counted; dentry is never NULL (pipes have one of pipefs) */
+	struct inode *inode;   /* of path.dentry, or opened alias; counted by the dentry */
+	struct mutex pos_lock; /* RANK_FILE_POSITION */
+	u64 pos;               /* pos_lock */
+	struct cred *cred;     /* who opened it; counted */
+	u32 owner_pid;         /* F_SETOWN */
+	struct read_ahead ahead;
 	u32 errors_seen;             /* of writing the object out (object_error_check). A */
 	struct epoll_item *watchers; /* fs/epoll.c: epoll sets that it is in */
 	void *data;                  /* of the file_ops */
@@ -356,6 +364,15 @@ ssize file_read_kernel(struct file *f, void *buf, size_t n, u64 offset);
 /* for file_ops of regular files */
 ssize file_read_object(struct file *f, struct iter *it, u64 *pos);
 ssize file_write_object(struct file *f, struct iter *it, u64 *pos);
+/*
+ * The page at index of the file's object, for reading `wanted` pages from there on: as
+ * object_page, read ahead as the reader seems to go.
+ */
+struct page *file_page(struct file *f, u64 index, u64 wanted);
+/* Bring [offset, offset + length) in, some of it at least. */
+void file_read_ahead(struct file *f, u64 offset, u64 length);
+/* posix_fadvise(2): POSIX_FADV_*; length 0: to the end. 0 or -EINVAL */
+int file_advise(struct file *f, u64 offset, u64 length, int advice);
 s64 file_seek_object(struct file *f, s64 offset, int whence); /* all of lseek(2); position locked */
 /* SEEK_SET and SEEK_CUR only: directories, generated texts */
 s64 file_seek_plain(struct file *f, s64 offset, int whence);

@@ -47,6 +47,29 @@ static u64 evict_part(struct object *o, u64 max, bool *ended)
 	return done;
 }
 
+void object_drop_idle(struct object *o, u64 first, u64 end)
+{
+	struct page *p;
+
+	if (o->flags & OBJECT_SHMEM)
+		return;
+	do {
+		spin_lock(&o->lock);
+		for (u32 seen = 0; seen < SCAN_PAGES; seen++, first++) {
+			p = radix_next(&o->pages, &first);
+			if (!p || first >= end)
+				break;
+			if (!page_is_idle(p))
+				continue;
+			object_page_detach(o, p);
+			page_put(p);
+		}
+		p = radix_next(&o->pages, &first);
+		spin_unlock(&o->lock);
+		cpu_preempt_point();
+	} while (p && first < end);
+}
+
 static bool may_be_read_again(const struct object *o)
 {
 	return !(o->flags & OBJECT_SHMEM) && load_relaxed(&o->page_count);

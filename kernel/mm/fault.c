@@ -45,6 +45,7 @@
 #define FAULT_REDO 1 /* something changed or was waited for: start again */
 
 #define AROUND_PAGES 16u /* fault-around: the aligned window, within the area and one leaf table */
+#define AHEAD_PAGES 64u  /* read with a fault in an area that is read in sequence */
 #define STACK_GAP (256 * PAGE_SIZE)
 
 struct fault {
@@ -224,10 +225,16 @@ static int source_fetch(struct fault *f)
 {
 	struct object *o = f->area->object;
 	u64 index = f->index;
+	u32 flags = f->area->flags;
+	struct page *p;
 
 	object_get(o);
 	read_unlock(&f->mm->rw);
-	struct page *p = object_page(o, index, &f->result->major);
+	if (flags & (AREA_RAND_READ | AREA_SEQ_READ)) /* madvise(2) */
+		p = object_page_ahead(o, index, flags & AREA_SEQ_READ ? AHEAD_PAGES : 1,
+				      &f->result->major);
+	else
+		p = object_page(o, index, &f->result->major);
 	object_put(o);
 	if (!IS_ERR(p)) {
 		page_put(p);

@@ -233,20 +233,20 @@ static int page_attach(struct object *o, struct page *p, u64 index)
 	return 0;
 }
 
-/*
- * The missing pages around index, inside its window and the size: *first and how many. o->lock is
- * taken.
- */
-static u32 missing_run(struct object *o, u64 index, u64 *first)
+/* What to read when a page is missing. */
+struct span {
+	u64 low, high; /* not beyond these, and not what is there already */
+};
+
+/* The missing pages around index, inside its span and the size: *first and how many. */
+static u32 missing_run(struct object *o, u64 index, const struct span *span, u64 *first)
 {
-	u64 low = ROUND_DOWN(index, RUN_PAGES),
-	    high = min(low + RUN_PAGES, object_pages_of_size(o));
-	u64 start = index, end = index + 1;
+	u64 high = min(span->high, object_pages_of_size(o)), start = index, end = index + 1;
 
 	spin_lock(&o->lock);
-	while (start > low && !radix_find(&o->pages, start - 1))
+	while (start > span->low && !radix_find(&o->pages, start - 1))
 		start--;
-	while (end < high && !radix_find(&o->pages, end))
+	while (end < high && end - start < RUN_PAGES && !radix_find(&o->pages, end))
 		end++;
 	spin_unlock(&o->lock);
 	*first = start;
@@ -346,37 +346,48 @@ uncharge:
 	return err;
 }
 
-/* Make clean pages free when frames run short, before more are taken. */
-static void make_room(void)
+/*
+ * The page at index and more of its span from below. o->size_lock held shared. What is read beyond
+ * the first run need not succeed.
+ */
+static int span_read(struct object *o, u64 index, const struct span *span)
 {
-	if (unlikely(frame_free_count() < frame_managed / 16))
-		object_evict(2 * RUN_PAGES);
+	u64 first;
+	u32 count = missing_run(o, index, span, &first);
+	int err = run_read(o, first, count);
+
+	if (err == -ENOMEM && count > 1)
+		return run_read(o, index, 1);
+	for (u64 next = first + count; !err && count == RUN_PAGES && next < span->high;
+	     next += count) {
+		if (next >= object_pages_of_size(o))
+			break;
+		count = missing_run(o, next, &(struct span){ next, span->high }, &first);
+		if (run_read(o, next, count))
+			break;
+	}
+	return err;
 }
 
 /* Fill the page at index (missing when the caller looked). 0 or -EEXIST: look again. */
-static int page_fill(struct object *o, u64 index, bool beyond, bool whole)
+static int page_fill(struct object *o, u64 index, const struct span *span, bool beyond, bool whole)
 {
-	u64 first;
 	int err;
 
-	make_room();
 	read_lock(&o->size_lock);
 	if (index >= object_pages_of_size(o)) {
 		err = beyond ? page_fill_zero(o, index) : -EFAULT;
 	} else if (!o->ops->read_pages || whole) {
 		err = page_fill_zero(o, index);
 	} else {
-		u32 count = missing_run(o, index, &first);
-		err = run_read(o, first, count);
-		if (err == -ENOMEM && count > 1)
-			err = run_read(o, index, 1);
+		err = span_read(o, index, span);
 	}
 	read_unlock(&o->size_lock);
 	return err;
 }
 
-static struct page *page_get_filled(struct object *o, u64 index, bool beyond, bool whole,
-				    bool *major)
+static struct page *page_get_filled(struct object *o, u64 index, const struct span *span,
+				    bool beyond, bool whole, bool *major)
 {
 	for (;;) {
 		struct page *p = page_find(o, index);
@@ -392,20 +403,39 @@ static struct page *page_get_filled(struct object *o, u64 index, bool beyond, bo
 		}
 		if (major && o->ops->read_pages)
 			*major = true;
-		int err = page_fill(o, index, beyond, whole);
+		int err = page_fill(o, index, span, beyond, whole);
 		if (err && err != -EEXIST && !(err == -ENOMEM && memory_reclaim()))
 			return ERR_PTR(err);
 	}
 }
 
+/* The aligned window that index lies in. */
+static struct span span_around(u64 index)
+{
+	u64 low = ROUND_DOWN(index, RUN_PAGES);
+
+	return (struct span){ low, low + RUN_PAGES };
+}
+
 struct page *object_page(struct object *o, u64 index, bool *major)
 {
-	return page_get_filled(o, index, false, false, major);
+	struct span span = span_around(index);
+
+	return page_get_filled(o, index, &span, false, false, major);
+}
+
+struct page *object_page_ahead(struct object *o, u64 index, u32 count, bool *major)
+{
+	struct span span = { index, index + count };
+
+	return page_get_filled(o, index, &span, false, false, major);
 }
 
 struct page *object_page_write(struct object *o, u64 index, bool whole)
 {
-	return page_get_filled(o, index, true, whole, NULL);
+	struct span span = span_around(index);
+
+	return page_get_filled(o, index, &span, true, whole, NULL);
 }
 
 /* --- bytes --- */

@@ -82,6 +82,8 @@ void object_put(struct object *o); /* may sleep (drops pages) */
  * ERR_PTR: -ENOMEM, -EIO, -ENOSPC, or -EFAULT for a page wholly beyond the size.
  */
 struct page *object_page(struct object *o, u64 index, bool *major);
+/* The same; if it is read, so are the missing ones of `count` pages from it on. */
+struct page *object_page_ahead(struct object *o, u64 index, u32 count, bool *major);
 /*
  * The page if it is resident and up to date, with a temporary reference; else NULL. Never sleeps.
  */
@@ -126,6 +128,8 @@ int object_punch(struct object *o, u64 start, u64 end);
  * be held.
  */
 int object_sync(struct object *o, u64 start, u64 end);
+/* Wait until what others are writing out of [start, end) (bytes) is written. */
+void object_sync_wait(struct object *o, u64 start, u64 end);
 /* Is there anything that a sync would write or wait for? */
 static inline bool object_needs_sync(const struct object *o)
 {
@@ -149,6 +153,11 @@ int object_error_check(struct object *o, u32 *seen);
  * pressure.
  */
 u64 object_evict(u64 max);
+/*
+ * The whole pages of [start, end) (bytes) will not be needed: write dirty ones out, without waiting
+ * for others, and drop what nobody else holds. May sleep.
+ */
+void object_forget(struct object *o, u64 start, u64 end);
 /*
  * First offset >= from that is data (or a hole): for SEEK_DATA and SEEK_HOLE of memory objects.
  * size if none.

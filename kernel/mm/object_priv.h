@@ -32,4 +32,8 @@ static inline u64 object_pages_of_size(const struct object *o)
 /* o->lock held: the page is no longer dirty, or has left the object. */
 void object_page_undirty(struct object *o, struct page *p);
 
+/* --- evict.c --- */
+/* Drop the idle pages of [first, end), used lately or not, unless they are memory. */
+void object_drop_idle(struct object *o, u64 first, u64 end);
+
 #endif

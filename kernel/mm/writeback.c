@@ -278,7 +278,8 @@ static struct page *page_dirty_trylock(struct object *o, u64 index)
 struct pass {
 	u64 index, end; /* pages of the object; index goes on */
 	u64 max;        /* pages to write out */
-	bool wait;      /* also for pages that others have locked or are writing out */
+	u16 flags;      /* pages to look at: PAGE_DIRTY, and PAGE_WRITING to wait for those */
+	bool wait;      /* for pages that others have locked */
 	u64 cleaned;
 	int error; /* the first */
 };
@@ -298,7 +299,7 @@ static void pass_page(struct object *o, struct pass *w, struct page *p)
 		return;
 	}
 	pages[0] = p;
-	if (p->cache.object == o && p->flags & PAGE_DIRTY) {
+	if (p->cache.object == o && p->flags & w->flags & PAGE_DIRTY) {
 		while (n < min((u64)RUN_PAGES, w->max - w->cleaned) && w->index + n < w->end &&
 		       (pages[n] = page_dirty_trylock(o, w->index + n)))
 			n++;
@@ -317,34 +318,60 @@ static void pass_page(struct object *o, struct pass *w, struct page *p)
 
 static void object_pass(struct object *o, struct pass *w)
 {
-	u16 flags = w->wait ? PAGE_DIRTY | PAGE_WRITING : PAGE_DIRTY;
 	struct page *p;
 
-	while (w->cleaned < w->max && (p = page_next(o, &w->index, w->end, flags))) {
+	while (w->cleaned < w->max && (p = page_next(o, &w->index, w->end, w->flags))) {
 		pass_page(o, w, p);
 		cpu_preempt_point();
 	}
 }
 
-int object_sync(struct object *o, u64 start, u64 end)
+/* The pass over all pages that have bytes of [start, end). */
+static struct pass pass_of(u64 start, u64 end, u16 flags, bool wait)
 {
-	struct pass w = {
+	return (struct pass){
 		.index = start >> PAGE_SHIFT,
 		.end = end == UINT64_MAX ? UINT64_MAX : DIV_ROUND_UP(end, PAGE_SIZE),
 		.max = UINT64_MAX,
-		.wait = true,
+		.flags = flags,
+		.wait = wait,
 	};
+}
+
+int object_sync(struct object *o, u64 start, u64 end)
+{
+	struct pass w = pass_of(start, end, PAGE_DIRTY | PAGE_WRITING, true);
 
 	if (o->ops->write_pages)
 		object_pass(o, &w);
 	return w.error;
 }
 
+void object_sync_wait(struct object *o, u64 start, u64 end)
+{
+	struct pass w = pass_of(start, end, PAGE_WRITING, true);
+
+	if (o->ops->write_pages)
+		object_pass(o, &w);
+}
+
+void object_forget(struct object *o, u64 start, u64 end)
+{
+	struct pass w = pass_of(start, end, PAGE_DIRTY, false);
+	u64 size = load_acquire(&o->size);
+
+	if (o->ops->write_pages)
+		object_pass(o, &w);
+	/* A page that is only partly in the range stays, but for the file's last. */
+	object_drop_idle(o, DIV_ROUND_UP(start, PAGE_SIZE),
+			 end >= size ? UINT64_MAX : end >> PAGE_SHIFT);
+}
+
 /* Some pages of o, from where the last call stopped; waits for nobody: how many are clean now. */
 static u64 object_write_some(struct object *o, u64 max)
 {
 	u64 from = load_relaxed(&o->write_next);
-	struct pass w = { .index = from, .end = UINT64_MAX, .max = max };
+	struct pass w = { .index = from, .end = UINT64_MAX, .max = max, .flags = PAGE_DIRTY };
 
 	object_pass(o, &w);
 	if (w.cleaned < max && from) {
@@ -392,7 +419,7 @@ void writeback_run(u64 now, u64 expired)
 		if (!o)
 			continue;
 		if (load_relaxed(&o->dirty_since) <= expired || writeback_is_due()) {
-			struct pass w = { .end = UINT64_MAX, .max = UINT64_MAX };
+			struct pass w = pass_of(0, UINT64_MAX, PAGE_DIRTY, false);
 
 			store_relaxed(&o->dirty_since, now);
 			object_pass(o, &w);

@@ -320,21 +320,37 @@ SYSCALL1(fdatasync, int, fd)
 	return do_fsync(fd, true);
 }
 
+/* What can be written lies in the object; the rest of what fsync(2) does is not wanted here. */
+static long sync_part(struct file *f, s64 offset, s64 length, u32 flags)
+{
+	struct object *o = f->inode->object;
+	u32 mode = f->inode->mode;
+	s64 end;
+
+	if (flags & ~(u32)(SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+			   SYNC_FILE_RANGE_WAIT_AFTER) ||
+	    offset < 0 || length < 0 || __builtin_add_overflow(offset, length, &end))
+		return -EINVAL;
+	if (!S_ISREG(mode) && !S_ISDIR(mode) && !S_ISLNK(mode) && !S_ISBLK(mode))
+		return -ESPIPE;
+	if (!o)
+		return 0;
+	if (flags & SYNC_FILE_RANGE_WRITE)
+		(void)object_sync(o, (u64)offset, length ? (u64)end : UINT64_MAX);
+	if (!(flags & (SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WAIT_AFTER)))
+		return 0;
+	object_sync_wait(o, (u64)offset, length ? (u64)end : UINT64_MAX);
+	return object_error_check(o, &f->errors_seen);
+}
+
 SYSCALL4(sync_file_range, int, fd, s64, offset, s64, length, u32, flags)
 {
-	struct file *f;
-	long result = 0;
+	struct file *f = fd_file(fd);
+	long result;
 
-	f = fd_file(fd);
 	if (!f)
 		return -EBADF;
-	if (flags & ~7u || offset < 0 || length < 0 || offset + length < 0)
-		result = -EINVAL;
-	else if (!S_ISREG(f->inode->mode) && !S_ISDIR(f->inode->mode) && !S_ISLNK(f->inode->mode))
-		result = -ESPIPE;
-	else if (f->inode->object)
-		result = object_sync(f->inode->object, (u64)offset,
-				     length ? (u64)(offset + length) : UINT64_MAX);
+	result = sync_part(f, offset, length, flags);
 	file_put(f);
 	return result;
 }
@@ -359,29 +375,6 @@ SYSCALL1(syncfs, int, fd)
 
 /* --- advice --- */
 
-#define READAHEAD_MAX (2ull << 20) /* bytes that one call may bring in */
-
-/* Bring pages in before they are asked for. What cannot be read is found out by who reads it. */
-static void read_ahead(struct file *f, u64 offset, u64 length)
-{
-	struct object *o = f->inode->object;
-	u64 end, last;
-
-	if (!o || !o->ops->read_pages)
-		return;
-	end = length ? min(offset + min(length, READAHEAD_MAX), o->size)
-		     : min(offset + READAHEAD_MAX, o->size);
-	last = DIV_ROUND_UP(end, PAGE_SIZE);
-	for (u64 index = offset >> PAGE_SHIFT; index < last; index++) {
-		struct page *p = object_page(o, index, NULL);
-
-		if (IS_ERR(p))
-			break;
-		page_put(p);
-		cpu_preempt_point();
-	}
-}
-
 SYSCALL4(fadvise64, int, fd, s64, offset, s64, length, int, advice)
 {
 	struct file *f = fd_file(fd);
@@ -391,10 +384,10 @@ SYSCALL4(fadvise64, int, fd, s64, offset, s64, length, int, advice)
 		return -EBADF;
 	if (S_ISFIFO(f->inode->mode))
 		result = -ESPIPE;
-	else if (length < 0 || advice < POSIX_FADV_NORMAL || advice > POSIX_FADV_NOREUSE)
+	else if (length < 0)
 		result = -EINVAL;
-	else if (advice == POSIX_FADV_WILLNEED)
-		read_ahead(f, (u64)offset, (u64)length);
+	else
+		result = file_advise(f, (u64)offset, (u64)length, advice);
 	file_put(f);
 	return result;
 }
@@ -408,10 +401,10 @@ SYSCALL3(readahead, int, fd, s64, offset, size_t, n)
 		return -EBADF;
 	if (!f->can_read)
 		result = -EBADF;
-	else if (!S_ISREG(f->inode->mode) || !f->inode->object)
+	else if (!S_ISREG(f->inode->mode) || !f->inode->object || (ssize)n < 0)
 		result = -EINVAL;
-	else if (n)
-		read_ahead(f, (u64)offset, n);
+	else
+		file_read_ahead(f, (u64)offset, n);
 	file_put(f);
 	return result;
 }

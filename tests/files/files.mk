@@ -4,7 +4,7 @@
 
 FILES_OUT := $(BUILD)/files
 FILES_KERNEL := $(addprefix kernel/fs/,dentry.c file.c file_data.c files.c inode.c inotify.c iter.c memfs.c memfs_dir.c memfs_super.c memfs_xattr.c \
-	mount.c name.c open.c walk.c xattr.c) tests/files/vfs_side.c
+	mount.c name.c open.c read_ahead.c walk.c xattr.c) tests/files/vfs_side.c
 FILES_HOST := tests/files/host_side.c tests/files/main.c
 FILES_CPPFLAGS := -ffreestanding -nostdinc -isystem $(GCC_INCLUDE) -isystem /usr/include -isystem /usr/include/$(MULTIARCH) \
 	-DCOPPICE_DEBUG=1 -Dthread_current=files_thread_current -iquote hosted -iquote kernel

@@ -346,6 +346,89 @@ TEST(file, sync_and_advice)
 	sync();
 }
 
+TEST(file, advice_and_its_errors)
+{
+	int fd = file_make("f", 5 * PAGE), dir = open(".", O_RDONLY),
+	    null = open("/dev/null", O_RDWR);
+	int write_only = open("f", O_WRONLY), path = open("f", O_PATH), fds[2];
+	uint8_t byte;
+
+	CHECK(pipe(fds) == 0);
+	for (int advice = -1; advice <= POSIX_FADV_NOREUSE + 1; advice++)
+		say("%d: %s\n", advice, errno_name(posix_fadvise(fd, 0, 0, advice)));
+	TRY(posix_fadvise(fd, -5, 10, POSIX_FADV_WILLNEED));
+	TRY(posix_fadvise(fd, 5, -10, POSIX_FADV_WILLNEED));
+	TRY(posix_fadvise(fd, INT64_MAX, 100, POSIX_FADV_WILLNEED));
+	TRY(posix_fadvise(dir, 0, 0, POSIX_FADV_WILLNEED));
+	TRY(posix_fadvise(null, 0, 0, POSIX_FADV_WILLNEED));
+	TRY(posix_fadvise(write_only, 0, 0, POSIX_FADV_WILLNEED));
+	TRY(posix_fadvise(path, 0, 0, POSIX_FADV_WILLNEED));
+	TRY(posix_fadvise(99, 0, 0, POSIX_FADV_WILLNEED));
+	TRY(readahead(fd, 0, 100));
+	TRY(readahead(fd, 0, 0));
+	TRY(readahead(fd, -1, 100));
+	TRY(readahead(fd, 0, (size_t)-1));
+	TRY(readahead(write_only, 0, 100));
+	TRY(readahead(dir, 0, 100));
+	TRY(readahead(null, 0, 100));
+	TRY(readahead(fds[0], 0, 100));
+	TRY(readahead(fds[1], 0, 0));
+	TRY(sync_file_range(fd, 0, 0, 7));
+	TRY(sync_file_range(fd, 0, 0, 8));
+	TRY(sync_file_range(fd, 0, -1, 7));
+	TRY(sync_file_range(fd, INT64_MAX, 10, 7));
+	TRY(sync_file_range(fds[0], 0, 0, 7));
+	TRY(sync_file_range(null, 0, 0, 7));
+	TRY(sync_file_range(dir, 0, 0, 7));
+	TRY(sync_file_range(path, 0, 0, 7));
+	CHECK_EQ(pread(fd, &byte, 1, 3 * PAGE), 1);
+	CHECK_EQ(byte, 4);
+}
+
+TEST(file, fallocate_modes_and_their_errors)
+{
+	int fd = open("f", O_RDWR | O_CREAT, 0644), dir = open(".", O_RDONLY), fds[2];
+	int read_only = open("f", O_RDONLY), path = open("f", O_PATH),
+	    null = open("/dev/null", O_RDWR);
+	struct rlimit limit = { 10000, 10000 };
+
+	CHECK(pipe(fds) == 0);
+	TRY(fallocate(fd, FALLOC_FL_ZERO_RANGE, 0, 100)); /* a tmpfs knows these two alone: */
+	TRY(fallocate(fd, FALLOC_FL_COLLAPSE_RANGE, 0, 4096));
+	TRY(fallocate(fd, FALLOC_FL_INSERT_RANGE, 0, 4096));
+	TRY(fallocate(fd, FALLOC_FL_UNSHARE_RANGE, 0, 4096));
+	TRY(fallocate(fd, FALLOC_FL_PUNCH_HOLE, 0, 4096));
+	TRY(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, 0, 1));
+	TRY(fallocate(fd, 0x80, 0, 4096));
+	TRY(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096));
+	TRY(fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 4096));
+	TRY(fallocate(fd, 0, INT64_MAX, 10));
+	TRY(fallocate(fd, 0, -1, 10));
+	TRY(fallocate(fd, 0, 0, 0));
+	TRY(fallocate(fd, 0, 0, -1));
+	TRY(fallocate(dir, 0, 0, 10));
+	TRY(fallocate(read_only, 0, 0, 10));
+	TRY(fallocate(path, 0, 0, 10));
+	TRY(fallocate(null, 0, 0, 10));
+	TRY(fallocate(fds[0], 0, 0, 10));
+	TRY(fallocate(fds[1], 0, 0, 10));
+	TRY(posix_fallocate(fd, 0, 100));
+	CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+	signal(SIGXFSZ, SIG_IGN);
+	TRY(fallocate(fd, 0, 0, 10000));
+	TRY(fallocate(fd, 0, 5000, 5001));
+	TRY(fallocate(fd, FALLOC_FL_KEEP_SIZE, 5000, 50000));
+	TRY(lseek(fd, 0, SEEK_END));
+	CHILD (-SIGXFSZ) {
+		signal(SIGXFSZ, SIG_DFL);
+		fallocate(fd, 0, 0, 10001);
+	}
+	CHILD (-SIGXFSZ) {
+		signal(SIGXFSZ, SIG_DFL);
+		ftruncate(fd, 10001);
+	}
+}
+
 TEST(file, rlimit_fsize)
 {
 	struct rlimit limit = { 1 << 20, 1 << 20 };
