@@ -107,6 +107,8 @@ bool launch_encode(const struct launch *launch, struct bytes *out)
 	put_u32(out, HOST_LAUNCH_FLAGS, launch->flags);
 	put_item(out, HOST_LAUNCH_TIME, &launch->time_ns, sizeof(launch->time_ns));
 	put_item(out, HOST_LAUNCH_SEED, launch->seed, sizeof(launch->seed));
+	if (launch->swap)
+		put_string(out, HOST_LAUNCH_SWAP, launch->swap);
 	if (bytes_length(out) > UINT32_MAX)
 		return false;
 	header.size = bytes_length(out);

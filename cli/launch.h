@@ -33,6 +33,7 @@ struct launch {
 	struct rlimit limits[RLIM_NLIMITS];
 	uint64_t time_ns; /* CLOCK_REALTIME */
 	uint8_t seed[64];
+	const char *swap; /* serial number of the disk to swap to, or NULL */
 };
 
 /* The name under which QEMU exports --rw directory number `index` over 9p. */

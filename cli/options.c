@@ -14,12 +14,14 @@
 #include <string.h>
 
 #include "message.h"
+#include "swap.h"
 
 /* 146 years: so that a time in ns still fits when it is added to the clock. */
 #define SECONDS_MAX (INT64_MAX / UINT64_C(1000000000) / 2)
 
 enum option_key {
 	OPTION_CPUS = 256,
+	OPTION_SWAP,
 	OPTION_ROOT,
 	OPTION_RW,
 	OPTION_ACCEL,
@@ -40,6 +42,10 @@ static const struct argp_option option_table[] = {
 	{ "memory", 'm', "SIZE", 0,
 	  "Memory of the guest, with suffix K, M, G or T; a plain number is MiB (default 1G, at "
 	  "most half of the host's; at least 32M)",
+	  0 },
+	{ "swap", OPTION_SWAP, "SIZE", 0,
+	  "Give the guest a disk to swap to, in a file of the host that has no name and goes with "
+	  "the guest; SIZE as for --memory (default none)",
 	  0 },
 	{ "cpus", OPTION_CPUS, "N", 0, "Processors of the guest, 1 to 64 (default 1)", 0 },
 	{ "accel", OPTION_ACCEL, "auto|kvm|tcg", 0,
@@ -203,6 +209,20 @@ static error_t parse_failure(struct parse_state *state, const char *format, cons
 	return EINVAL;
 }
 
+static error_t parse_swap(const char *argument, struct parse_state *state)
+{
+	uint64_t *swap = &state->options->swap;
+
+	if (!parse_size(argument, swap))
+		return parse_failure(state, "--swap: '%s' is not a size such as 512M or 2G",
+				     argument);
+	if (*swap < SWAP_SIZE_MIN)
+		return parse_failure(state, "--swap: %s is too small; give at least 1M", argument);
+	if (*swap > SWAP_SIZE_MAX)
+		return parse_failure(state, "--swap: %s is too much; give at most 16T", argument);
+	return 0;
+}
+
 /* The options that have a value that may be wrong. */
 static error_t parse_valued(int key, const char *argument, struct parse_state *state)
 {
@@ -218,6 +238,8 @@ static error_t parse_valued(int key, const char *argument, struct parse_state *s
 			return parse_failure(state, "--memory: %s is too small; give at least 32M",
 					     argument);
 		return 0;
+	case OPTION_SWAP:
+		return parse_swap(argument, state);
 	case 'p':
 		if (!parse_publish(argument, &host, &guest))
 			return parse_failure(

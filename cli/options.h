@@ -22,6 +22,7 @@ void string_list_add(struct string_list *list, const char *string);
 
 struct options {
 	uint64_t memory; /* bytes; 0: not given */
+	uint64_t swap;   /* bytes; 0: none */
 	unsigned int cpus;
 	const char *root;      /* NULL: the host's / */
 	struct string_list rw; /* directories as given */

@@ -27,10 +27,12 @@
 #include "launch.h"
 #include "message.h"
 #include "session.h"
+#include "swap.h"
 #include "terminal.h"
 #include "vm.h"
 
-#define RW_MAX 6          /* the machine has eight virtio transports: console, root, and these */
+/* The machine has eight virtio transports: console, root, and these, of which --swap takes one. */
+#define RW_MAX 6
 #define HOST_NAME_SIZE 65 /* as the kernel's utsname */
 
 static char *text_of(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -258,6 +260,12 @@ static int make_launch_file(const struct launch *launch)
 	return fd;
 }
 
+static void get_random(void *out, size_t size)
+{
+	if (getrandom(out, size, 0) != (ssize_t)size)
+		fail("cannot get random bytes: %s", strerror(errno));
+}
+
 /* Tell the kernel who and where we are. */
 static int make_launch(const struct options *options, const struct descriptor *descriptors,
 		       const struct vm_config *vm)
@@ -276,6 +284,7 @@ static int make_launch(const struct options *options, const struct descriptor *d
 		.rw = vm->rw,
 		.rw_count = vm->rw_count,
 		.flags = launch_flags(options),
+		.swap = vm->has_swap ? SWAP_SERIAL : NULL,
 		.time_ns = realtime_ns(),
 	};
 	gid_t *groups = current_groups(&launch.group_count);
@@ -287,12 +296,24 @@ static int make_launch(const struct options *options, const struct descriptor *d
 	for (unsigned int resource = 0; resource < RLIM_NLIMITS; resource++)
 		getrlimit(resource, &launch.limits[resource]);
 	gethostname(host_name, sizeof(host_name) - 1);
-	if (getrandom(launch.seed, sizeof(launch.seed), 0) != sizeof(launch.seed))
-		fail("cannot get random bytes: %s", strerror(errno));
+	get_random(launch.seed, sizeof(launch.seed));
 	fd = make_launch_file(&launch);
 	free(groups);
 	free(directory);
 	return fd;
+}
+
+static unsigned int rw_max(const struct options *options)
+{
+	return RW_MAX - (options->swap != 0);
+}
+
+static int make_swap(uint64_t size)
+{
+	uint8_t uuid[16];
+
+	get_random(uuid, sizeof(uuid));
+	return swap_file_make(size, uuid);
 }
 
 static void choose_accel(const struct options *options, struct vm_config *config)
@@ -340,6 +361,8 @@ static int run_guest(const struct options *options, const struct descriptor *des
 		fail("cannot start a process for QEMU: %s", strerror(errno));
 	close(channel[1]);
 	close(config->launch_fd);
+	if (config->has_swap)
+		close(config->swap_fd);
 	return session_run(&session, &vm, channel[0]);
 }
 
@@ -363,13 +386,16 @@ int run(const struct options *options)
 	check_kernel(config.kernel);
 	config.qemu = find_qemu(options->qemu);
 	config.root = find_directory("--root", options->root ? options->root : "/");
-	if (options->rw.count > RW_MAX)
-		fail("--rw may be given %d times at most; give a directory that holds several",
-		     RW_MAX);
+	config.has_swap = options->swap != 0;
+	if (options->rw.count > rw_max(options))
+		fail("--rw may be given %u times at most%s; give a directory that holds several",
+		     rw_max(options), options->swap ? " beside --swap" : "");
 	for (unsigned int i = 0; i < options->rw.count; i++)
 		string_list_add(&rw, find_writable_directory(options->rw.items[i]));
 	config.rw = rw.items;
 	config.rw_count = rw.count;
+	if (config.has_swap)
+		config.swap_fd = make_swap(options->swap);
 	choose_accel(options, &config);
 	terminal = descriptors_terminal(descriptors);
 	if (terminal >= 0)

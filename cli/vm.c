@@ -24,6 +24,7 @@
 
 #include "launch.h"
 #include "message.h"
+#include "swap.h"
 
 /* A growing argument vector that owns its strings. */
 struct argument_list {
@@ -91,6 +92,24 @@ static void add_directory(struct argument_list *list, const char *tag, const cha
 	free(quoted);
 }
 
+/*
+ * The disk to swap to. Nobody needs what is on it once the guest has ended, so a flush need not
+ * reach the host's disk; what the guest frees is given back to the host. Errors are the guest's to
+ * handle: QEMU would stop it, without a word, when the host's disk is full.
+ */
+static void add_swap(struct argument_list *list, int fd)
+{
+	add(list, "-blockdev");
+	add(list,
+	    "driver=raw,node-name=swap,discard=unmap,cache.direct=off,cache.no-flush=on,"
+	    "file.driver=file,file.filename=/proc/self/fd/%d,file.locking=off,"
+	    "file.discard=unmap,file.cache.direct=off,file.cache.no-flush=on",
+	    fd);
+	add_option(list, "-device",
+		   "virtio-blk-device,drive=swap,serial=" SWAP_SERIAL
+		   ",physical_block_size=4096,werror=report,rerror=report");
+}
+
 static void add_machine(struct argument_list *list, const struct vm_config *config)
 {
 	add_option(list, "-M",
@@ -142,6 +161,8 @@ static void add_devices(struct argument_list *list, const struct vm_config *conf
 		launch_tag(tag, i);
 		add_directory(list, tag, config->rw[i], true);
 	}
+	if (config->has_swap)
+		add_swap(list, config->swap_fd);
 	for (unsigned int i = 0; i < config->extra->count; i++)
 		add(list, "%s", config->extra->items[i]);
 }
@@ -232,6 +253,8 @@ static void child_exec(const struct vm_config *config, char **arguments, int out
 	if (!config->probe) {
 		keep_open(config->launch_fd);
 		keep_open(config->console_fd);
+		if (config->has_swap)
+			keep_open(config->swap_fd);
 	}
 	execv(config->qemu, arguments);
 	dprintf(STDERR_FILENO, "cannot run %s: %s\n", config->qemu, strerror(errno));

@@ -25,6 +25,8 @@ struct vm_config {
 	unsigned int rw_count;
 	int launch_fd;  /* file with the launch record */
 	int console_fd; /* QEMU's end of the channel */
+	bool has_swap;
+	int swap_fd; /* file to swap to */
 	const struct string_list *extra;
 };
 
@@ -48,8 +50,8 @@ char *vm_find(const char *program);
 
 /*
  * Start QEMU. It leads a process group of its own (so that Ctrl-C on the terminal is for us to
- * forward, not for QEMU to die of), dies with us, and inherits no descriptor but launch_fd and
- * console_fd. Returns false, with errno, if no process could be made; if QEMU cannot be executed
+ * forward, not for QEMU to die of), dies with us, and inherits no descriptor but launch_fd,
+ * console_fd and swap_fd. Returns false, with errno, if no process could be made; if QEMU cannot be executed
  * the process ends at once with a line on vm->output.
  */
 bool vm_start(struct vm *vm, const struct vm_config *config);

@@ -10,6 +10,7 @@
 #include "boot/memory.h"
 #include "boot/pvh.h"
 #include "dev/device.h"
+#include "fs/blockdev.h"
 #include "fs/tty.h"
 #include "fs/uts.h"
 #include "fs/vfs.h"
@@ -75,6 +76,7 @@ static void start(void *unused)
 	host_init();
 	console_init();
 	fs_init();
+	swapdev_start_launch();
 	proc_start();
 }
 

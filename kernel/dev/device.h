@@ -23,8 +23,8 @@ void virtio_init(void); /* start the devices; in a thread */
 /* --- the launch record (dev/launch.c): pointers stay valid for ever --- */
 struct launch {
 	u32 argc, envc, ngroups, nrlimits, nrw;
-	char **argv, **envp; /* NULL-terminated */
-	const char *cwd, *hostname;
+	char **argv, **envp;               /* NULL-terminated */
+	const char *cwd, *hostname, *swap; /* swap: of which disk, or NULL */
 	u32 uid, gid, *groups, flags, umask;
 	struct host_launch_stdio stdio[3];
 	struct host_winsize winsize;

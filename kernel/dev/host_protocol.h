@@ -76,6 +76,11 @@ enum host_launch_kind {
 	HOST_LAUNCH_RLIMIT = 13,  /* struct host_launch_rlimit; several */
 	HOST_LAUNCH_UMASK = 14,   /* u32 */
 	HOST_LAUNCH_SIGNALS = 15, /* struct host_launch_signals */
+	HOST_LAUNCH_SWAP =
+		/*
+		 * string: serial number of the disk, a swap area, that is in use from the start
+		 */
+	16,
 };
 
 struct host_launch_ids {

@@ -138,6 +138,9 @@ static void take_item(u32 kind, const void *data, u32 length)
 	case HOST_LAUNCH_UMASK:
 		take_fixed(&launch.umask, sizeof(launch.umask), data, length, "the umask");
 		break;
+	case HOST_LAUNCH_SWAP:
+		launch.swap = take_string(data, length, "the disk to swap to");
+		break;
 	default:
 		break;
 	}

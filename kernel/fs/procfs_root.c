@@ -59,7 +59,7 @@ static const struct proc_entry root_children[] = {
 	PROC_FILE("partitions", 0444, proc_partitions_show),
 	PROC_FILE("slabinfo", 0400, proc_slabinfo_show),
 	PROC_FILE("stat", 0444, proc_system_stat_show),
-	PROC_CONSTANT("swaps", "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"),
+	PROC_FILE("swaps", 0444, proc_swaps_show),
 	PROC_DIRECTORY("sys", proc_sys_children),
 	PROC_DIRECTORY("sysvipc", proc_sysvipc_children),
 	PROC_FILE("uptime", 0444, proc_uptime_show),

@@ -280,6 +280,17 @@ int swap_add(const struct swap_request *r)
 	return -EPERM;
 }
 
+/* S. An area that was given its priority is leaving: as on Linux, those below it move up. */
+static void priority_give_back(s32 priority)
+{
+	if (priority >= 0)
+		return;
+	for (u32 i = 0; i < SWAP_AREAS_MAX; i++)
+		if (swap_areas[i].open && swap_areas[i].priority < priority)
+			swap_areas[i].priority++;
+	lowest_priority++;
+}
+
 struct swap_area *swap_area_close(const void *device)
 {
 	struct swap_area *found = NULL;
@@ -291,6 +302,7 @@ struct swap_area *swap_area_close(const void *device)
 		if (a->ops && a->device == device && a->open) {
 			a->open = false;
 			total_slots -= a->usable;
+			priority_give_back(a->priority);
 			found = a;
 		}
 	}
@@ -302,6 +314,8 @@ void swap_area_reopen(struct swap_area *a)
 {
 	spin_lock(&swap_lock);
 	a->open = true;
+	if (a->priority < 0)
+		a->priority = --lowest_priority;
 	total_slots += a->usable;
 	spin_unlock(&swap_lock);
 }

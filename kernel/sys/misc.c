@@ -15,6 +15,7 @@
 #include "mm/object.h"
 #include "mm/slab.h"
 #include "mm/space.h"
+#include "mm/swap.h"
 #include "proc/calls.h"
 #include "sys/convert.h"
 #include "sys/syscall.h"
@@ -74,6 +75,8 @@ SYSCALL1(sysinfo, struct sysinfo __user *, out)
 	i.totalram = frame_managed * PAGE_SIZE;
 	i.freeram = frame_free_count() * PAGE_SIZE;
 	i.sharedram = object_shmem_frames() * PAGE_SIZE;
+	i.totalswap = swap_total_slots() * PAGE_SIZE;
+	i.freeswap = swap_free_slots() * PAGE_SIZE;
 	i.procs = (u16)min(thread_live_count(), (u64)UINT16_MAX);
 	i.mem_unit = 1;
 	return copy_to_user(out, &i, sizeof(i)) ? -EFAULT : 0;

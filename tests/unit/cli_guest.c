@@ -193,6 +193,7 @@ static void dump_record(void)
 		case HOST_LAUNCH_ENV:
 		case HOST_LAUNCH_CWD:
 		case HOST_LAUNCH_HOSTNAME:
+		case HOST_LAUNCH_SWAP:
 			snprintf(line, sizeof(line), "%u %s\n", item->kind, item_string(item));
 			break;
 		case HOST_LAUNCH_RW:

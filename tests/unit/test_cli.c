@@ -19,10 +19,12 @@
 
 #include "accel.h"
 #include "bytes.h"
+#include "dev/swap_header.h"
 #include "frame.h"
 #include "launch.h"
 #include "options.h"
 #include "sink.h"
+#include "swap.h"
 #include "vm.h"
 
 #define MEBIBYTE (UINT64_C(1) << 20)
@@ -124,6 +126,7 @@ static void options_have_defaults(void **state)
 	(void)state;
 	assert_true(PARSE(&o, error, "true"));
 	assert_int_equal(o.memory, 0);
+	assert_int_equal(o.swap, 0);
 	assert_int_equal(o.cpus, 1);
 	assert_int_equal(o.accel, ACCEL_AUTO);
 	assert_int_equal(o.timeout_ns, 0);
@@ -141,10 +144,12 @@ static void options_before_the_program_are_ours(void **state)
 	char error[256];
 
 	(void)state;
-	assert_true(PARSE(&o, error, "-m", "64M", "--cpus=4", "--rw", "/a", "--rw", "/b", "--accel",
-			  "tcg", "--timeout", "2.5", "--stats", "--missing-syscalls", "--no-aslr",
-			  "--check", "--icount", "-v", "--gdb", "--qemu-arg", "-d", "ls", "-l"));
+	assert_true(PARSE(&o, error, "-m", "64M", "--swap", "2G", "--cpus=4", "--rw", "/a", "--rw",
+			  "/b", "--accel", "tcg", "--timeout", "2.5", "--stats",
+			  "--missing-syscalls", "--no-aslr", "--check", "--icount", "-v", "--gdb",
+			  "--qemu-arg", "-d", "ls", "-l"));
 	assert_int_equal(o.memory, 64 * MEBIBYTE);
+	assert_int_equal(o.swap, 2048 * MEBIBYTE);
 	assert_int_equal(o.cpus, 4);
 	assert_int_equal(o.rw.count, 2);
 	assert_string_equal(o.rw.items[1], "/b");
@@ -192,6 +197,12 @@ static void wrong_values_say_what_is_wrong(void **state)
 	(void)state;
 	assert_false(PARSE(&o, error, "-m", "16M", "true"));
 	assert_string_equal(error, "--memory: 16M is too small; give at least 32M");
+	assert_false(PARSE(&o, error, "--swap", "much", "true"));
+	assert_string_equal(error, "--swap: 'much' is not a size such as 512M or 2G");
+	assert_false(PARSE(&o, error, "--swap", "1023K", "true"));
+	assert_string_equal(error, "--swap: 1023K is too small; give at least 1M");
+	assert_false(PARSE(&o, error, "--swap", "17T", "true"));
+	assert_string_equal(error, "--swap: 17T is too much; give at most 16T");
 	assert_false(PARSE(&o, error, "--cpus", "65", "true"));
 	assert_string_equal(error, "--cpus: '65' is not a number from 1 to 64");
 	assert_false(PARSE(&o, error, "--accel", "xen", "true"));
@@ -438,8 +449,38 @@ static void machine_is_what_was_asked_for(void **state)
 				 "local,id=rw0,path=/a,,b,security_model=none,multidevs=remap"));
 	assert_true(has_argument(arguments, "-device", "virtio-9p-device,fsdev=rw0,mount_tag=rw0"));
 	assert_false(has_argument(arguments, "-append", "probe"));
+	for (char **argument = arguments; *argument; argument++)
+		assert_null(strstr(*argument, "virtio-blk"));
 	vm_arguments_free(arguments);
 	free(extra.items);
+}
+
+static void machine_has_a_disk_to_swap_to(void **state)
+{
+	struct string_list none = { 0 };
+	struct vm_config config = {
+		.qemu = "qemu",
+		.kernel = "/k",
+		.accel = ACCEL_KVM,
+		.memory = 64 * MEBIBYTE,
+		.cpus = 1,
+		.root = "/",
+		.has_swap = true,
+		.swap_fd = 11,
+		.extra = &none,
+	};
+	char **arguments = vm_arguments(&config);
+
+	(void)state;
+	assert_true(has_argument(
+		arguments, "-blockdev",
+		"driver=raw,node-name=swap,discard=unmap,cache.direct=off,cache.no-flush=on,"
+		"file.driver=file,file.filename=/proc/self/fd/11,file.locking=off,"
+		"file.discard=unmap,file.cache.direct=off,file.cache.no-flush=on"));
+	assert_true(has_argument(arguments, "-device",
+				 "virtio-blk-device,drive=swap,serial=coppice-swap"
+				 ",physical_block_size=4096,werror=report,rerror=report"));
+	vm_arguments_free(arguments);
 }
 
 static void machine_for_a_probe_has_no_devices(void **state)
@@ -480,6 +521,38 @@ static void instruction_counting_has_one_thread(void **state)
 	assert_true(has_argument(arguments, "-icount", "shift=0"));
 	assert_true(has_argument(arguments, "-accel", "tcg,thread=single,tb-size=256"));
 	vm_arguments_free(arguments);
+}
+
+/* --- the file to swap to --- */
+
+static void swap_file_is_sparse_and_has_no_name(void **state)
+{
+	char directory[] = "/tmp/test_cli.XXXXXX";
+	const uint8_t uuid[16] = { 1, 2, 3 };
+	struct swap_header header;
+	struct stat stat;
+	int fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	setenv("TMPDIR", directory, 1);
+	fd = swap_file_make(8 * MEBIBYTE + 5000, uuid);
+	assert_int_equal(rmdir(directory), 0); /* it is empty */
+	assert_int_equal(fstat(fd, &stat), 0);
+	assert_int_equal(stat.st_nlink, 0);
+	assert_int_equal(stat.st_mode & 0777, 0600);
+	assert_int_equal(stat.st_size, 8 * MEBIBYTE + 4096);
+	assert_true(stat.st_blocks < 64);
+	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	assert_int_equal(pread(fd, &header, sizeof(header), 0), sizeof(header));
+	assert_memory_equal(header.signature, "SWAPSPACE2", 10);
+	assert_int_equal(header.version, 1);
+	assert_int_equal(header.last_page, 2048);
+	assert_int_equal(header.nr_badpages, 0);
+	assert_int_equal(header.uuid[0], 1);
+	assert_int_equal(header.uuid[6], 0x40);
+	close(fd);
+	unsetenv("TMPDIR");
 }
 
 /* --- the accelerator --- */
@@ -579,6 +652,8 @@ int main(void)
 		cmocka_unit_test(machine_is_what_was_asked_for),
 		cmocka_unit_test(machine_for_a_probe_has_no_devices),
 		cmocka_unit_test(instruction_counting_has_one_thread),
+		cmocka_unit_test(machine_has_a_disk_to_swap_to),
+		cmocka_unit_test(swap_file_is_sparse_and_has_no_name),
 		cmocka_unit_test(virtualization_is_a_flag_of_the_processor),
 		cmocka_unit_test(accelerator_is_remembered_for_its_key),
 		cmocka_unit_test(sink_keeps_what_its_reader_does_not_take),

@@ -280,8 +280,33 @@ static void own_failures_are_one_line_and_125(void **state)
 	assert_run(
 		RUN("--qemu", "qemu-of-no-kind", "exit"), 125, "",
 		"coppice: qemu-of-no-kind is not installed; install the package qemu-system-x86\n");
+	assert_run(RUN("--swap", "lots", "exit"), 125, "",
+		   "coppice: --swap: 'lots' is not a size such as 512M or 2G\n");
+	assert_run(RUN("--swap", "1M", "--rw", "/a", "--rw", "/b", "--rw", "/c", "--rw", "/d",
+		       "--rw", "/e", "--rw", "/f", "exit"),
+		   125, "",
+		   "coppice: --rw may be given 5 times at most beside --swap; give a directory "
+		   "that holds several\n");
 	assert_run(RUN("-p", "80:8080", "exit"), 125, "",
 		   "coppice: --publish 80:8080: this release has no networking\n");
+}
+
+static void swap_needs_a_directory_with_room(void **state)
+{
+	static const char room[] = "coppice: --swap: /tmp has room for ";
+	struct result result;
+
+	(void)state;
+	setenv("TMPDIR", "/nonexistent", 1);
+	assert_run(RUN("--swap", "1M", "exit"), 125, "",
+		   "coppice: --swap: cannot make a file in /nonexistent: No such file or "
+		   "directory; set TMPDIR to another directory\n");
+	setenv("TMPDIR", "/tmp", 1);
+	result = RUN("--swap", "16T", "exit");
+	assert_int_equal(result.status, 125);
+	assert_memory_equal(text_of(&result.err), room, sizeof(room) - 1);
+	result_free(&result);
+	unsetenv("TMPDIR");
 }
 
 /* --- streams --- */
@@ -482,6 +507,19 @@ static void launch_record_tells_where_and_who_we_are(void **state)
 	snprintf(expected, sizeof(expected), "\n13 %u %llu %llu\n", RLIMIT_NOFILE,
 		 (unsigned long long)limit.rlim_cur, (unsigned long long)limit.rlim_max);
 	assert_non_null(strstr(text, expected));
+	result_free(&result);
+}
+
+static void launch_record_names_the_disk_to_swap_to(void **state)
+{
+	struct result result = RUN("record");
+
+	(void)state;
+	assert_null(strstr(text_of(&result.out), "\n16 "));
+	result_free(&result);
+	result = RUN("--swap", "2M", "record");
+	assert_int_equal(result.status, 0);
+	assert_non_null(strstr(text_of(&result.out), "\n16 coppice-swap\n"));
 	result_free(&result);
 }
 
@@ -822,6 +860,7 @@ int main(void)
 		cmocka_unit_test(timeout_is_124),
 		cmocka_unit_test(timeout_still_reports_counters),
 		cmocka_unit_test(own_failures_are_one_line_and_125),
+		cmocka_unit_test(swap_needs_a_directory_with_room),
 		cmocka_unit_test(output_is_byte_exact_on_both_streams),
 		cmocka_unit_test(big_input_comes_back_unchanged),
 		cmocka_unit_test(stuck_stdout_does_not_hold_up_stderr),
@@ -833,6 +872,7 @@ int main(void)
 		cmocka_unit_test(shared_descriptors_stay_blocking),
 		cmocka_unit_test(sockets_serve_as_streams),
 		cmocka_unit_test(launch_record_tells_where_and_who_we_are),
+		cmocka_unit_test(launch_record_names_the_disk_to_swap_to),
 		cmocka_unit_test(merged_outputs_are_told_to_be_one),
 		cmocka_unit_test(directory_that_the_root_lacks_becomes_its_root),
 		cmocka_unit_test(verbose_prints_accelerator_and_log),

@@ -202,9 +202,11 @@ static void a_record_is_taken_apart(void **state)
 	record_put(HOST_LAUNCH_TIME, &time, sizeof(time));
 	record_put(HOST_LAUNCH_RW, "rw0\0/srv/x", 10);
 	record_put(HOST_LAUNCH_SEED, "0123456789abcdef0123456789abcdef", 32);
+	record_put_string(HOST_LAUNCH_SWAP, "a-disk");
 	record_put(999, "whatever this is", 16);
 	assert_true(record_is_taken());
 	assert_int_equal(launch.argc, 3);
+	assert_string_equal(launch.swap, "a-disk");
 	assert_string_equal(launch.argv[0], "printf");
 	assert_string_equal(launch.argv[1], "8 bytes!");
 	assert_string_equal(launch.argv[2], "");
