@@ -376,7 +376,7 @@ static void check_frames(struct check *c)
 		free += p->kind == PAGE_FREE;
 		c->anon += p->kind == PAGE_ANON;
 		if (p->kind == PAGE_ANON && p->level == HUGE_ORDER) {
-			if (p->huge.refs != p->huge.found)
+			if ((u16)p->huge.refs != p->huge.found)
 				violation(c, "R: huge node %llu has count %u; %u references found",
 					  frame_id(p), p->huge.refs, p->huge.found);
 			p->huge.found = 0;

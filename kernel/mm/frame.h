@@ -58,7 +58,7 @@ struct page {
 			 */
 			u16 copied : 1;
 			u16 aged : 1;   /* T: leaf table: accessed bits were cleared in it */
-			u16 pinned : 1; /* T: leaf table: mlock was used in its range */
+			u16 pinned : 1; /* T: leaf table: node_pin */
 		};
 		u16 flags; /* page: PAGE_* */
 		u16 inuse; /* slab: objects in use */
@@ -83,8 +83,8 @@ struct page {
 		 * below */
 		struct {
 			u32 refs;   /* A: entries at level 2 */
-			u32 found;  /* of them, by the checker; 0 otherwise */
-			u32 parted; /* A: a split gave pages references of their own */
+			u16 found;  /* of them, by the checker (modulo 2^16); 0 otherwise */
+			u16 parted; /* A: a split gave pages references of their own */
 		} huge;
 		struct list free; /* allocator: in the list of its order */
 		struct {
@@ -100,6 +100,8 @@ struct page {
  */
 
 _Static_assert(sizeof(struct page) == 24, "frame descriptor size");
+_Static_assert(sizeof(((struct page *)0)->huge) <= 8,
+	       "a huge node's first page may be in the swap cache");
 
 extern struct page *frame_table; /* descriptor of frame 0 */
 extern u32 *frame_counts;        /* dense, parallel to frame_table */

@@ -134,7 +134,7 @@ void huge_split(struct mm *mm, struct page *table, u64 va, struct page *t, bool 
 	bool sole_reference = load_acquire(&head->huge.refs) == 1;
 	debug_assert(!pte_is_writable(e) || huge_is_ours(head));
 	if (!sole_reference)
-		store_relaxed(&head->huge.parted, 1u);
+		store_relaxed(&head->huge.parted, (u16)1);
 	t->copied = !table_fill(t, e, sole_reference);
 	t->pinned = table->pinned;
 	t->aged = table->aged;

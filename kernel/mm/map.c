@@ -238,6 +238,11 @@ int space_populate(struct mm *mm, u64 start, u64 end)
 				      &result);
 		if (err)
 			return err;
+		if (flags & AREA_LOCKED) { /* perhaps in a table that is shared since a fork */
+			read_lock(&mm->rw);
+			node_pin(mm, va, va + PAGE_SIZE);
+			read_unlock(&mm->rw);
+		}
 		cpu_preempt_point();
 		if (thread_killed())
 			return -EINTR;

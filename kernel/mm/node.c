@@ -657,3 +657,29 @@ void node_for_each_leaf(struct mm *mm, u64 start, u64 end, leaf_fn fn, void *arg
 	if (start < end)
 		table_for_each(mm->root, start, end, fn, arg);
 }
+
+/* --- locked areas --- */
+
+static void table_pin(struct page *t, u64 start, u64 end)
+{
+	u64 span = slot_span(t->level);
+
+	spin_lock(&t->lock);
+	if (t->level == 1)
+		t->pinned = 1;
+	for (u64 va = start; t->level > 1 && va < end; va = ROUND_DOWN(va, span) + span) {
+		struct pte e = pte_load(slot_of(t, va));
+
+		if (t->level == 2 && pte_is_huge(e))
+			t->pinned = 1;
+		else if (!pte_is_empty(e))
+			table_pin(pte_page(e), va, min(end, ROUND_DOWN(va, span) + span));
+	}
+	spin_unlock(&t->lock);
+}
+
+void node_pin(struct mm *mm, u64 start, u64 end)
+{
+	if (start < end)
+		table_pin(mm->root, start, end);
+}

@@ -167,6 +167,12 @@ void anon_free(struct page *p);
 void node_unmap(struct mm *mm, u64 start, u64 end, struct limbo *limbo);
 
 /*
+ * Leaf tables of [start, end), which a locked area covers, are or will be shared: reclaim leaves them
+ * alone while they are. space.rw held.
+ */
+void node_pin(struct mm *mm, u64 start, u64 end);
+
+/*
  * Call fn for each populated leaf slot in [start, end) (a huge leaf that reaches into it: once, with
  * its table at level 2), its table locked and NOT necessarily owned (PROTOCOL rule 7): fn may change the entry in place in ways that no other space can see. It stops
  * when fn returns false. space.rw held.

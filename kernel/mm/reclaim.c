@@ -11,9 +11,8 @@
  * dropped. A private page is locked from before its entry is replaced until its bytes are written, so
  * whoever faults on it meanwhile waits. A huge leaf is split first, once it was not used for a round.
  *
- * Locked areas stay: a table is marked `pinned` when mlock is used in its range. Whether a pinned
- * table that this space owns still has locked areas is seen from the areas; a shared one is left
- * alone, because the locked area may be another space's.
+ * Locked areas stay. In a table that the space owns the areas say what is locked; a shared one is left
+ * alone while it is `pinned` (node_pin), because the locked area may be another space's.
  */
 #include "mm/reclaim.h"
 
@@ -148,19 +147,18 @@ static int note_locked(struct area *a, void *arg)
 }
 
 /*
- * May leaves of this pinned table be taken? *l gets those that may not. space.rw held, table locked.
+ * May leaves of this table be taken? *l gets those that may not. space.rw held, table locked.
  */
-static bool pinned_look(struct mm *mm, struct page *table, u64 va, bool owned,
+static bool locked_look(struct mm *mm, struct page *table, u64 va, bool owned,
 			struct locked_ranges *l)
 {
 	u64 base = ROUND_DOWN(va, slot_span(2));
 
 	*l = (struct locked_ranges){ .first = base, .end = base + slot_span(2) };
-	if (!table->pinned)
-		return true;
 	if (!owned)
-		return false;
-	areas_for_each(mm->areas, l->first, l->end, note_locked, l);
+		return !table->pinned;
+	if (areas_summary(mm->areas).flags & AREA_LOCKED)
+		areas_for_each(mm->areas, l->first, l->end, note_locked, l);
 	table->pinned = l->any;
 	return true;
 }
@@ -339,7 +337,7 @@ static bool back_batch(struct mm *mm, u64 va, u32 *i, bool swap, struct batch *b
 		return false;
 	}
 	bool again = false;
-	if (!pinned_look(mm, t, va, owned, &locked))
+	if (!locked_look(mm, t, va, owned, &locked))
 		;
 	else if (t->level == 2)
 		again = swap && !locked.any && huge_take(mm, t, at, owned);

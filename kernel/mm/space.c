@@ -131,6 +131,8 @@ static int child_exception(struct area *a, void *arg)
 	struct area *changed = NULL;
 	int err = 0;
 
+	if (a->flags & AREA_LOCKED)
+		node_pin(child, a->start, a->end);
 	if (a->flags & (AREA_DONTFORK | AREA_WIPEONFORK))
 		err = child_unmap(child, a->start, a->end);
 	if (err || !(a->flags & (AREA_DONTFORK | AREA_LOCKED | AREA_SYSV)))

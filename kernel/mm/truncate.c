@@ -10,6 +10,7 @@
 
 #include "lib/print.h"
 #include "mm/node.h"
+#include "mm/swap.h"
 
 struct unmap {
 	struct object *object;
@@ -25,6 +26,11 @@ static bool leaf_to_marker(struct page *table, struct pte *slot, u64 va, void *a
 	struct unmap *u = arg;
 	struct pte e = pte_load(slot);
 
+	if (pte_is_swap(e) && u->copies) { /* a private copy that is in swap */
+		pte_exchange(slot, pte_marker(LEAF_ANON, e));
+		swap_slot_put(pte_swap_slot(e));
+		return true;
+	}
 	if (!pte_is_resident(e) || (!u->copies && pte_page(e)->kind == PAGE_ANON))
 		return true;
 	if (limbo_full(&u->limbo)) {

@@ -69,6 +69,7 @@ void view_own(struct view_page *p);
 /* What was just written to turned out to be a huge page: all of it is the space's own. */
 void view_own_huge(struct view_space *s, u32 slot);
 /* How many pages of the slot mm counts as the space's private ones. */
+extern struct swap_mem *swap_device; /* of the stream that runs */
 u32 anon_pages_in(const struct view_space *s, u32 slot);
 /* It is mapped, but as if never touched. */
 void view_empty(struct view_page *p);

@@ -430,6 +430,23 @@ static bool op_clean(struct view_space *s, u64 lot)
 	return true;
 }
 
+/* What is idle goes to swap; now and then all of it comes back. */
+static bool op_reclaim(struct view_space *s, u64 lot)
+{
+	(void)s;
+	op_name("reclaim, %lu slots are free", swap_free_slots());
+	if (st.failing)
+		return true;
+	for (u64 i = lot % 4; i; i--)
+		memory_reclaim();
+	if (lot % 16 == 0) {
+		op_name("swapoff");
+		swap_mem_remove(swap_device);
+		swap_device = swap_mem_add(SWAP_PAGES);
+	}
+	return true;
+}
+
 static bool op_dontneed(struct view_space *s, u64 lot)
 {
 	u32 count, slot = any_range(&count);
@@ -646,7 +663,7 @@ const struct operation operations[] = {
 	{ 14, op_fork },         { 10, op_exit },        { 1, op_exec },        { 3, op_truncate },
 	{ 3, op_punch },         { 10, op_write },       { 10, op_read },       { 4, op_clean },
 	{ 8, op_dontneed },      { 6, op_fork_flag },    { 10, op_remap },      { 6, op_populate },
-	{ 20, op_kernel_write }, { 20, op_kernel_read }, { 2, op_huge_policy },
+	{ 20, op_kernel_write }, { 20, op_kernel_read }, { 2, op_huge_policy }, { 12, op_reclaim },
 };
 
 const u32 operation_count = ARRAY_SIZE(operations);

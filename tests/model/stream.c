@@ -174,6 +174,7 @@ u64 stream_run(const struct stream_options *o)
 	memset(st.on, 0, sizeof(st.on));
 	memset(st.recent, 0, sizeof(st.recent));
 	struct hosted_census before = hosted_census();
+	swap_device = swap_mem_add(SWAP_PAGES);
 	objects_create();
 	for (u32 i = 0; i < SPACES; i++)
 		for (u32 j = 0; j < SLOTS; j++)
@@ -190,6 +191,7 @@ u64 stream_run(const struct stream_options *o)
 		if (spaces[i].mm)
 			space_end(&spaces[i]);
 	objects_drop();
+	swap_mem_remove(swap_device);
 	if (mem_objects_alive)
 		mismatch("%lu objects are still alive", mem_objects_alive);
 	struct hosted_census after = hosted_census();

@@ -5,7 +5,11 @@
 #define STREAM_PRIV_H
 
 #include "lib/print.h"
+#include "mm/reclaim.h"
 #include "model.h"
+#include "swap_mem.h"
+
+#define SWAP_PAGES 4096 /* of the swap device */
 
 struct stream {
 	const struct stream_options *options;

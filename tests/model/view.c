@@ -7,7 +7,9 @@
 
 #include "mm/huge.h"
 #include "model.h"
+#include "swap_mem.h"
 
+struct swap_mem *swap_device;
 struct view_space spaces[SPACES];
 struct view_object objects[OBJECTS];
 const u32 word_offset[WORDS] = { 0, 1024, 2056, 4088 };
@@ -98,7 +100,7 @@ u32 anon_pages_in(const struct view_space *s, u32 slot)
 		struct pte e;
 		struct page *p = hosted_peek(s->mm, slot_va(slot) + i * PAGE_SIZE, &e);
 
-		count += p && p->kind == PAGE_ANON;
+		count += pte_is_swap(e) || (p && p->kind == PAGE_ANON);
 	}
 	return count;
 }
@@ -209,10 +211,12 @@ static const char *page_difference(const struct view_space *s, u32 slot)
 			       ? NULL
 			       : differs("%#lx: not mapped, but the entry is %#lx", va, e.v);
 	if (v->own) {
-		if (!p || p->kind != PAGE_ANON)
+		if (!pte_is_swap(e) && (!p || p->kind != PAGE_ANON))
 			return differs("%#lx: was written, but the entry is %#lx", va, e.v);
+		const char *bytes = pte_is_swap(e) ? swap_mem_peek(swap_device, pte_swap_slot(e))
+						   : frame_data(p);
 		for (u32 w = 0; w < WORDS; w++) {
-			u64 have = *(u64 *)((char *)frame_data(p) + word_offset[w]);
+			u64 have = *(const u64 *)(bytes + word_offset[w]);
 			if (have != v->words[w])
 				return differs("%#lx word %u: %#lx, expected %#lx", va, w, have,
 					       v->words[w]);

@@ -147,10 +147,11 @@ static inline struct pte pte_of_huge(struct pte huge, u64 n)
 	return (struct pte){ (huge.v & ~PTE_PS) + (n << PAGE_SHIFT) };
 }
 
-/* What a marker keeps of the leaf that it replaces: permission to read and execute, and SHARED. */
+/* What a marker keeps of the leaf (which has bit 8 clear) or marker that it replaces: permission to read and execute, and SHARED. */
 static inline u64 pte_kept_bits(struct pte leaf)
 {
-	return PTE_MARKER | (leaf.v & (PTE_NX | PTE_SHARED)) | (leaf.v & PTE_KEPT ? PTE_NONE : 0);
+	return PTE_MARKER | (leaf.v & (PTE_NX | PTE_SHARED | PTE_NONE)) |
+	       (leaf.v & PTE_KEPT ? PTE_NONE : 0);
 }
 
 /* kind: what the slot is counted as in its tables (enum leaf_kind of mm). */
