@@ -99,6 +99,7 @@ HOST_CFLAGS := -std=gnu17 -O2 -g $(WARNINGS)
 -include tests/files/files.mk
 -include tests/durable/durable.mk
 -include tests/figures/figures.mk
+-include tests/diff/diff.mk
 
 # --- targets for people ---
 

@@ -1,0 +1,107 @@
+/*
+ * ops_advise.c - madvise.
+ */
+#include "diff.h"
+
+#include <linux/mman.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+struct advice {
+	const char *name;
+	int advice;
+	u32 weight;
+};
+
+static const struct advice all_advice[] = {
+	{ "NORMAL", MADV_NORMAL, 3 },
+	{ "RANDOM", MADV_RANDOM, 2 },
+	{ "SEQUENTIAL", MADV_SEQUENTIAL, 2 },
+	{ "WILLNEED", MADV_WILLNEED, 2 },
+	{ "DONTNEED", MADV_DONTNEED, 20 },
+	{ "REMOVE", MADV_REMOVE, 8 },
+	{ "DONTFORK", MADV_DONTFORK, 4 },
+	{ "DOFORK", MADV_DOFORK, 6 },
+	{ "WIPEONFORK", MADV_WIPEONFORK, 5 },
+	{ "KEEPONFORK", MADV_KEEPONFORK, 6 },
+	{ "MERGEABLE", MADV_MERGEABLE, 1 },
+	{ "UNMERGEABLE", MADV_UNMERGEABLE, 2 },
+	{ "HUGEPAGE", MADV_HUGEPAGE, 3 },
+	{ "NOHUGEPAGE", MADV_NOHUGEPAGE, 2 },
+	{ "DONTDUMP", MADV_DONTDUMP, 2 },
+	{ "DODUMP", MADV_DODUMP, 4 },
+	{ "COLD", MADV_COLD, 2 },
+	{ "PAGEOUT", MADV_PAGEOUT, 2 },
+	{ "POPULATE_READ", MADV_POPULATE_READ, 6 },
+	{ "POPULATE_WRITE", MADV_POPULATE_WRITE, 6 },
+	{ "DONTNEED_LOCKED", MADV_DONTNEED_LOCKED, 2 },
+	{ "unknown", 77, 1 },
+};
+
+static const struct advice *advice_pick(struct rng *r)
+{
+	u64 total = 0, at;
+
+	for (size_t i = 0; i < ARRAY_SIZE(all_advice); i++)
+		total += all_advice[i].weight;
+	at = rng_below(r, total);
+	for (size_t i = 0;; i++) {
+		if (at < all_advice[i].weight)
+			return &all_advice[i];
+		at -= all_advice[i].weight;
+	}
+}
+
+static void run_advise(struct rng *r)
+{
+	const struct advice *a = advice_pick(r);
+	struct range g = range_pick(r);
+	u64 addr = g.addr, length = g.length;
+
+	if (is_without(a->name))
+		return;
+	switch (rng_below(r, 60)) {
+	case 0:
+		addr += 1 + rng_below(r, PAGE - 1);
+		break;
+	case 1:
+		length = 0;
+		break;
+	case 2:
+		length = -PAGE;
+		break;
+	case 3:
+		length = -1ul;
+		break;
+	case 4:
+	case 5:
+	case 6:
+		length -= rng_below(r, PAGE);
+		break;
+	default:
+		break;
+	}
+	say(" %s %s %lx", a->name, place(addr), length);
+	result(madvise((void *)addr, length, a->advice));
+}
+
+/*
+ * What a freed page holds until it is written is the kernel's choice (madvise(2)): it is written at
+ * once, all of it.
+ */
+static void run_free(struct rng *r)
+{
+	struct range g = range_pick(r);
+	u64 value = rng_below(r, 256);
+
+	say(" %s %lx", place(g.addr), g.length);
+	result(madvise((void *)g.addr, g.length, MADV_FREE));
+	for (u64 page = g.addr; page < g.addr + g.length; page += PAGE)
+		fold(access_quiet(access_fill, page, PAGE, value));
+}
+
+const struct operation advise_operations[] = {
+	{ "madvise", 90, run_advise },
+	{ "madvise-free", 8, run_free },
+	{ NULL, 0, NULL },
+};
