@@ -213,7 +213,10 @@ static void wake_everybody(struct pipe *p)
 
 /* --- reading --- */
 
-/* Copy what is there: bytes, or -EFAULT. Pipe locked. */
+/*
+ * Copy what is there: bytes, or -EFAULT. Pipe locked. Here as in writes a bad address in the middle
+ * of a buffer's bytes leaves all of these where they were, as on Linux.
+ */
 static ssize read_available(struct pipe *p, struct iter *it)
 {
 	ssize done = 0;
@@ -224,16 +227,18 @@ static ssize read_available(struct pipe *p, struct iter *it)
 		size_t got = iter_copy_to(it, b->data + b->offset, want);
 		bool packet = b->packet;
 
+		if (got < want) {
+			iter_revert(it, got);
+			return done ? done : -EFAULT;
+		}
 		done += got;
-		if (packet && got == want)
+		if (packet)
 			got = b->length; /* the rest of a packet is lost */
 		b->offset += got;
 		b->length -= got;
 		p->bytes -= got;
 		if (!b->length)
 			buffer_discard(p, b);
-		if (got < want)
-			return done ? done : -EFAULT;
 		if (packet)
 			break;
 	}
@@ -287,15 +292,19 @@ static u32 tail_part(struct pipe *p, u64 n)
 	return part <= tail_room(p) ? part : 0;
 }
 
-/* Append n bytes to the last buffer: bytes, or -EFAULT if none. */
+/* Append n bytes to the last buffer: n or -EFAULT. */
 static ssize fill_tail(struct pipe *p, struct iter *it, size_t n)
 {
 	struct pipe_buffer *b = buffer_last(p);
 	size_t got = iter_copy_from(it, b->data + b->offset + b->length, n);
 
+	if (got < n) {
+		iter_revert(it, got);
+		return -EFAULT;
+	}
 	b->length += got;
 	p->bytes += got;
-	return got ? (ssize)got : -EFAULT;
+	return (ssize)got;
 }
 
 /*
@@ -314,16 +323,15 @@ static ssize fill_buffers(struct pipe *p, struct iter *it, bool packet)
 		if (!b)
 			return done ? done : -ENOMEM;
 		got = iter_copy_from(it, b->data, n);
-		if (got) {
-			b->length = got;
-			b->packet = packet;
-			pipe_append(p, b);
-			done += got;
-		} else {
+		if (got < n) {
+			iter_revert(it, got);
 			pipe_buffer_free(b);
-		}
-		if (got < n)
 			return done ? done : -EFAULT;
+		}
+		b->length = got;
+		b->packet = packet;
+		pipe_append(p, b);
+		done += got;
 	}
 	return done;
 }
@@ -340,7 +348,7 @@ static ssize write_fitting(struct pipe *p, struct iter *it, bool packet, bool fi
 
 	if (tail) {
 		done = fill_tail(p, it, tail);
-		if (done < (ssize)tail)
+		if (done < 0)
 			return done;
 	}
 	more = fill_buffers(p, it, packet);

@@ -69,10 +69,14 @@ static bool page_copy_out(struct mm *mm, u64 va, void *buf, size_t n)
 	return done;
 }
 
-/* Is the access allowed by the area at va, whatever the tables say? */
-static bool area_allows(struct mm *mm, u64 va, u32 access, bool force)
+/*
+ * Is the access allowed by the area at va, whatever the tables say? The area itself must say READ:
+ * that a processor can read what it can write or execute does not count here. A stack grows by its
+ * program's own faults, and while exec fills it, not by a hand from outside.
+ */
+static bool area_allows(struct mm *mm, u64 va, u32 access, u32 flags)
 {
-	bool ok = false;
+	bool ok = false, force = flags & SPACE_FORCE;
 
 	read_lock(&mm->rw);
 	const struct area *a = areas_find(mm->areas, va);
@@ -80,14 +84,14 @@ static bool area_allows(struct mm *mm, u64 va, u32 access, bool force)
 		ok = (a->flags & AREA_WRITE) ||
 		     (force && (a->flags & AREA_MAYWRITE) && !(a->flags & AREA_SHARED));
 	else if (a)
-		ok = (a->flags & AREA_PROT) || (force && (a->flags & AREA_MAYREAD));
+		ok = (a->flags & AREA_READ) || (force && (a->flags & AREA_MAYREAD));
 	else
-		ok = true; /* perhaps a stack that grows: the fault decides */
+		ok = flags & SPACE_GROW;
 	read_unlock(&mm->rw);
 	return ok;
 }
 
-static ssize space_access(struct mm *mm, u64 va, char *buf, size_t n, u32 access, bool force)
+static ssize space_access(struct mm *mm, u64 va, char *buf, size_t n, u32 access, u32 flags)
 {
 	struct fault_result result;
 	size_t done = 0;
@@ -96,14 +100,14 @@ static ssize space_access(struct mm *mm, u64 va, char *buf, size_t n, u32 access
 		u64 at = va + done;
 		size_t part = min(PAGE_SIZE - at % PAGE_SIZE, n - done);
 
-		if (at >= USER_END || !area_allows(mm, at, access, force))
+		if (at >= USER_END || !area_allows(mm, at, access, flags))
 			break;
 		for (;;) {
 			bool ok = access == ACCESS_WRITE ? page_copy_in(mm, at, buf + done, part)
 							 : page_copy_out(mm, at, buf + done, part);
 			if (ok)
 				break;
-			int err = fault_resolve(mm, at, access, force, &result);
+			int err = fault_resolve(mm, at, access, flags & SPACE_FORCE, &result);
 			if (err)
 				return done ? (ssize)done : err;
 		}
@@ -114,12 +118,12 @@ static ssize space_access(struct mm *mm, u64 va, char *buf, size_t n, u32 access
 
 ssize space_read(struct mm *mm, u64 va, void *buf, size_t n, u32 flags)
 {
-	return space_access(mm, va, buf, n, ACCESS_READ, flags & SPACE_FORCE);
+	return space_access(mm, va, buf, n, ACCESS_READ, flags);
 }
 
 ssize space_write(struct mm *mm, u64 va, const void *buf, size_t n, u32 flags)
 {
-	return space_access(mm, va, (char *)buf, n, ACCESS_WRITE, flags & SPACE_FORCE);
+	return space_access(mm, va, (char *)buf, n, ACCESS_WRITE, flags);
 }
 
 int space_key(struct mm *mm, u64 va, bool shared, u64 key[2])

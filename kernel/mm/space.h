@@ -87,6 +87,7 @@ int space_fault(struct mm *mm, u64 va, u32 access, struct fault_result *result);
  */
 /* flags: as ptrace, also pages without permission, where MAYREAD or MAYWRITE allows. */
 #define SPACE_FORCE 0x1
+#define SPACE_GROW 0x2 /* a stack area right above grows, as for its program */
 ssize space_read(struct mm *mm, u64 va, void *buf, size_t n, u32 flags);
 ssize space_write(struct mm *mm, u64 va, const void *buf, size_t n, u32 flags);
 

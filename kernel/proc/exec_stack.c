@@ -163,7 +163,7 @@ static u8 *writer_bytes(struct stack_writer *w, u64 address)
 static int writer_flush(struct stack_writer *w)
 {
 	u64 n = w->high - w->low;
-	ssize done = n ? space_write(w->mm, w->low, writer_bytes(w, w->low), n, 0) : 0;
+	ssize done = n ? space_write(w->mm, w->low, writer_bytes(w, w->low), n, SPACE_GROW) : 0;
 
 	w->high = w->low;
 	return done == (ssize)n ? 0 : -ENOMEM;
