@@ -43,6 +43,27 @@ static void file_accessed(struct file *f)
 	mutex_unlock(&i->lock);
 }
 
+/*
+ * n bytes of one page to the reader, who wants `more` bytes in all: bytes done, fewer at a bad
+ * address, or negative errno.
+ */
+static ssize read_page(struct file *f, struct iter *it, u64 pos, u64 n, u64 more)
+{
+	struct object *o = f->inode->object;
+	u64 index = pos >> PAGE_SHIFT;
+	struct page *p;
+	size_t copied;
+
+	if (object_is_hole(o, index))
+		return (ssize)iter_zero(it, n);
+	p = file_page(f, index, DIV_ROUND_UP((pos & ~PAGE_MASK) + more, PAGE_SIZE));
+	if (IS_ERR(p))
+		return PTR_ERR(p);
+	copied = iter_copy_to(it, (u8 *)frame_data(p) + (pos & ~PAGE_MASK), n);
+	page_put(p);
+	return (ssize)copied;
+}
+
 ssize file_read_object(struct file *f, struct iter *it, u64 *pos)
 {
 	struct object *o = f->inode->object;
@@ -50,24 +71,20 @@ ssize file_read_object(struct file *f, struct iter *it, u64 *pos)
 	int err = 0;
 
 	while (it->left) {
-		u64 size = load_acquire(&o->size), offset = *pos & ~PAGE_MASK, n;
-		struct page *p;
-		size_t copied;
+		u64 size = load_acquire(&o->size), n;
+		ssize copied;
 
 		if (*pos >= size)
 			break;
-		n = min(min(it->left, size - *pos), PAGE_SIZE - offset);
-		p = file_page(f, *pos >> PAGE_SHIFT,
-			      DIV_ROUND_UP(offset + min(it->left, size - *pos), PAGE_SIZE));
-		if (IS_ERR(p)) {
-			err = (int)PTR_ERR(p);
+		n = min(min(it->left, size - *pos), PAGE_SIZE - (*pos & ~PAGE_MASK));
+		copied = read_page(f, it, *pos, n, min(it->left, size - *pos));
+		if (copied < 0) {
+			err = (int)copied;
 			break;
 		}
-		copied = iter_copy_to(it, (u8 *)frame_data(p) + offset, n);
-		page_put(p);
-		*pos += copied;
-		done += (ssize)copied;
-		if (copied < n) {
+		*pos += (u64)copied;
+		done += copied;
+		if ((u64)copied < n) {
 			err = -EFAULT;
 			break;
 		}

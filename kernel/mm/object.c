@@ -171,6 +171,16 @@ static struct page *page_find(struct object *o, u64 index)
 	return p;
 }
 
+bool object_is_hole(struct object *o, u64 index)
+{
+	if (o->ops->read_pages)
+		return false;
+	spin_lock(&o->lock);
+	bool hole = !radix_find(&o->pages, index);
+	spin_unlock(&o->lock);
+	return hole;
+}
+
 struct page *object_page_resident(struct object *o, u64 index)
 {
 	struct page *p = page_find(o, index);
@@ -458,14 +468,19 @@ ssize object_read(struct object *o, void *buf, size_t n, u64 offset)
 
 		if (at >= size)
 			break;
+		size_t skip = at % PAGE_SIZE;
+		size_t part = min(min(PAGE_SIZE - skip, n - done), size - at);
+		if (object_is_hole(o, at >> PAGE_SHIFT)) {
+			memset((char *)buf + done, 0, part);
+			done += part;
+			continue;
+		}
 		struct page *p = object_page(o, at >> PAGE_SHIFT, NULL);
 		if (IS_ERR(p)) {
 			if (PTR_ERR(p) == -EFAULT) /* truncated meanwhile */
 				break;
 			return done ? (ssize)done : PTR_ERR(p);
 		}
-		size_t skip = at % PAGE_SIZE;
-		size_t part = min(min(PAGE_SIZE - skip, n - done), size - at);
 		memcpy((char *)buf + done, (char *)frame_data(p) + skip, part);
 		page_put(p);
 		done += part;

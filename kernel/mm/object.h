@@ -89,6 +89,11 @@ struct page *object_page_ahead(struct object *o, u64 index, u32 count, bool *maj
  */
 struct page *object_page_resident(struct object *o, u64 index);
 /*
+ * Memory that nobody has written, nor brought in to a map of it: its bytes are zeros, and to read
+ * them takes no page.
+ */
+bool object_is_hole(struct object *o, u64 index);
+/*
  * Up to max resident, up-to-date pages of [first, first + max); pages[i] is NULL where there is
  * none. Each with a temporary reference. Never sleeps; for fault-around.
  */

@@ -567,3 +567,23 @@ TEST(file, flock)
 	TRY(flock(b, 16));
 	TRY(flock(99, LOCK_SH));
 }
+
+TEST(file, a_bad_address_does_not_tear_what_is_in_a_pipe)
+{
+	char *map =
+		mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char buffer[16] = "";
+	int ends[2];
+
+	CHECK(map != MAP_FAILED);
+	CHECK_EQ(munmap(map + PAGE, PAGE), 0);
+	CHECK_EQ(pipe2(ends, O_NONBLOCK), 0);
+	memset(map, 'm', PAGE);
+	CHECK_ERRNO(write(ends[1], map + PAGE - 8, 16), EFAULT);
+	CHECK_ERRNO(read(ends[0], buffer, sizeof(buffer)), EAGAIN);
+	CHECK_EQ(write(ends[1], "0123456789", 10), 10);
+	CHECK_ERRNO(write(ends[1], map + PAGE - 8, 16), EFAULT);
+	CHECK_ERRNO(read(ends[0], map + PAGE - 8, 10), EFAULT);
+	CHECK_EQ(read(ends[0], buffer, sizeof(buffer)), 10);
+	say("%s\n", buffer);
+}

@@ -4,6 +4,7 @@
  * Central rule: read, write and mappings see one page cache. Next: mm_fault.c.
  */
 #include "check.h"
+#include <sys/uio.h>
 
 static uint8_t *map_file(int fd, size_t pages, int prot, int flags)
 {
@@ -279,4 +280,52 @@ TEST(mm, a_private_mapping_of_dev_zero_is_anonymous_memory)
 	CHILD (0)
 		fill(p, 2, 4);
 	CHECK(filled(p, 2, 3));
+}
+
+TEST(mm, reading_a_hole_of_a_memory_file_takes_no_memory)
+{
+	int fd = memfd_create("hole", 0);
+	unsigned char resident[3];
+	char buffer[3 * PAGE];
+	struct stat st;
+
+	CHECK_EQ(ftruncate(fd, 3 * PAGE), 0);
+	CHECK_EQ(pwrite(fd, "x", 1, PAGE), 1);
+	CHECK_EQ(pread(fd, buffer, sizeof(buffer), 0), 3 * PAGE);
+	CHECK_EQ(buffer[0], 0);
+	CHECK_EQ(buffer[PAGE], 'x');
+	CHECK_EQ(fstat(fd, &st), 0);
+	say("%ld blocks\n", (long)st.st_blocks);
+	void *map = mmap(NULL, 3 * PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	CHECK(map != MAP_FAILED);
+	CHECK_EQ(mincore(map, 3 * PAGE, resident), 0);
+	say("%d %d %d\n", resident[0] & 1, resident[1] & 1, resident[2] & 1);
+}
+
+TEST(mm, others_may_read_only_what_the_area_says)
+{
+	struct iovec here, there;
+	char buffer[8];
+	char *map = mmap(NULL, 2 * PAGE, PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(map != MAP_FAILED);
+	map[0] = 'a';
+	say("the program reads %c\n", map[0]); /* x86 has no pages that can be written only */
+	here = (struct iovec){ buffer, sizeof(buffer) };
+	there = (struct iovec){ map, sizeof(buffer) };
+	CHECK_ERRNO(process_vm_readv(getpid(), &here, 1, &there, 1, 0), EFAULT);
+	CHECK_EQ(process_vm_writev(getpid(), &here, 1, &there, 1, 0), 8);
+	CHECK_EQ(munmap(map, 2 * PAGE), 0);
+
+	/* Nor does a stack grow for them. */
+	map = mmap(NULL, 1024 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(map != MAP_FAILED);
+	CHECK_EQ(munmap(map, 1024 * PAGE), 0);
+	char *stack = mmap(map + 1020 * PAGE, PAGE, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_FIXED, -1, 0);
+	CHECK(stack != MAP_FAILED);
+	there.iov_base = stack - 64;
+	CHECK_ERRNO(process_vm_writev(getpid(), &here, 1, &there, 1, 0), EFAULT);
+	stack[-64] = 's';
+	CHECK_EQ(process_vm_writev(getpid(), &here, 1, &there, 1, 0), 8);
 }
