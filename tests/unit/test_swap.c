@@ -241,7 +241,7 @@ static void test_what_lost_permission_while_it_was_away_has_not_got_it_back(void
 #define INCREMENTS 20
 
 struct race {
-	struct mm *mm;
+	struct mm *mm, *child;
 	struct swap_mem *device;
 	u32 left;
 };
@@ -292,7 +292,7 @@ static void race_cpu(u32 cpu, void *arg)
 
 static void race_run(void)
 {
-	struct race t = { .mm = new_space(), .left = 2, .device = swap_mem_add(4 * PAGES) };
+	struct race t = { .mm = new_space(), .left = 2, .device = swap_mem_add(PAGES + 8) };
 
 	map_anonymous(t.mm, BASE, PAGES);
 	hosted_run(4, race_cpu, &t);
@@ -310,6 +310,45 @@ static void test_reclaim_against_writes_and_copies_of_one_leaf_table(void **stat
 	each_seed(race_run, 150);
 }
 
+/* Two spaces read what they share, each on its CPU, while it goes and comes. */
+static void read_cpu(u32 cpu, void *arg)
+{
+	struct race *t = arg;
+
+	if (cpu < 2) {
+		hosted_load_space(cpu ? t->child : t->mm);
+		for (u32 i = 0; i < INCREMENTS; i++)
+			for (u32 p = 0; p < PAGES; p++)
+				must(load(page_va(p)) == 100 + p, "page %u", p);
+		t->left--;
+		return;
+	}
+	while (t->left) {
+		memory_reclaim();
+		hosted_pause();
+	}
+}
+
+static void read_run(void)
+{
+	struct race t = { .mm = new_space(), .left = 2, .device = swap_mem_add(PAGES + 8) };
+
+	map_anonymous(t.mm, BASE, PAGES);
+	for (u32 p = 0; p < PAGES; p++)
+		store_in(t.mm, page_va(p), 100 + p);
+	t.child = new_fork(t.mm);
+	hosted_run(3, read_cpu, &t);
+	space_put(t.mm);
+	space_put(t.child);
+	swap_mem_remove(t.device);
+}
+
+static void test_reclaim_of_a_table_that_two_spaces_read(void **state)
+{
+	(void)state;
+	each_seed(read_run, 100);
+}
+
 /* swapoff while others write, fork and push out. */
 static void off_cpu(u32 cpu, void *arg)
 {
@@ -323,14 +362,14 @@ static void off_cpu(u32 cpu, void *arg)
 		while (t->left) {
 			memory_reclaim();
 			swap_mem_remove(t->device);
-			t->device = swap_mem_add(4 * PAGES);
+			t->device = swap_mem_add(PAGES + 8);
 		}
 	}
 }
 
 static void off_run(void)
 {
-	struct race t = { .mm = new_space(), .left = 2, .device = swap_mem_add(4 * PAGES) };
+	struct race t = { .mm = new_space(), .left = 2, .device = swap_mem_add(PAGES + 8) };
 
 	map_anonymous(t.mm, BASE, PAGES);
 	hosted_run(4, off_cpu, &t);
@@ -384,7 +423,7 @@ static void edit_cpu(u32 cpu, void *arg)
 
 static void edit_run(void)
 {
-	struct race t = { .mm = new_space(), .left = 1, .device = swap_mem_add(4 * PAGES) };
+	struct race t = { .mm = new_space(), .left = 1, .device = swap_mem_add(PAGES + 8) };
 
 	map_anonymous(t.mm, BASE, PAGES);
 	for (u32 p = 0; p < PAGES; p++)
@@ -415,6 +454,7 @@ int main(int argc, char **argv)
 			test_pages_of_files_are_unmapped_and_found_again_without_a_copy_of_the_table),
 		cmocka_unit_test(test_what_lost_permission_while_it_was_away_has_not_got_it_back),
 		cmocka_unit_test(test_reclaim_against_writes_and_copies_of_one_leaf_table),
+		cmocka_unit_test(test_reclaim_of_a_table_that_two_spaces_read),
 		cmocka_unit_test(test_swapoff_against_writes_and_forks),
 		cmocka_unit_test(test_edits_of_ranges_that_are_on_their_way),
 	};
