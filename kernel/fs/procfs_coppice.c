@@ -50,6 +50,7 @@ static void memory_lines(struct text *t)
 	line(t, "tables", tables);
 	line(t, "anon_pages", anon);
 	line(t, "nodes", tables + anon);
+	line(t, "huge_pages", load_relaxed(&mm_counters.huge_nodes));
 	line(t, "areas", area_live_count());
 	line(t, "area_nodes", area_node_live_count());
 	line(t, "objects", objects);
@@ -71,6 +72,9 @@ static int counters_show(struct text *t, const struct proc_node *n)
 	line(t, "pages_copied", load_relaxed(&c->pages_copied));
 	line(t, "pages_reused", load_relaxed(&c->pages_reused));
 	line(t, "pages_zeroed", load_relaxed(&c->pages_zeroed));
+	line(t, "huge_faults", load_relaxed(&c->huge_faults));
+	line(t, "huge_fallbacks", load_relaxed(&c->huge_fallbacks));
+	line(t, "huge_splits", load_relaxed(&c->huge_splits));
 	line(t, "faults_minor", load_relaxed(&c->faults_minor));
 	line(t, "faults_major", load_relaxed(&c->faults_major));
 	line(t, "faults_spurious", load_relaxed(&c->faults_spurious));

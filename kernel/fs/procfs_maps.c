@@ -144,7 +144,7 @@ static void area_usage_lines(struct text *t, struct mm *mm, const struct area *a
 	share_line(t, "Pss:", u.pss);
 	share_line(t, "Pss_Dirty:", u.pss_dirty);
 	usage_lines(t, &u);
-	text_string(t, "THPeligible:           0\n");
+	text_printf(t, "THPeligible:           %u\n", space_huge_eligible(mm, a));
 	area_flags(t, a->flags);
 }
 

@@ -66,6 +66,7 @@ static void gather_events(struct figures *f)
 	f->huge_faults = load_relaxed(&c->huge_faults);
 	f->huge_fallbacks = load_relaxed(&c->huge_fallbacks);
 	f->huge_splits = load_relaxed(&c->huge_splits);
+	f->huge_dissolved = load_relaxed(&c->huge_dissolved);
 	f->read_kib = kib(load_relaxed(&c->pages_read) << PAGE_SHIFT);
 	f->written = load_relaxed(&c->pages_written);
 	f->written_kib = kib(f->written << PAGE_SHIFT);

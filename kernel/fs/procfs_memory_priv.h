@@ -17,7 +17,7 @@ struct figures { /* frames, or events since boot */
 	u64 reclaimed; /* slabs of names and inodes, which go when memory is short */
 	u64 kernel;    /* slabs and blocks that stay, stacks not included */
 	u64 stacks, stacks_kib, tables;
-	u64 huge_nodes, huge_frames, huge_faults, huge_fallbacks, huge_splits;
+	u64 huge_nodes, huge_frames, huge_faults, huge_fallbacks, huge_splits, huge_dissolved;
 	u64 minor_faults, major_faults, faults, reused;
 	u64 allocated, freed, read_kib, written_kib, written;
 	u64 dirty_limit, dirty_background_limit;

@@ -233,8 +233,10 @@ static void status_memory(struct text *t, struct mm *mm)
 		    "kB\nVmPTE:\t%8lu kB\nVmSwap:\t%8lu kB\n",
 		    kib(sizes.data), kib(sizes.stack), kib(sizes.code), kib(sizes.libraries),
 		    kib(space_table_bytes(mm)), kib(rss.swap * PAGE_SIZE));
-	text_string(t, "HugetlbPages:\t       0 "
-		       "kB\nCoreDumping:\t0\nTHP_enabled:\t0\nuntag_mask:\t0xffffffffffffffff\n");
+	text_printf(t,
+		    "HugetlbPages:\t       0 "
+		    "kB\nCoreDumping:\t0\nTHP_enabled:\t%u\nuntag_mask:\t0xffffffffffffffff\n",
+		    load_relaxed(&mm->huge_disabled) != HUGE_DISABLED);
 }
 
 static void status_signals(struct text *t, const struct process *p, const struct proc_view *v)

@@ -170,7 +170,7 @@ static const struct figure_line lines[] = {
 	NONE("thp_file_fallback"),
 	NONE("thp_file_fallback_charge"),
 	NONE("thp_file_mapped"),
-	NONE("thp_split_page"),
+	FIGURE("thp_split_page", huge_dissolved),
 	NONE("thp_split_page_failed"),
 	NONE("thp_deferred_split_page"),
 	FIGURE("thp_split_pmd", huge_splits),

@@ -167,7 +167,7 @@ static int advise_populate(struct mm *mm, u64 start, u64 end, u32 access)
 {
 	struct fault_result result;
 
-	for (u64 va = start; va < end; va += PAGE_SIZE) {
+	for (u64 va = start; va < end; va = result.next) {
 		int err = space_fault(mm, va, access, &result);
 
 		if (err == -EFAULT)

@@ -534,6 +534,8 @@ static int fault_huge(struct fault *f)
 	limbo_shoot(&f->limbo);
 	read_unlock(&f->mm->rw);
 	limbo_flush(&f->limbo);
+	if (!r)
+		f->result->next = ROUND_DOWN(f->va, HUGE_SIZE) + HUGE_SIZE;
 	return r == HUGE_REDO ? FAULT_REDO : r;
 }
 
@@ -561,6 +563,8 @@ static int fault_try(struct fault *f)
 		if (f->refilled)
 			return 0;
 		tlb_local_page(mm, f->va);
+		if (f->huge)
+			f->result->next = ROUND_DOWN(f->va, HUGE_SIZE) + HUGE_SIZE;
 		atomic_add(&mm->counters.faults_spurious, 1);
 		atomic_add(&mm_counters.faults_spurious, 1);
 		return 0;
@@ -588,7 +592,7 @@ int fault_resolve(struct mm *mm, u64 va, u32 access, bool force, struct fault_re
 	struct fault f;
 	int r;
 
-	*result = (struct fault_result){ 0 };
+	*result = (struct fault_result){ .next = (va & PAGE_MASK) + PAGE_SIZE };
 	if (va >= USER_END) {
 		result->signal = SIGSEGV;
 		result->code = SEGV_MAPERR;

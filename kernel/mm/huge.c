@@ -42,7 +42,7 @@ struct page *huge_alloc(void)
 }
 
 /* The node has no references any more: its pages are pages like others. */
-static void huge_dissolve(struct page *head)
+static void huge_end(struct page *head)
 {
 	debug_assert(head->level == HUGE_ORDER);
 	head->level = 0;
@@ -65,7 +65,7 @@ void huge_put(struct page *head)
 	debug_assert(head->level == HUGE_ORDER && head->huge.refs > 0);
 	if (atomic_sub_return(&head->huge.refs, 1))
 		return;
-	huge_dissolve(head);
+	huge_end(head);
 	if (pages_have_one_reference(head)) {
 		atomic_sub(&mm_counters.anon_pages, HUGE_PAGES);
 		frame_free_order(head, HUGE_ORDER);
@@ -115,7 +115,7 @@ static void huge_put_referenced(struct page *head)
 {
 	if (atomic_sub_return(&head->huge.refs, 1))
 		return;
-	huge_dissolve(head);
+	huge_end(head);
 	for (u32 i = 0; i < HUGE_PAGES; i++)
 		atomic_sub(page_count_slot(head + i), 1);
 }
@@ -139,10 +139,12 @@ void huge_split(struct mm *mm, struct page *table, u64 va, struct page *t, bool 
 	t->pinned = table->pinned;
 	t->aged = table->aged;
 	pte_store(slot, pte_table(t, true));
-	if (sole_reference)
-		huge_dissolve(head);
-	else
+	if (sole_reference) {
+		huge_end(head);
+		atomic_add(&mm_counters.huge_dissolved, 1);
+	} else {
 		huge_put_referenced(head);
+	}
 	atomic_add(&mm_counters.huge_splits, 1);
 	atomic_add(&mm_counters.shootdowns, 1);
 }
@@ -187,14 +189,26 @@ static bool area_covers(const struct area *a, u64 va)
 
 #define HUGE_NEVER_IN (AREA_SHARED | AREA_SPECIAL | AREA_GROWSDOWN | AREA_STACK | AREA_NOHUGEPAGE)
 
+/* Do the switch, the space and the area's own flags allow it? */
+static bool area_may_have(const struct mm *mm, const struct area *a)
+{
+	u32 policy = load_relaxed(&huge_policy), disabled = load_relaxed(&mm->huge_disabled);
+	bool only_advised = policy == HUGE_MADVISE || disabled == HUGE_UNLESS_ADVISED;
+
+	if (policy == HUGE_NEVER || disabled == HUGE_DISABLED)
+		return false;
+	return !a->object && !(a->flags & HUGE_NEVER_IN) &&
+	       (!only_advised || (a->flags & AREA_HUGEPAGE));
+}
+
 bool huge_wanted(const struct mm *mm, const struct area *a, u64 va)
 {
-	u32 policy = load_relaxed(&huge_policy);
+	return area_may_have(mm, a) && (a->flags & AREA_WRITE) && area_covers(a, va);
+}
 
-	if (policy == HUGE_NEVER || (policy == HUGE_MADVISE && !(a->flags & AREA_HUGEPAGE)))
-		return false;
-	return !a->object && (a->flags & AREA_WRITE) && !(a->flags & HUGE_NEVER_IN) &&
-	       !load_relaxed(&mm->huge_disabled) && area_covers(a, va);
+bool space_huge_eligible(const struct mm *mm, const struct area *a)
+{
+	return area_may_have(mm, a) && area_covers(a, ROUND_UP(a->start, HUGE_SIZE));
 }
 
 int huge_install(struct mm *mm, const struct area *a, u64 va, struct page *head,

@@ -10,6 +10,7 @@
 #include "lib/waitq.h"
 #include "mm/edit.h"
 #include "mm/fault.h"
+#include "mm/huge.h"
 #include "mm/shmem.h"
 #include "mm/tunable.h"
 
@@ -139,6 +140,19 @@ static s64 map_check(const struct map_request *r, u64 length)
 }
 
 /*
+ * Private memory of a multiple of 2 MiB is placed so that 2 MiB pages fit, as on Linux; 0: elsewhere.
+ */
+static u64 find_place_huge(struct edit *e, u64 length)
+{
+	u64 slack = HUGE_SIZE - PAGE_SIZE;
+
+	if (length % HUGE_SIZE || length > USER_END - slack)
+		return 0;
+	u64 place = edit_find_place(e, 0, length + slack, false);
+	return place ? ROUND_DOWN(place + slack, HUGE_SIZE) : 0;
+}
+
+/*
  * Where the mapping goes; for a fixed one, what is there is made ready to be replaced (*replaces).
  */
 static s64 map_place(struct edit *e, const struct map_request *r, u64 length, bool *replaces)
@@ -147,7 +161,11 @@ static s64 map_place(struct edit *e, const struct map_request *r, u64 length, bo
 	int err;
 
 	if (!r->fixed) {
-		place = edit_find_place(e, r->addr, length, r->below_4g);
+		place = 0;
+		if (!r->addr && !r->object && !(r->flags & AREA_SHARED) && !r->below_4g)
+			place = find_place_huge(e, length);
+		if (!place)
+			place = edit_find_place(e, r->addr, length, r->below_4g);
 		return place ? (s64)place : -ENOMEM;
 	}
 	if (range_is_free(e, r->addr, r->addr + length))
@@ -227,7 +245,7 @@ int space_populate(struct mm *mm, u64 start, u64 end)
 {
 	struct fault_result result;
 
-	for (u64 va = start; va < end; va += PAGE_SIZE) {
+	for (u64 va = start; va < end; va = result.next) {
 		read_lock(&mm->rw);
 		const struct area *a = areas_find(mm->areas, va);
 		u32 flags = a ? a->flags : 0;

@@ -40,7 +40,7 @@ struct mm {
 	/* Limits, bytes (UINT64_MAX: none). Written by proc when rlimits change. A */
 	u64 limit_as, limit_data, limit_stack;
 	u64 peak_rss_pages, peak_vm_bytes; /* A: VmHWM, VmPeak */
-	bool huge_disabled;                /* A: no huge pages here (PR_SET_THP_DISABLE) */
+	u8 huge_disabled;                  /* A: enum huge_disabled (PR_SET_THP_DISABLE) */
 	struct space_counters {            /* A: events since the space was made */
 		u64 faults_minor, faults_major, faults_spurious;
 		u64 tables_copied, tables_adopted, pages_copied, pages_reused, pages_zeroed;
@@ -72,6 +72,7 @@ struct fault_result {
 	int signal; /* 0, SIGSEGV, SIGBUS */
 	int code;   /* SEGV_MAPERR, SEGV_ACCERR, BUS_ADRERR */
 	bool major;
+	u64 next; /* on success: the access is possible up to here (a whole huge page) */
 };
 
 /*
@@ -205,6 +206,16 @@ struct space_difference {
 void space_compare(struct mm *a, struct mm *b, struct space_difference *out);
 
 /* --- the whole --- */
+/*
+ * 2 MiB pages: which areas get them (A: /sys/kernel/mm/transparent_hugepage/enabled), and what a
+ * process has said about its own, for itself and those it forks and executes.
+ */
+enum huge_policy { HUGE_NEVER, HUGE_MADVISE, HUGE_ALWAYS };
+extern u32 huge_policy;
+enum huge_disabled { HUGE_ENABLED, HUGE_DISABLED, HUGE_UNLESS_ADVISED };
+/* May the area have some? space.rw held. */
+bool space_huge_eligible(const struct mm *mm, const struct area *a);
+
 struct mm_counters { /* A: since boot */
 	u64 forks, fork_ns_last;
 	u64 tables_copied, tables_adopted, pages_copied, pages_reused, pages_zeroed;
@@ -212,8 +223,11 @@ struct mm_counters { /* A: since boot */
 	u64 tables, anon_pages; /* alive now */
 	u64 nonresident;        /* markers in leaf tables now */
 	u64 huge_nodes;         /* alive now */
-	/* 2 MiB pages: faults that got one, or found no free block; leaves that were split */
-	u64 huge_faults, huge_fallbacks, huge_splits;
+	/*
+	 * 2 MiB pages: faults that got one, or found no free block; leaves that were split; nodes
+	 * that ended by it
+	 */
+	u64 huge_faults, huge_fallbacks, huge_splits, huge_dissolved;
 	u64 spaces; /* alive now */
 	u64 shootdowns;
 	u64 pages_read, pages_written; /* pages of objects, from and to where their bytes are */
@@ -224,10 +238,6 @@ extern struct mm_counters mm_counters;
  * up a use of it. Stops at non-zero. Locks below RANK_SPACE and page locks may be held.
  */
 int space_for_each(int (*fn)(struct mm *mm, void *arg), void *arg);
-
-/* /sys/kernel/mm/transparent_hugepage/enabled: which areas get 2 MiB pages. A */
-enum huge_policy { HUGE_NEVER, HUGE_MADVISE, HUGE_ALWAYS };
-extern u32 huge_policy;
 
 /*
  * Keep a space alive, as a walker does, without a use of it. pin: the caller knows that it has users

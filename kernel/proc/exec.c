@@ -126,6 +126,8 @@ static int exec_build(struct exec *x, const struct path *start, const char *name
 	if (!x->mm)
 		return -ENOMEM;
 	space_set_limits(x->mm, process_current());
+	if (thread_current()->mm)
+		x->mm->huge_disabled = load_relaxed(&thread_current()->mm->huge_disabled);
 	space_set_mmap_base(x);
 	err = exec_count(x);
 	if (!err)

@@ -291,6 +291,8 @@ static void send_stats(void)
 	text_line(&t, "pages_copied", mm_counters.pages_copied);
 	text_line(&t, "pages_reused", mm_counters.pages_reused);
 	text_line(&t, "pages_zeroed", mm_counters.pages_zeroed);
+	text_line(&t, "huge_faults", mm_counters.huge_faults);
+	text_line(&t, "huge_splits", mm_counters.huge_splits);
 	text_line(&t, "shootdowns", mm_counters.shootdowns);
 	text_line(&t, "frames_total", frame_managed);
 	text_line(&t, "frames_free", frame_free_count());

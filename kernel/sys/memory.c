@@ -39,6 +39,8 @@ static u32 area_flags(u32 prot, u32 flags)
 		a |= AREA_LOCKED;
 	if (flags & MAP_NORESERVE)
 		a |= AREA_NORESERVE;
+	if (flags & MAP_STACK) /* stacks are large and little used */
+		a |= AREA_NOHUGEPAGE;
 	return a;
 }
 

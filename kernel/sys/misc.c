@@ -316,6 +316,27 @@ static long prctl_slack(u32 option, u64 ns)
 	return 0;
 }
 
+#ifndef PR_THP_DISABLE_EXCEPT_ADVISED
+#define PR_THP_DISABLE_EXCEPT_ADVISED BIT(1)
+#endif
+
+static long prctl_huge(u32 option, u64 a, u64 b, u64 c, u64 d)
+{
+	u8 *disabled = &thread_current()->mm->huge_disabled;
+
+	if (option == PR_GET_THP_DISABLE) {
+		if (a || b || c || d)
+			return -EINVAL;
+		return load_relaxed(disabled) == HUGE_UNLESS_ADVISED
+			       ? (long)(1 | PR_THP_DISABLE_EXCEPT_ADVISED)
+			       : load_relaxed(disabled);
+	}
+	if (c || d || (b && !a) || b & ~PR_THP_DISABLE_EXCEPT_ADVISED)
+		return -EINVAL;
+	store_relaxed(disabled, !a ? HUGE_ENABLED : b ? HUGE_UNLESS_ADVISED : HUGE_DISABLED);
+	return 0;
+}
+
 SYSCALL5(prctl, u32, option, u64, a, u64, b, u64, c, u64, d)
 {
 	switch (option) {
@@ -347,9 +368,8 @@ SYSCALL5(prctl, u32, option, u64, a, u64, b, u64, c, u64, d)
 	case PR_SET_TIMING:
 		return a == PR_TIMING_STATISTICAL ? 0 : -EINVAL;
 	case PR_GET_THP_DISABLE:
-		return 1;
 	case PR_SET_THP_DISABLE:
-		return 0;
+		return prctl_huge(option, a, b, c, d);
 	case PR_GET_TID_ADDRESS:
 		return put_user(thread_current()->clear_child_tid, (u64 __user *)a);
 	case PR_SET_VMA: /* names for anonymous memory: as on a Linux that was built without */

@@ -57,7 +57,7 @@ static void test_a_first_write_brings_2_mib_of_zeros(void **state)
 }
 
 /* What a store to the middle of the area [start, +pages) brings. */
-static bool gets_huge(u64 start, u64 pages, u32 flags, bool disabled)
+static bool gets_huge(u64 start, u64 pages, u32 flags, u8 disabled)
 {
 	struct mm *mm = new_space();
 
@@ -75,20 +75,22 @@ static bool gets_huge(u64 start, u64 pages, u32 flags, bool disabled)
 static void test_the_switch_the_advice_and_the_area_decide(void **state)
 {
 	(void)state;
-	assert_true(gets_huge(BASE, 512, RW, false));
-	assert_false(gets_huge(BASE, 512, RW, true));
-	assert_false(gets_huge(BASE, 511, RW, false));
-	assert_false(gets_huge(page_va(1), 512 + 510, RW, false));
-	assert_true(gets_huge(page_va(1), 512 + 511, RW, false));
-	assert_false(gets_huge(BASE, 512, RW | AREA_NOHUGEPAGE, false));
-	assert_false(gets_huge(BASE, 512, RW | AREA_STACK, false));
-	assert_false(gets_huge(BASE, 512, RW | AREA_GROWSDOWN, false));
-	assert_false(gets_huge(BASE, 512, RW | AREA_SHARED, false));
+	assert_true(gets_huge(BASE, 512, RW, HUGE_ENABLED));
+	assert_false(gets_huge(BASE, 512, RW, HUGE_DISABLED));
+	assert_false(gets_huge(BASE, 511, RW, HUGE_ENABLED));
+	assert_false(gets_huge(page_va(1), 512 + 510, RW, HUGE_ENABLED));
+	assert_true(gets_huge(page_va(1), 512 + 511, RW, HUGE_ENABLED));
+	assert_false(gets_huge(BASE, 512, RW | AREA_NOHUGEPAGE, HUGE_ENABLED));
+	assert_false(gets_huge(BASE, 512, RW | AREA_STACK, HUGE_ENABLED));
+	assert_false(gets_huge(BASE, 512, RW | AREA_GROWSDOWN, HUGE_ENABLED));
+	assert_false(gets_huge(BASE, 512, RW | AREA_SHARED, HUGE_ENABLED));
+	assert_false(gets_huge(BASE, 512, RW, HUGE_UNLESS_ADVISED));
+	assert_true(gets_huge(BASE, 512, RW | AREA_HUGEPAGE, HUGE_UNLESS_ADVISED));
 	huge_policy = HUGE_MADVISE;
-	assert_false(gets_huge(BASE, 512, RW, false));
-	assert_true(gets_huge(BASE, 512, RW | AREA_HUGEPAGE, false));
+	assert_false(gets_huge(BASE, 512, RW, HUGE_ENABLED));
+	assert_true(gets_huge(BASE, 512, RW | AREA_HUGEPAGE, HUGE_ENABLED));
 	huge_policy = HUGE_NEVER;
-	assert_false(gets_huge(BASE, 512, RW | AREA_HUGEPAGE, false));
+	assert_false(gets_huge(BASE, 512, RW | AREA_HUGEPAGE, HUGE_ENABLED));
 }
 
 static void test_a_private_mapping_of_a_file_gets_small_pages(void **state)
