@@ -111,7 +111,9 @@ void inode_attributes(struct inode *i, struct attributes *out)
 	};
 	if (i->object) {
 		out->size = load_acquire(&i->object->size);
-		out->blocks = load_relaxed(&i->object->page_count) * (PAGE_SIZE / 512);
+		out->blocks =
+			(load_relaxed(&i->object->page_count) + load_relaxed(&i->object->swapped)) *
+			(PAGE_SIZE / 512);
 	}
 }
 

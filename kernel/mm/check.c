@@ -13,6 +13,7 @@
 #include "lib/string.h"
 #include "mm/area_priv.h"
 #include "mm/huge.h"
+#include "mm/object_priv.h"
 #include "mm/slab.h"
 #include "mm/swap.h"
 
@@ -324,10 +325,15 @@ static int check_space(struct mm *mm, void *arg)
 static int check_object(struct object *o, void *arg)
 {
 	struct check *c = arg;
-	u64 index = 0, pages = 0, dirty = 0;
+	u64 index = 0, pages = 0, dirty = 0, swapped = 0;
 	struct page *p;
 
 	for (; (p = radix_next(&o->pages, &index)); index++) {
+		if (item_is_slot(p)) {
+			swapped++;
+			c->slot_users += swap_slot_hash(item_slot(p));
+			continue;
+		}
 		pages++;
 		dirty += !!(p->flags & PAGE_DIRTY);
 		if (p->kind != PAGE_CACHE || p->cache.object != o || p->cache.index != index)
@@ -336,10 +342,12 @@ static int check_object(struct object *o, void *arg)
 				  (unsigned long long)index);
 		(*expected(c, p))++;
 	}
-	if (pages != o->page_count || dirty != o->dirty_count)
-		violation(c, "object: %llu pages, %llu dirty; counted %llu, %llu",
+	if (pages != o->page_count || dirty != o->dirty_count || swapped != o->swapped)
+		violation(c,
+			  "object: %llu pages, %llu dirty, %llu swapped; counted %llu, %llu, %llu",
 			  (unsigned long long)o->page_count, (unsigned long long)o->dirty_count,
-			  (unsigned long long)pages, (unsigned long long)dirty);
+			  (unsigned long long)o->swapped, (unsigned long long)pages,
+			  (unsigned long long)dirty, (unsigned long long)swapped);
 	return 0;
 }
 

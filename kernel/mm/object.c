@@ -13,6 +13,7 @@
 #include "mm/object_priv.h"
 #include "mm/reclaim.h"
 #include "mm/space.h"
+#include "mm/swap.h"
 #include "mm/truncate.h"
 
 static struct list objects = LIST_INIT(objects);
@@ -84,11 +85,18 @@ void object_init(struct object *o, const struct object_ops *ops, u32 flags, u64 
 	spin_unlock(&objects_lock);
 }
 
-void object_page_detach(struct object *o, struct page *p)
+void object_page_enter(struct object *o, struct page *p, u64 index)
 {
-	struct page *was = radix_remove(&o->pages, p->cache.index);
+	p->cache.object = o;
+	p->cache.index = index;
+	o->page_count++;
+	atomic_add(&cache_frames, 1);
+	if (o->flags & OBJECT_SHMEM)
+		atomic_add(&shmem_frames, 1);
+}
 
-	assert(was == p);
+void object_page_leave(struct object *o, struct page *p)
+{
 	o->page_count--;
 	object_page_undirty(o, p);
 	atomic_sub(&cache_frames, 1);
@@ -97,10 +105,27 @@ void object_page_detach(struct object *o, struct page *p)
 	store_release(&p->cache.object, NULL);
 }
 
+void object_page_detach(struct object *o, struct page *p)
+{
+	struct page *was = radix_remove(&o->pages, p->cache.index);
+
+	assert(was == p);
+	object_page_leave(o, p);
+}
+
+/* o->lock held: forget the slot at index. */
+static void slot_detach(struct object *o, u64 index)
+{
+	void *item = radix_remove(&o->pages, index);
+
+	o->swapped--;
+	swap_slot_put(item_slot(item));
+}
+
 void object_put(struct object *o)
 {
 	u64 index = 0, dropped = 0;
-	struct page *p;
+	void *item;
 
 	/* objects_rotate takes a reference from the list only while it is not zero. */
 	if (!ref_put(&o->refs))
@@ -111,13 +136,16 @@ void object_put(struct object *o)
 	spin_unlock(&objects_lock);
 	for (;;) {
 		spin_lock(&o->lock);
-		p = radix_next(&o->pages, &index);
-		if (p)
-			object_page_detach(o, p);
+		item = radix_next(&o->pages, &index);
+		if (item && item_is_slot(item))
+			slot_detach(o, index);
+		else if (item)
+			object_page_detach(o, item);
 		spin_unlock(&o->lock);
-		if (!p)
+		if (!item)
 			break;
-		page_put(p);
+		if (!item_is_slot(item))
+			page_put(item);
 		dropped++;
 		if (dropped % 256 == 0)
 			cpu_preempt_point();
@@ -160,13 +188,23 @@ struct object *objects_rotate(bool (*wanted)(const struct object *o))
 
 /* --- finding and filling pages --- */
 
-/* The page in the index with a temporary reference, in whatever state, or NULL. */
-static struct page *page_find(struct object *o, u64 index)
+/*
+ * The page in the index with a temporary reference, in whatever state, or NULL; *slot: where its
+ * bytes are instead, 0: nowhere.
+ */
+static struct page *page_find(struct object *o, u64 index, u64 *slot)
 {
+	struct page *p = NULL;
+
+	*slot = 0;
 	spin_lock(&o->lock);
-	struct page *p = radix_find(&o->pages, index);
-	if (p)
+	void *item = radix_find(&o->pages, index);
+	if (item && item_is_slot(item)) {
+		*slot = item_slot(item);
+	} else if (item) {
+		p = item;
 		page_get(p);
+	}
 	spin_unlock(&o->lock);
 	return p;
 }
@@ -183,7 +221,8 @@ bool object_is_hole(struct object *o, u64 index)
 
 struct page *object_page_resident(struct object *o, u64 index)
 {
-	struct page *p = page_find(o, index);
+	u64 slot;
+	struct page *p = page_find(o, index, &slot);
 
 	if (p && page_is_uptodate(p)) {
 		page_referenced(p);
@@ -206,7 +245,7 @@ u32 object_pages_resident(struct object *o, u64 first, u32 max, struct page **pa
 
 		if (!p || index >= end)
 			break;
-		if (!page_is_uptodate(p))
+		if (item_is_slot(p) || !page_is_uptodate(p))
 			continue;
 		page_get(p);
 		pages[index - first] = p;
@@ -216,8 +255,7 @@ u32 object_pages_resident(struct object *o, u64 first, u32 max, struct page **pa
 	return found;
 }
 
-/* Prepare a frame to be a page of o: locked, not up to date. NULL without memory. */
-static struct page *page_new(struct object *o)
+struct page *object_page_new(struct object *o)
 {
 	struct page *p = frame_alloc(PAGE_CACHE);
 
@@ -234,12 +272,7 @@ static int page_attach(struct object *o, struct page *p, u64 index)
 		return -EEXIST;
 	if (radix_insert(&o->pages, index, p))
 		return -ENOMEM;
-	p->cache.object = o;
-	p->cache.index = index;
-	o->page_count++;
-	atomic_add(&cache_frames, 1);
-	if (o->flags & OBJECT_SHMEM)
-		atomic_add(&shmem_frames, 1);
+	object_page_enter(o, p, index);
 	return 0;
 }
 
@@ -263,7 +296,7 @@ static u32 missing_run(struct object *o, u64 index, const struct span *span, u64
 	return (u32)(end - start);
 }
 
-static void pages_free(struct page **pages, u32 count)
+void object_pages_free(struct page **pages, u32 count)
 {
 	for (u32 i = 0; i < count; i++) {
 		pages[i]->flags = 0;
@@ -300,15 +333,15 @@ static int run_read(struct object *o, u64 first, u32 count)
 	u32 n = 0;
 	int err;
 
-	while (n < count && (pages[n] = page_new(o)))
+	while (n < count && (pages[n] = object_page_new(o)))
 		n++;
 	if (n < count) {
-		pages_free(pages, n);
+		object_pages_free(pages, n);
 		return -ENOMEM;
 	}
 	err = pages_attach(o, first, pages, count);
 	if (err) {
-		pages_free(pages, count);
+		object_pages_free(pages, count);
 		return err;
 	}
 	err = o->ops->read_pages(o, first, pages, count);
@@ -340,7 +373,7 @@ static int page_fill_zero(struct object *o, u64 index)
 		if (err)
 			return err;
 	}
-	p = page_new(o);
+	p = object_page_new(o);
 	err = -ENOMEM;
 	if (!p)
 		goto uncharge;
@@ -349,7 +382,7 @@ static int page_fill_zero(struct object *o, u64 index)
 	err = pages_attach(o, index, &p, 1);
 	if (!err)
 		return 0;
-	pages_free(&p, 1);
+	object_pages_free(&p, 1);
 uncharge:
 	if (o->ops->page_uncharge)
 		o->ops->page_uncharge(o, 1);
@@ -400,7 +433,8 @@ static struct page *page_get_filled(struct object *o, u64 index, const struct sp
 				    bool beyond, bool whole, bool *major)
 {
 	for (;;) {
-		struct page *p = page_find(o, index);
+		u64 slot;
+		struct page *p = page_find(o, index, &slot);
 
 		if (p && page_is_uptodate(p)) {
 			page_referenced(p);
@@ -411,9 +445,10 @@ static struct page *page_get_filled(struct object *o, u64 index, const struct sp
 			page_put(p);
 			continue;
 		}
-		if (major && o->ops->read_pages)
+		if (major && (o->ops->read_pages || slot))
 			*major = true;
-		int err = page_fill(o, index, span, beyond, whole);
+		int err = slot ? object_swap_in(o, index, slot)
+			       : page_fill(o, index, span, beyond, whole);
 		if (err && err != -EEXIST && !(err == -ENOMEM && memory_reclaim()))
 			return ERR_PTR(err);
 	}
@@ -522,6 +557,12 @@ static void pages_detach(struct object *o, u64 first, u64 end)
 			spin_unlock(&o->lock);
 			break;
 		}
+		if (item_is_slot(p)) {
+			slot_detach(o, index);
+			spin_unlock(&o->lock);
+			dropped++;
+			continue;
+		}
 		page_get(p);
 		spin_unlock(&o->lock);
 
@@ -542,20 +583,25 @@ static void pages_detach(struct object *o, u64 first, u64 end)
 		o->ops->page_uncharge(o, dropped);
 }
 
+static bool object_has_page(struct object *o, u64 index)
+{
+	spin_lock(&o->lock);
+	bool has = radix_find(&o->pages, index);
+	spin_unlock(&o->lock);
+	return has;
+}
+
 /* Zero the bytes [from, to) of one page, if it is there or holds bytes somewhere. */
 static int page_zero_part(struct object *o, u64 from, u64 to)
 {
 	struct page *p;
 
-	if (!o->ops->read_pages) { /* memory: a missing page is zeros already */
-		p = object_page_resident(o, from >> PAGE_SHIFT);
-		if (!p)
-			return 0;
-	} else {
-		p = object_page(o, from >> PAGE_SHIFT, NULL);
-		if (IS_ERR(p))
-			return PTR_ERR(p) == -EFAULT ? 0 : (int)PTR_ERR(p);
-	}
+	/* Memory: a missing page is zeros already. */
+	if (!o->ops->read_pages && !object_has_page(o, from >> PAGE_SHIFT))
+		return 0;
+	p = object_page(o, from >> PAGE_SHIFT, NULL);
+	if (IS_ERR(p))
+		return PTR_ERR(p) == -EFAULT ? 0 : (int)PTR_ERR(p);
 	memset((char *)frame_data(p) + from % PAGE_SIZE, 0, to - from);
 	object_page_dirty(o, p);
 	page_put(p);

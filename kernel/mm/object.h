@@ -48,12 +48,14 @@ struct object {
 	struct spinlock lock; /* O */
 	struct radix pages;   /* O: index -> struct page */
 	u64 page_count;       /* O: pages present */
+	u64 swapped;          /* O: pages whose bytes are in swap slots */
 	u64 dirty_count;      /* O */
 	u64 writing;          /* O: pages that are being written out */
 	u64 dirty_since;      /* A: when the first page became dirty (writeback.h) */
 	u64 write_next;       /* A: where writing some pages out goes on */
 	u64 evict_next;       /* O: where eviction goes on */
 	bool kept_dirty;      /* A: not to be written out in the background */
+	bool unswappable;     /* A: stays in memory (SHM_LOCK) */
 	struct {
 		int error;   /* of the last write-out that failed */
 		u32 count;   /* of failures */
@@ -146,6 +148,16 @@ static inline bool object_needs_sync(const struct object *o)
  * page lock or object lock may be held. May sleep.
  */
 u64 object_clean(u64 max);
+/*
+ * For memory pressure: move up to max pages of memory objects that nothing but the cache refers to
+ * to swap: how many are gone. Locks as for object_clean.
+ */
+u64 object_swap_out(u64 max);
+/*
+ * For swapoff: bring back what is in slots of the device. 0, -ENOMEM, -EIO, -EINTR; *filled counts up.
+ * No lock may be held. May sleep, long.
+ */
+int object_swap_in_all(const void *device, u64 *filled);
 /*
  * Errors of write-out are told once to each open file: the file keeps what object_error_sample gave
  * when it was opened; object_error_check is 0, or the error of a failure since, and notes that it

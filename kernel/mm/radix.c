@@ -131,6 +131,16 @@ int radix_insert(struct radix *r, u64 index, void *item)
 	return 0;
 }
 
+void radix_replace(struct radix *r, u64 index, void *item)
+{
+	struct radix_node *n = r->root;
+
+	for (u32 h = r->height; h > 1; h--)
+		n = n->slots[slot_at(index, h)];
+	assert(n->slots[slot_at(index, 1)]);
+	n->slots[slot_at(index, 1)] = item;
+}
+
 void *radix_remove(struct radix *r, u64 index)
 {
 	struct radix_node *n = r->root;

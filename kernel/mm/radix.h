@@ -15,6 +15,8 @@ void radix_system_init(void);
 void *radix_find(const struct radix *r, u64 index);
 /* Put item (not NULL) at an index that has none. 0 or -ENOMEM (nothing changed). */
 int radix_insert(struct radix *r, u64 index, void *item);
+/* Put item in the place of the one at index; there is one. */
+void radix_replace(struct radix *r, u64 index, void *item);
 /* Take out and return what is at index, or NULL. Frees nodes that become empty. */
 void *radix_remove(struct radix *r, u64 index);
 /* The first item at or after *index; sets *index to where it is. NULL: none. */

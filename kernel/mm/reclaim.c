@@ -421,10 +421,14 @@ static u64 reclaim_some(u64 target)
 	(void)shrink_caches(target);
 	if (freed < target)
 		freed += swap_cache_shrink(target - freed);
+	if (freed < target && swap)
+		freed += object_swap_out(target - freed);
 	if (freed < target)
 		freed += clock_run(target - freed, swap, &taken);
 	if (freed < target && taken) /* what the clock unmapped */
 		freed += object_evict(target - freed);
+	if (freed < target && taken && swap)
+		freed += object_swap_out(target - freed);
 	if (freed < target && object_clean(target))
 		freed += object_evict(target - freed);
 	return freed;

@@ -128,6 +128,8 @@ static int area_empty(struct swap_area *a)
 		u64 before = s.filled;
 		int err = space_for_each(space_swap_in, &s);
 
+		if (!err)
+			err = object_swap_in_all(s.device, &s.filled);
 		if (err)
 			return err;
 		if (thread_interrupted() || thread_killed())

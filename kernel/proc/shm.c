@@ -364,6 +364,7 @@ static void fill_status(const struct segment *s, struct shm_status *out)
 		.last_pid = s->last_pid,
 		.attached = s->attached,
 		.resident_pages = load_relaxed(&s->memory->page_count),
+		.swapped_pages = load_relaxed(&s->memory->swapped),
 	};
 }
 
@@ -406,8 +407,10 @@ void shm_totals(struct shm_totals *out)
 		.pages = total_pages,
 		.highest = ipc_highest_place(&table),
 	};
-	for (u64 place = 0; (o = ipc_next(&table, &place)); place++)
+	for (u64 place = 0; (o = ipc_next(&table, &place)); place++) {
 		out->resident_pages += load_relaxed(&segment_of(o)->memory->page_count);
+		out->swapped_pages += load_relaxed(&segment_of(o)->memory->swapped);
+	}
 	spin_unlock(&table.lock);
 }
 
@@ -501,6 +504,8 @@ int shm_lock_memory(s32 id, bool on)
 	} else if (!err && !on) {
 		s->ipc.status.mode &= ~(u32)SHM_LOCKED;
 	}
+	if (!err)
+		store_relaxed(&s->memory->unswappable, on);
 	spin_unlock(&table.lock);
 	return err;
 }
