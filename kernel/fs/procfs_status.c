@@ -200,8 +200,9 @@ static void status_identity(struct text *t, const struct proc_node *n, const str
 		text_printf(t, "\nUmask:\t0%03o", fs->umask);
 		fs_context_put(fs);
 	}
-	text_printf(t, "\nState:\t%s\nTgid:\t%u\nNgid:\t0\nPid:\t%u\nPPid:\t%u\nTracerPid:\t0\n",
-		    state_text(v->state), p->pid, v->id, process_parent_pid(p));
+	text_printf(t, "\nState:\t%s\nTgid:\t%u\nNgid:\t0\nPid:\t%u\nPPid:\t%u\nTracerPid:\t%u\n",
+		    state_text(v->state), p->pid, v->id, process_parent_pid(p),
+		    process_tracer_pid(p, v->id));
 	text_printf(t, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\nFDSize:\t%u\nGroups:\t", c->uid,
 		    c->euid, c->suid, c->fsuid, c->gid, c->egid, c->sgid, c->fsgid, table_size(p));
 	for (u32 i = 0; i < c->ngroups; i++)

@@ -11,7 +11,7 @@
 
 #include "arch/x86_64/trap.h"
 #include "lib/print.h"
-#include "proc/process_priv.h"
+#include "proc/ptrace_priv.h"
 #include "proc/sched_priv.h"
 
 #define SYSCALL_LENGTH 2 /* of the SYSCALL instruction */
@@ -19,29 +19,34 @@
 
 /* --- stopping --- */
 
-/* Park until SIGCONT or death. The last thread to stop tells the parent. */
+/*
+ * Park until SIGCONT or death, or until a tracer takes over. The last thread to stop tells the
+ * parent. One that a tracer let go of counts as stopped already.
+ */
 static void stop_here(struct thread *t)
 {
 	struct process *p = t->process;
 	int sig = 0;
 
 	spin_lock(&p->signal_lock);
+	if (!t->trace)
+		atomic_and(&t->work, ~WORK_TRAP);
 	if (!(t->work & WORK_STOP) || p->exiting) {
 		atomic_and(&t->work, ~WORK_STOP);
 		spin_unlock(&p->signal_lock);
 		return;
 	}
-	t->stopped = true;
-	if (++p->nstopped == p->nthreads) {
+	if (!t->stopped && ++p->nstopped == p->nthreads) {
 		p->stop_event = true;
 		sig = (int)p->stop_signal;
 	}
+	t->stopped = true;
 	spin_unlock(&p->signal_lock);
 	if (sig)
 		signal_child_event(p, CLD_STOPPED, sig);
 	for (;;) {
 		thread_prepare_park();
-		if (!load_acquire(&t->stopped)) {
+		if (!load_acquire(&t->stopped) || load_acquire(&t->work) & WORK_TRAP) {
 			thread_cancel_park();
 			return;
 		}
@@ -142,8 +147,10 @@ static void enter_handler(struct regs *regs, int sig, const struct signal_info *
 	struct thread *t = thread_current();
 	struct process *p = t->process;
 	u64 old_mask = t->restore_sigmask ? t->saved_sigmask : t->sigmask;
+	bool stepping;
 
 	finish_syscall_for_handler(regs, a->flags);
+	stepping = trace_hide_step(regs);
 	if (sigframe_setup(regs, sig, info, a, old_mask)) {
 		if (sig == SIGSEGV) {
 			spin_lock(&p->signal_lock);
@@ -161,6 +168,8 @@ static void enter_handler(struct regs *regs, int sig, const struct signal_info *
 	t->sigmask &= ~SIGNALS_UNBLOCKABLE;
 	signal_recalc(t);
 	spin_unlock(&p->signal_lock);
+	if (stepping)
+		trace_handler_entered();
 }
 
 /* Nothing to handle: put back the mask of sigsuspend, and let the call begin again. */
@@ -183,8 +192,11 @@ static int take_signal(struct thread *t, struct signal_info *info, struct sigact
 	int sig;
 
 	spin_lock(&p->signal_lock);
-	while (!p->exiting && !(t->work & WORK_STOP) &&
+	while (!p->exiting && !(t->work & (WORK_STOP | WORK_TRAP)) &&
 	       (sig = signal_dequeue(t, t->sigmask, info))) {
+		sig = trace_signal_stop(t, sig, info);
+		if (!sig)
+			continue;
 		*a = p->actions[sig - 1];
 		if (a->handler == (u64)SIG_IGN)
 			continue;
@@ -201,6 +213,11 @@ static int take_signal(struct thread *t, struct signal_info *info, struct sigact
 			stop_by_signal(p, sig);
 			spin_lock(&p->signal_lock);
 			continue;
+		}
+		if (t->trace) {
+			spin_unlock(&p->signal_lock);
+			trace_event(PTRACE_EVENT_EXIT, (u64)sig);
+			spin_lock(&p->signal_lock);
 		}
 		process_kill_locked(p, (u32)sig);
 	}
@@ -232,7 +249,7 @@ static void deliver(struct regs *regs, struct thread *t)
 	sig = take_signal(t, &info, &action);
 	if (sig)
 		enter_handler(regs, sig, &info, &action);
-	else if (!(load_relaxed(&t->work) & (WORK_EXIT | WORK_STOP | WORK_SIGNAL)))
+	else if (!(load_relaxed(&t->work) & WORK_INTERRUPTS))
 		resume_without_handler(regs, t);
 }
 
@@ -246,12 +263,15 @@ void return_to_user_work(struct regs *regs)
 			thread_exit(t->process->group_status);
 		if (work & WORK_RESCHED)
 			thread_resched();
-		if (work & WORK_STOP) {
+		if (work & (WORK_STOP | WORK_TRAP)) {
 			/*
 			 * The call that the stop interrupted begins again afterwards: deliver sees
 			 * to it.
 			 */
-			stop_here(t);
+			if (load_relaxed(&t->trace))
+				trace_trap(t);
+			else
+				stop_here(t);
 			atomic_or(&t->work, WORK_SIGNAL);
 		} else if (work & WORK_SIGNAL) {
 			deliver(regs, t);

@@ -25,6 +25,8 @@
 #include "mm/slab.h"
 #include "mm/space.h"
 #include "proc/exec_priv.h"
+#include "proc/ptrace.h"
+#include "proc/ptrace_priv.h"
 #include "proc/oom.h"
 #include "proc/sched_priv.h"
 
@@ -188,7 +190,10 @@ static void take_process_number(struct process *p, struct thread *t)
 
 	if (tid == p->pid)
 		return;
+	spin_lock(&tree_lock);
+	trace_renumber(t, p->pid);
 	t->tid = p->pid;
+	spin_unlock(&tree_lock);
 	pid_set_thread(p->pid, t);
 	pid_set_thread(tid, NULL);
 }
@@ -262,7 +267,8 @@ static void set_start_registers(const struct exec *x, struct thread *t)
 {
 	struct regs *regs = thread_regs(t);
 
-	*regs = (struct regs){ .orig_rax = UINT64_MAX,
+	/* The number of the call stays, for tracers. */
+	*regs = (struct regs){ .orig_rax = regs->orig_rax,
 			       .rip = x->entry,
 			       .cs = USER_CS,
 			       .rflags = RFLAGS_INITIAL,
@@ -364,9 +370,12 @@ int process_exec(const struct path *start, const char *name, u32 lookup_flags,
 	struct exec_vector args = { .user = true, .array = argv },
 			   env = { .user = true, .array = envp };
 	u64 t0 = clock_monotonic();
+	u32 tid = thread_current()->tid;
 	int err = exec_run(start, name, lookup_flags, shown_name, &args, &env);
 
 	thread_charge_system(t0);
+	if (!err)
+		trace_exec(tid);
 	return err;
 }
 
@@ -374,6 +383,7 @@ void process_enter_user(void)
 {
 	struct thread *t = thread_current();
 
+	trace_syscall_exit(thread_regs(t));
 	if (load_acquire(&t->work))
 		return_to_user_work(thread_regs(t));
 	enter_user(thread_regs(t));

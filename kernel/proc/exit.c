@@ -17,7 +17,7 @@
 #include "lib/string.h"
 #include "mm/space.h"
 #include "proc/ipc.h"
-#include "proc/process_priv.h"
+#include "proc/ptrace_priv.h"
 #include "proc/sched_priv.h"
 
 /* --- a thread --- */
@@ -97,6 +97,9 @@ static bool thread_unlink(struct thread *t, u32 *status)
 	spin_unlock(&p->signal_lock);
 	if (stopped)
 		signal_child_event(p, CLD_STOPPED, (int)p->stop_signal);
+	spin_lock(&tree_lock);
+	trace_thread_exited(t, *status);
+	spin_unlock(&tree_lock);
 	pid_set_thread(t->tid, NULL);
 	return last;
 }
@@ -139,7 +142,8 @@ static void reparent_child(struct process *p, struct process *child, struct proc
 	child->exit_signal = SIGCHLD;
 	if (child->state == PROCESS_ZOMBIE) {
 		list_push_front(&reaper->children, &child->sibling);
-		if (process_notify_parent(child)) {
+		/* Its tracer, if it has one, knows already. */
+		if (!child->trace && process_notify_parent(child)) {
 			process_release(child);
 			return;
 		}
@@ -174,9 +178,11 @@ static void session_leader_exit(struct process *p)
 
 bool process_notify_parent(struct process *p)
 {
-	struct process *parent = p->parent;
+	/* A tracer hears of it first; who is not the parent by SIGCHLD in any case. */
+	struct process *parent = p->trace ? p->trace->tracer : p->parent;
+	u32 signal = parent == p->parent ? p->exit_signal : SIGCHLD;
 	struct sigaction_kernel *a = &parent->actions[SIGCHLD - 1];
-	struct signal_info info = { .signal = (s32)p->exit_signal };
+	struct signal_info info = { .signal = (s32)signal };
 	bool unwanted = false;
 
 	info.code = p->exit_status & 0x7f ? CLD_KILLED : CLD_EXITED;
@@ -187,9 +193,10 @@ bool process_notify_parent(struct process *p)
 	info.child.user_ticks = (s64)(p->dead_user_ns / 10000000);
 	info.child.system_ticks = (s64)(p->dead_system_ns / 10000000);
 	spin_lock(&parent->signal_lock);
-	if (p->exit_signal == SIGCHLD && (a->handler == (u64)SIG_IGN || a->flags & SA_NOCLDWAIT))
+	if (!p->trace && signal == SIGCHLD &&
+	    (a->handler == (u64)SIG_IGN || a->flags & SA_NOCLDWAIT))
 		unwanted = true;
-	if (p->exit_signal && !(unwanted && a->handler == (u64)SIG_IGN))
+	if (signal && !(unwanted && a->handler == (u64)SIG_IGN))
 		signal_send_locked(parent, NULL, &info);
 	spin_unlock(&parent->signal_lock);
 	waitq_wake_all(&parent->child_wait);
@@ -213,6 +220,7 @@ static void process_become_zombie(struct process *p, u32 status)
 
 	session_leader_exit(p);
 	spin_lock(&tree_lock);
+	trace_tracer_exited(p);
 	reaper = find_reaper(p);
 	list_for_each_safe (child, next, &p->children, sibling)
 		reparent_child(p, child, reaper);
@@ -288,6 +296,8 @@ void thread_exit(u32 status)
 
 	if (t->process == init_process)
 		panic("process 1 ends");
+	if (!thread_killed())
+		trace_event(PTRACE_EVENT_EXIT, status);
 	if (t->mm)
 		thread_leave_space(t);
 	/*
@@ -307,6 +317,7 @@ void process_exit_group(u32 status)
 {
 	struct process *p = process_current();
 
+	trace_event(PTRACE_EVENT_EXIT, status);
 	spin_lock(&p->signal_lock);
 	process_kill_locked(p, status);
 	spin_unlock(&p->signal_lock);

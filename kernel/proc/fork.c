@@ -16,7 +16,7 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "mm/space.h"
-#include "proc/process_priv.h"
+#include "proc/ptrace_priv.h"
 #include "proc/sched_priv.h"
 
 /*
@@ -174,7 +174,8 @@ static long clone_thread(const struct clone_request *r)
 {
 	struct process *p = process_current();
 	struct thread *t = thread_copy(r);
-	u32 tid;
+	struct trace *tr;
+	u32 tid, event;
 	long err;
 
 	if (!t)
@@ -182,27 +183,39 @@ static long clone_thread(const struct clone_request *r)
 	process_get(p);
 	t->process = p;
 	t->mm = p->mm;
-	err = pid_alloc(p, t, &tid);
+	err = trace_for_child(thread_current(), r->flags, r->exit_signal, &tr, &event);
 	if (err)
 		goto fail;
+	err = pid_alloc(p, t, &tid);
+	if (err)
+		goto fail_trace;
 	t->tid = tid;
 	err = -EFAULT;
 	if (r->flags & CLONE_PARENT_SETTID && put_user(tid, (u32 __user *)r->parent_tid))
 		goto fail_tid;
+	spin_lock(&tree_lock);
 	spin_lock(&p->signal_lock);
 	if (thread_interrupted()) { /* stopped, killed or replaced by exec: nobody may join now */
 		spin_unlock(&p->signal_lock);
+		spin_unlock(&tree_lock);
 		err = -ERESTARTNOINTR;
 		goto fail_tid;
 	}
 	list_push_back(&p->threads, &t->thread_link);
 	p->nthreads++;
+	if (tr)
+		trace_link_child(tr, thread_current(), t);
 	spin_unlock(&p->signal_lock);
+	spin_unlock(&tree_lock);
 	thread_make_runnable(t);
+	if (event)
+		trace_event(event, tid);
 	return tid;
 
 fail_tid:
 	pid_set_thread(tid, NULL);
+fail_trace:
+	trace_free(tr);
 fail:
 	thread_free(t);
 	return err;
@@ -291,7 +304,8 @@ static bool process_limit_reached(const struct process *self)
 }
 
 /* Into the tree: from here on the child can be seen, signalled and waited for. */
-static int process_publish(struct process *p, struct thread *t, const struct clone_request *r)
+static int process_publish(struct process *p, struct thread *t, const struct clone_request *r,
+			   struct trace *tr)
 {
 	struct process *self = process_current();
 
@@ -312,6 +326,8 @@ static int process_publish(struct process *p, struct thread *t, const struct clo
 	list_push_back(&p->threads, &t->thread_link);
 	p->nthreads = 1;
 	p->leader = t;
+	if (tr)
+		trace_link_child(tr, thread_current(), t);
 	spin_unlock(&p->signal_lock);
 	spin_unlock(&tree_lock);
 	atomic_add(&fork_count, 1);
@@ -322,10 +338,11 @@ static long clone_process(const struct clone_request *r)
 {
 	struct process *self = process_current(), *p;
 	struct vfork_done *vfork = NULL;
+	struct trace *tr = NULL;
 	struct thread *t;
 	long err = -ENOMEM;
 	int pidfd = -1;
-	u32 pid;
+	u32 pid, event = 0;
 
 	if (process_limit_reached(self))
 		return -EAGAIN;
@@ -343,6 +360,8 @@ static long clone_process(const struct clone_request *r)
 		if (!vfork)
 			goto fail_thread;
 	}
+	if (trace_for_child(thread_current(), r->flags, r->exit_signal, &tr, &event))
+		goto fail_vfork;
 	err = pid_alloc(p, t, &pid);
 	if (err)
 		goto fail_vfork;
@@ -360,12 +379,16 @@ static long clone_process(const struct clone_request *r)
 		if (err < 0)
 			goto fail_pid;
 	}
-	err = process_publish(p, t, r);
+	err = process_publish(p, t, r, tr);
 	if (err)
 		goto fail_pidfd;
 	thread_make_runnable(t);
-	if (vfork)
+	if (event)
+		trace_event(event, pid);
+	if (vfork) {
 		vfork_wait(vfork);
+		trace_event(PTRACE_EVENT_VFORK_DONE, pid);
+	}
 	return pid;
 
 fail_pidfd:
@@ -374,6 +397,7 @@ fail_pidfd:
 fail_pid:
 	pid_clear_process(pid);
 fail_vfork:
+	trace_free(tr);
 	kfree(vfork);
 fail_thread:
 	thread_free(t);

@@ -23,6 +23,7 @@ struct tty;
 struct pgroup;     /* group.c */
 struct vfork_done; /* fork.c */
 struct uid_count;  /* cred.c */
+struct trace;      /* ptrace_priv.h */
 
 #define NGROUPS_KEPT 32
 /* Immutable and counted: a change makes a new one. */
@@ -86,6 +87,24 @@ struct signal_info {
 };
 _Static_assert(sizeof(struct signal_info) == 128, "siginfo_t");
 
+/*
+ * What a thread is to its tracer, by the thread itself: S, but O while it is not stopped. ptrace.c
+ * has the whole.
+ */
+struct thread_trace {
+	bool stopped;    /* parked for its tracer */
+	bool listening;  /* ... who does not look at it any more, but waits for the next event */
+	bool frozen;     /* its tracer looks at it just now: it may not even die */
+	bool unreported; /* wait has not told of this stop */
+	bool notify;     /* of a change of the group stop: WORK_TRAP is set for that */
+	bool forced_tf;  /* the trap flag is the tracer's, not the program's */
+	u8 mode;         /* TRACE_*: how it was resumed */
+	u32 code;        /* of this stop, as wait reports it: signal, and event << 8 */
+	int resume_signal;
+	u64 message;              /* PTRACE_GETEVENTMSG */
+	struct signal_info *info; /* of this stop, on its stack; NULL: none (a group stop) */
+};
+
 enum thread_state {
 	THREAD_RUNNABLE, /* runs, or waits in a run queue */
 	THREAD_PARKING,  /* announced that it will park; runs */
@@ -148,11 +167,13 @@ struct thread {
 	u32 min_flt, maj_flt;                         /* O */
 	u64 voluntary_switches, involuntary_switches; /* O */
 	u64 start_ns;                                 /* C */
-	u64 slice_ns;             /* O: runtime since it was last put at the end of the queue */
-	struct vfork_done *vfork; /* O: a parent waits until this thread leaves its space */
-	u32 timer_slack;          /* O: prctl */
-	bool made_shm;            /* O: has created System V shared memory (shm.c) */
-	u64 set_child_tid;        /* O: user address that a new thread writes its tid to; 0: none */
+	u64 slice_ns;                /* O: runtime since it was last put at the end of the queue */
+	struct vfork_done *vfork;    /* O: a parent waits until this thread leaves its space */
+	u32 timer_slack;             /* O: prctl */
+	struct trace *trace;         /* T and S: NULL: nobody traces it */
+	struct thread_trace tracing; /* S */
+	bool made_shm;               /* O: has created System V shared memory (shm.c) */
+	u64 set_child_tid; /* O: user address that a new thread writes its tid to; 0: none */
 	u64 trap_number, trap_error, trap_address; /* O: of its last exception, for signal frames */
 	struct shortage shortage;                  /* O */
 	void (*entry)(void *arg);                  /* C: kernel threads */
@@ -162,7 +183,9 @@ struct thread {
 #define WORK_SIGNAL 0x1
 #define WORK_RESCHED 0x2
 #define WORK_STOP 0x4
-#define WORK_EXIT 0x8 /* the process is exiting: die */
+#define WORK_EXIT 0x8  /* the process is exiting: die */
+#define WORK_TRAP 0x10 /* stop for the tracer */
+#define WORK_INTERRUPTS (WORK_SIGNAL | WORK_STOP | WORK_EXIT | WORK_TRAP) /* end a sleep early */
 
 enum process_state {
 	PROCESS_LIVE,
@@ -237,6 +260,9 @@ struct process {
 	bool notify_continue;        /* S: the parent is still to be told that it continues */
 	struct thread *exec_thread;  /* S: waits for the others to die */
 	struct uid_count *uid_count; /* T: processes of its real user (cred.c) */
+	struct list tracees;         /* T: struct trace.link: whom it traces */
+	/* T: who traces its first thread: a zombie is that process's before it is the parent's */
+	struct trace *trace;
 };
 
 /* arch/x86_64/percpu.h has the inline form where there is one. */
@@ -272,6 +298,7 @@ static inline struct cred *cred_current(void)
 		->cred;
 }
 u32 process_parent_pid(struct process *p);
+u32 process_tracer_pid(struct process *p, u32 tid); /* who traces its thread tid; 0: nobody */
 u32 process_group_id(struct process *p);
 u32 process_session_id(struct process *p);
 char process_state_letter(struct process *p); /* R S D Z T */

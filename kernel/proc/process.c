@@ -38,6 +38,7 @@ struct process *process_alloc(void)
 	list_init(&p->group_link);
 	list_init(&p->threads);
 	list_init(&p->posix_timers);
+	list_init(&p->tracees);
 	spin_init(&p->lock, RANK_PROCESS);
 	spin_init(&p->signal_lock, RANK_SIGNAL);
 	signal_queue_init(&p->pending);
@@ -237,10 +238,10 @@ void process_signals(struct process *p, struct process_signals *out)
 }
 
 /*
- * Linux's ptrace_may_access with the file-system ids of the caller: same ids throughout and
+ * Linux's ptrace_may_access for a caller who goes by these ids: they are p's throughout, and it is
  * dumpable, or CAP_SYS_PTRACE.
  */
-bool process_may_inspect(struct process *p)
+static bool may_access(struct process *p, u32 uid, u32 gid)
 {
 	const struct cred *me = cred_current();
 	struct cred *c;
@@ -249,11 +250,23 @@ bool process_may_inspect(struct process *p)
 	if (p == process_current())
 		return true;
 	c = process_cred_get(p);
-	same = me->fsuid == c->euid && me->fsuid == c->suid && me->fsuid == c->uid &&
-	       me->fsgid == c->egid && me->fsgid == c->sgid && me->fsgid == c->gid && p->dumpable &&
+	same = uid == c->euid && uid == c->suid && uid == c->uid && gid == c->egid &&
+	       gid == c->sgid && gid == c->gid && p->dumpable &&
 	       !(c->cap_permitted & ~me->cap_permitted);
 	cred_put(c);
 	return same || cred_capable(me, CAP_SYS_PTRACE);
+}
+
+/* With the file-system ids: for /proc. */
+bool process_may_inspect(struct process *p)
+{
+	return may_access(p, cred_current()->fsuid, cred_current()->fsgid);
+}
+
+/* With the real ids: for ptrace. */
+bool process_may_trace(struct process *p)
+{
+	return may_access(p, cred_current()->uid, cred_current()->gid);
 }
 
 int process_set_subreaper(bool on)

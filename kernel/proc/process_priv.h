@@ -118,6 +118,12 @@ void signal_set_mask(u64 mask);      /* of the current thread */
 void signal_info_user(struct signal_info *info, int sig,
 		      int code); /* from the current process: pid and uid filled in */
 
+/* --- wait.c, for tracers: T held --- */
+void wait_exit_result(u32 status, struct wait_result *result);           /* status, code, value */
+void wait_zombie_result(const struct process *p, struct wait_result *r); /* and what it used */
+void wait_reap(struct process *p, struct wait_result *r); /* and its number is free */
+bool process_may_trace(struct process *p);                /* process.c: PTRACE_MODE_ATTACH */
+
 /* --- frames (sigframe.c) --- */
 int sigframe_setup(struct regs *regs, int sig, const struct signal_info *info,
 		   const struct sigaction_kernel *action, u64 mask);

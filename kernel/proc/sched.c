@@ -381,7 +381,7 @@ bool thread_killed(void)
 
 bool thread_interrupted(void)
 {
-	return load_relaxed(&thread_current()->work) & (WORK_SIGNAL | WORK_STOP | WORK_EXIT);
+	return load_relaxed(&thread_current()->work) & WORK_INTERRUPTS;
 }
 
 /* Does the work that is set end a park of this mode? */
@@ -390,7 +390,7 @@ static bool park_is_interrupted(const struct thread *t, enum park_mode mode)
 	u32 work = load_relaxed(&t->work);
 
 	if (mode == PARK_INTERRUPTIBLE)
-		return work & (WORK_SIGNAL | WORK_STOP | WORK_EXIT);
+		return work & WORK_INTERRUPTS;
 	return mode == PARK_KILLABLE && work & WORK_EXIT;
 }
 
@@ -467,6 +467,21 @@ void thread_unpark(struct thread *t)
 	spin_unlock(&q->lock);
 	if (parked)
 		enqueue(t, true);
+}
+
+void thread_wait_off_cpu(const struct thread *t)
+{
+	for (;;) {
+		struct runq *q = &runqs[load_relaxed(&t->cpu)];
+		bool runs;
+
+		spin_lock(&q->lock);
+		runs = q->current == t;
+		spin_unlock(&q->lock);
+		if (!runs)
+			return;
+		cpu_relax();
+	}
 }
 
 void thread_interrupt(struct thread *t)

@@ -25,6 +25,8 @@ int thread_park_mode(enum park_mode mode, u64 deadline_ns);
  * elsewhere in user mode, it comes to look.
  */
 void thread_interrupt(struct thread *t);
+/* Until t, which is about to park, has left its CPU: then its registers are saved. */
+void thread_wait_off_cpu(const struct thread *t);
 void thread_make_runnable(struct thread *t); /* a new thread, for the first time */
 void __noreturn thread_die(void); /* leave the CPU for good; the next thread frees what is left */
 void thread_resched(void);        /* preempted: let others run */

@@ -20,6 +20,7 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "proc/process_priv.h"
+#include "proc/ptrace.h"
 
 #define RED_ZONE 128
 #define FPU_ALIGN 64ull
@@ -324,6 +325,7 @@ long signal_return(struct regs *regs)
 				       .flags = (u32)uc.uc_stack.ss_flags };
 	/* A stack that is refused stays as it is: Linux ignores that too. */
 	(void)signal_altstack(&stack, NULL, regs->rsp);
+	trace_syscall_exit(regs);
 	if (load_acquire(&thread_current()->work))
 		return_to_user_work(regs);
 	enter_user(regs);

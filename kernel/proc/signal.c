@@ -14,7 +14,7 @@
 #include "lib/print.h"
 #include "lib/string.h"
 #include "mm/slab.h"
-#include "proc/process_priv.h"
+#include "proc/ptrace_priv.h"
 #include "proc/sched_priv.h"
 
 /* --- queues --- */
@@ -181,6 +181,10 @@ static void continue_process(struct process *p)
 	struct thread *t;
 
 	flush_everywhere(p, SIGNALS_STOP);
+	list_for_each (t, &p->threads, thread_link) {
+		if (t->trace && t->trace->seized)
+			trace_want_trap(t, true);
+	}
 	if (!p->stop_signal)
 		return;
 	if (p->nstopped == p->nthreads) {
@@ -196,7 +200,8 @@ static void continue_process(struct process *p)
 			atomic_or(&t->work, WORK_SIGNAL);
 		if (t->stopped) {
 			t->stopped = false;
-			thread_unpark(t);
+			if (!t->tracing.stopped) /* that one waits for its tracer */
+				thread_unpark(t);
 		}
 	}
 }
@@ -207,7 +212,7 @@ static void continue_process(struct process *p)
  */
 static bool wants(const struct thread *t, int sig)
 {
-	return !t->exiting && !t->stopped &&
+	return !t->exiting && !t->stopped && !t->tracing.stopped &&
 	       (!(t->sigmask & SIGNAL_BIT(sig)) || t->sigwait & SIGNAL_BIT(sig));
 }
 
@@ -250,14 +255,15 @@ int signal_send_locked(struct process *p, struct thread *t, const struct signal_
 		target = choose_target(p, sig);
 	/*
 	 * A blocked signal is kept although it is ignored: the action may change before it is
-	 * unblocked.
+	 * unblocked; and so is one that a tracer may want to see.
 	 */
 	addressee = target ? target : t ? t : p->leader;
-	if (ignores(p, sig) && addressee && !(addressee->sigmask & bit))
+	if (ignores(p, sig) && addressee && !(addressee->sigmask & bit) && !addressee->trace)
 		return 0;
 	if (sig < SIGRTMIN && q->set & bit)
 		return 0;
-	if (target && is_fatal(p, sig) && !(target->sigmask & bit) && !(target->sigwait & bit)) {
+	if (target && is_fatal(p, sig) && !target->trace && !(target->sigmask & bit) &&
+	    !(target->sigwait & bit)) {
 		process_kill_locked(p, (u32)sig);
 		return 0;
 	}

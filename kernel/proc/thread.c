@@ -172,6 +172,8 @@ char thread_state_letter(const struct thread *t)
 {
 	u32 state = load_relaxed(&t->state);
 
+	if (t->tracing.stopped)
+		return 't';
 	if (t->stopped)
 		return 'T';
 	if (state ==

@@ -10,7 +10,7 @@
 #include <linux/wait.h>
 
 #include "lib/print.h"
-#include "proc/process_priv.h"
+#include "proc/ptrace_priv.h"
 
 static bool is_eligible(const struct process *child, const struct wait_request *r)
 {
@@ -51,21 +51,39 @@ static void usage_add_to_parent(struct process *parent, const struct wait_usage 
 	parent->child_involuntary += u->involuntary;
 }
 
+void wait_exit_result(u32 status, struct wait_result *result)
+{
+	u32 killed = status & 0x7f;
+
+	result->status = status;
+	result->code = killed ? CLD_KILLED : CLD_EXITED;
+	result->value = (int)(killed ? killed : status >> 8);
+}
+
+void wait_zombie_result(const struct process *p, struct wait_result *r)
+{
+	wait_exit_result(p->exit_status, r);
+	usage_of_zombie(p, &r->usage);
+}
+
+void wait_reap(struct process *p, struct wait_result *r)
+{
+	wait_zombie_result(p, r);
+	usage_add_to_parent(p->parent, &r->usage);
+	process_release(p);
+}
+
 /* T held for the three below; true: *result is filled. */
 static bool take_exit(struct process *child, const struct wait_request *r,
 		      struct wait_result *result)
 {
-	if (child->state != PROCESS_ZOMBIE || !(r->options & WEXITED))
+	/* Who is traced is its tracer's first. */
+	if (child->state != PROCESS_ZOMBIE || child->trace || !(r->options & WEXITED))
 		return false;
-	result->status = child->exit_status;
-	result->code = child->exit_status & 0x7f ? CLD_KILLED : CLD_EXITED;
-	result->value = child->exit_status & 0x7f ? (int)(child->exit_status & 0x7f)
-						  : (int)(child->exit_status >> 8);
-	usage_of_zombie(child, &result->usage);
-	if (!(r->options & WNOWAIT)) {
-		usage_add_to_parent(child->parent, &result->usage);
-		process_release(child);
-	}
+	if (r->options & WNOWAIT)
+		wait_zombie_result(child, result);
+	else
+		wait_reap(child, result);
 	return true;
 }
 
@@ -75,6 +93,9 @@ static bool take_stop(struct process *child, const struct wait_request *r,
 	bool taken = false;
 
 	if (!(r->options & WSTOPPED) || child->state != PROCESS_LIVE)
+		return false;
+	/* A parent that traces hears of stops as a tracer. */
+	if (child->trace && child->trace->tracer == child->parent)
 		return false;
 	spin_lock(&child->signal_lock);
 	if (child->stop_event && child->stop_signal) {
@@ -114,9 +135,14 @@ static int wait_scan(struct process *self, const struct wait_request *r, struct 
 {
 	bool only_exits = !(r->options & (WSTOPPED | WCONTINUED));
 	struct process *child, *next;
-	int found = -ECHILD;
+	int found;
 
 	spin_lock(&tree_lock);
+	found = trace_wait_scan(self, r, result);
+	if (found == 1) {
+		spin_unlock(&tree_lock);
+		return 1;
+	}
 	list_for_each_safe (child, next, &self->children, sibling) {
 		u32 pid = child->pid, uid = child->cred->uid;
 

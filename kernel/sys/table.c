@@ -10,6 +10,7 @@
 #include "lib/print.h"
 #include "mm/shortage.h"
 #include "proc/calls.h"
+#include "proc/ptrace.h"
 #include "proc/oom.h"
 #include "sys/names.h"
 #include "sys/syscall.h"
@@ -61,14 +62,24 @@ static long call_with_memory(syscall_fn call, struct regs *regs)
 /* Only the lower half of RAX is the number, as on Linux. */
 void syscall_dispatch(struct regs *regs)
 {
-	u32 number = (u32)regs->orig_rax;
+	u8 traced = load_relaxed(&thread_current()->tracing.mode);
+	u32 number;
 	long result;
 
+	if (unlikely(traced) && !trace_syscall_enter(regs)) {
+		trace_syscall_exit(regs);
+		return;
+	}
+	number = (u32)regs->orig_rax;
 	if (likely(number < SYSCALL_MAX && table[number]))
 		result = call_with_memory(table[number], regs);
 	else
 		result = count_missing(number);
 	regs->rax = (u64)result;
+	if (unlikely(load_relaxed(&thread_current()->tracing.mode))) {
+		trace_syscall_exit(regs);
+		result = (long)regs->rax;
+	}
 	/*
 	 * Interrupted: whether or not the signal is still there, the way back must settle how the
 	 * call ends.

@@ -71,6 +71,14 @@ void fpu_load(const void *area);
  * nothing is loaded).
  */
 int fpu_load_checked(void *area);
+/*
+ * For tracers, of a thread that does not run. fpu_export: fpu_state_size() bytes in which what is in
+ * its initial state is spelled out. fpu_import: as many bytes or (legacy) the first
+ * FPU_LEGACY_SIZE: 0, or -EINVAL if the hardware would not take them (then nothing changes).
+ */
+#define FPU_LEGACY_SIZE 512u
+void fpu_export(const void *area, void *out);
+int fpu_import(void *area, const void *in, bool legacy);
 
 /* --- entropy --- */
 bool cpu_random_u64(u64 *out); /* RDRAND/RDSEED where there is one */

@@ -19,7 +19,15 @@
 #define XCR0_AVX BIT(2)
 #define XCR0_AVX512 (7ull << 5)
 
-#define LEGACY_SIZE 512u
+#define LEGACY_SIZE FPU_LEGACY_SIZE
+/* In the legacy area (SDM vol. 1, table 10-2): */
+#define X87_CONTROL_END 24
+#define X87_REGISTERS 32
+#define X87_REGISTERS_END 160
+#define XMM_REGISTERS 160
+#define XMM_REGISTERS_END 416
+#define SOFTWARE_BYTES 464 /* Linux tells tracers XCR0 here */
+#define SOFTWARE_BYTES_END 512
 #define CONTROL_WORD_DEFAULT 0x37f
 #define MXCSR_DEFAULT 0x1f80
 #define MXCSR_MASK_DEFAULT 0xffbf /* when FXSAVE stores 0 as its mask */
@@ -136,22 +144,71 @@ void fpu_load(const void *area)
 	(void)restore(area);
 }
 
-/*
- * The checks are those whose failure makes XRSTOR fault (SDM vol. 1, 13.8.1); the fixup stands
- * behind them.
- */
+/* Those checks whose failure makes XRSTOR fault (SDM vol. 1, 13.8.1). */
+static bool is_loadable(const struct fpu_area *a)
+{
+	if (a->mxcsr & ~mxcsr_mask)
+		return false;
+	if (!cpu_features.xsave)
+		return true;
+	if ((a->present & ~features) || a->compact)
+		return false;
+	for (u32 i = 0; i < ARRAY_SIZE(a->reserved); i++)
+		if (a->reserved[i])
+			return false;
+	return true;
+}
+
+/* The fixup stands behind the checks. */
 int fpu_load_checked(void *area)
 {
-	const struct fpu_area *a = area;
+	return is_loadable(area) && restore(area) ? 0 : -EINVAL;
+}
 
-	if (a->mxcsr & ~mxcsr_mask)
-		return -EINVAL;
-	if (cpu_features.xsave) {
-		if ((a->present & ~features) || a->compact)
-			return -EINVAL;
-		for (u32 i = 0; i < ARRAY_SIZE(a->reserved); i++)
-			if (a->reserved[i])
-				return -EINVAL;
+/* --- for tracers --- */
+
+static void zero(void *area, u32 from, u32 to)
+{
+	memset((char *)area + from, 0, to - from);
+}
+
+/* XSAVEOPT leaves the bytes of a component that is in its initial state as they were. */
+static void spell_out(struct fpu_area *a)
+{
+	if (!(a->present & XCR0_X87)) {
+		zero(a, 0, X87_CONTROL_END);
+		zero(a, X87_REGISTERS, X87_REGISTERS_END);
+		a->control_word = CONTROL_WORD_DEFAULT;
 	}
-	return restore(area) ? 0 : -EINVAL;
+	if (!(a->present & XCR0_SSE))
+		zero(a, XMM_REGISTERS, XMM_REGISTERS_END);
+	for (u32 i = 2; i < 64; i++) {
+		if (features & BIT(i) && !(a->present & BIT(i))) {
+			struct cpuid c = cpuid(0xd, i);
+
+			zero(a, c.b, c.b + c.a);
+		}
+	}
+}
+
+void fpu_export(const void *area, void *out)
+{
+	memcpy(out, area, state_size);
+	if (cpu_features.xsave)
+		spell_out(out);
+	zero(out, SOFTWARE_BYTES, SOFTWARE_BYTES_END);
+	*(u64 *)((char *)out + SOFTWARE_BYTES) = features;
+}
+
+int fpu_import(void *area, const void *in, bool legacy)
+{
+	const struct fpu_area *from = in;
+	struct fpu_area *a = area;
+
+	if (legacy ? from->mxcsr & ~mxcsr_mask : !is_loadable(from))
+		return -EINVAL;
+	memcpy(area, in, legacy ? LEGACY_SIZE : state_size);
+	if (legacy && cpu_features.xsave)
+		a->present |= XCR0_X87 | XCR0_SSE;
+	return 0;
 }
