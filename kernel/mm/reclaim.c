@@ -235,23 +235,25 @@ static bool front_advance(u64 tables)
 
 /* --- the back hand --- */
 
-/* Replace the entry of a private page by a swap entry. False: no slot is free. */
-static bool leaf_swap_out(struct page *table, struct pte *slot, struct pte e, struct batch *b)
+/*
+ * Replace the entry of a private page by a swap entry, if it has a slot or gets one. When all slots are
+ * taken, pages that have one (others' entries name it) can still go.
+ */
+static void leaf_swap_out(struct page *table, struct pte *slot, struct pte e, struct batch *b)
 {
 	struct page *p = pte_page(e);
 
 	if (!page_trylock(p)) /* it is on its way already, or somebody wants it */
-		return true;
+		return;
 	u64 to = swap_cache_add(p);
 	if (!to) {
 		page_unlock(p);
-		return false;
+		return;
 	}
 	pte_exchange(slot, pte_swap(to, LEAF_ANON, e));
 	nonresident_count(table, LEAF_ANON, 1);
 	b->pages[b->count++] = p;
 	b->swapped[b->nswapped++] = p;
-	return true;
 }
 
 static void leaf_unmap(struct page *table, struct pte *slot, struct pte e, struct batch *b)
@@ -280,7 +282,7 @@ static bool table_take(struct page *table, u32 *i, const struct locked_ranges *l
 			continue;
 		struct page *p = pte_page(e);
 		if (p->kind == PAGE_ANON && swap)
-			swap = leaf_swap_out(table, &slots[*i], e, b);
+			leaf_swap_out(table, &slots[*i], e, b);
 		else if (p->kind == PAGE_CACHE)
 			leaf_unmap(table, &slots[*i], e, b);
 	}
@@ -340,7 +342,7 @@ static bool back_batch(struct mm *mm, u64 va, u32 *i, bool swap, struct batch *b
 	if (!locked_look(mm, t, va, owned, &locked))
 		;
 	else if (t->level == 2)
-		again = swap && !locked.any && huge_take(mm, t, at, owned);
+		again = swap && swap_free_slots() && !locked.any && huge_take(mm, t, at, owned);
 	else
 		again = table_take(t, i, &locked, swap, b);
 	if (b->count && owned)
@@ -415,7 +417,7 @@ static u64 clock_run(u64 target, bool swap, u64 *taken)
 /* From what costs least to what costs most. */
 static u64 reclaim_some(u64 target)
 {
-	bool swap = swap_free_slots() > 0;
+	bool swap = swap_total_slots() > 0;
 	u64 freed = object_evict(target), taken = 0;
 
 	(void)shrink_caches(target);
