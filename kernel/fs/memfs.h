@@ -7,7 +7,11 @@
 #include "fs/lower.h"
 #include "fs/vfs.h"
 
-/* A tmpfs that holds at most page_limit pages (0: half of memory). NULL without memory. */
+#define MEMFS_UNLIMITED UINT64_MAX
+/*
+ * A tmpfs that holds at most page_limit pages (0: half of memory; or MEMFS_UNLIMITED). NULL without
+ * memory.
+ */
 struct super *memfs_new(u32 root_mode, u64 page_limit);
 /* Memory over a lower tree, whose root handle it takes over on success. NULL without memory. */
 struct super *memfs_new_over(const struct lower_ops *ops, struct lower *root,

@@ -32,8 +32,11 @@ static int memfs_statfs(struct super *s, struct statfs_info *out)
 			return err;
 	}
 	out->block_size = PAGE_SIZE;
-	out->blocks = fs->page_limit;
-	out->blocks_free = out->blocks_available = fs->page_limit - min(used, fs->page_limit);
+	if (fs->page_limit != MEMFS_UNLIMITED) {
+		out->blocks = fs->page_limit;
+		out->blocks_free = out->blocks_available =
+			fs->page_limit - min(used, fs->page_limit);
+	}
 	out->files = out->files ? out->files : frame_managed / 2;
 	out->files_free = out->files_free ? out->files_free : out->files;
 	out->name_max = NAME_MAX_BYTES;
@@ -254,7 +257,7 @@ void memfs_init(void)
 	struct super *s;
 
 	memfs_inode_init();
-	s = memfs_new(0755, 0);
+	s = memfs_new(0755, MEMFS_UNLIMITED);
 	if (!s)
 		panic("no memory for the first file system");
 	unnamed_fs = container_of(s, struct memfs, super);
