@@ -140,13 +140,25 @@ static int area_empty(struct swap_area *a)
 	return 0;
 }
 
+/*
+ * Is there room for what the closed area holds: free frames, clean cache, other areas? Without it,
+ * bringing pages back would only end in the death of a process.
+ */
+static bool area_fits(const struct swap_area *a)
+{
+	u64 away = load_relaxed(&a->used), cached = swap_cache_frames();
+	u64 files = object_cache_frames() - object_shmem_frames() - object_dirty_frames();
+
+	return away <= cached + frame_free_count() + files + swap_free_slots();
+}
+
 int swap_remove(void *device)
 {
 	struct swap_area *a = swap_area_close(device);
 
 	if (!a)
 		return -EINVAL;
-	int err = area_empty(a);
+	int err = area_fits(a) ? area_empty(a) : -ENOMEM;
 	if (err)
 		swap_area_reopen(a);
 	return err;
