@@ -141,7 +141,8 @@ static int test_run(const struct test *t, bool quiet)
 		FAIL("fork: %s", errno_name(errno));
 	if (running == 0)
 		test_child(t, quiet);
-	alarm(limit ? atoi(limit) : strcmp(t->group, "big") ? TIMEOUT_DEFAULT : TIMEOUT_BIG);
+	bool big = strcmp(t->group, "big") == 0 || strcmp(t->group, "pressure") == 0;
+	alarm(limit ? atoi(limit) : big ? TIMEOUT_BIG : TIMEOUT_DEFAULT);
 	while (waitpid(running, &status, 0) < 0 && errno == EINTR)
 		;
 	alarm(0);
