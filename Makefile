@@ -161,6 +161,7 @@ help:
 		'make kernel          the kernel alone (DEBUG=1: with all checks)' \
 		'make run             install what is missing, build, run the example' \
 		'make test            install what is missing, build, run all tests' \
+		'make stress          stress-ng (to be installed) on the kernel with all checks' \
 		'make debug           a kernel that waits for gdb, and gdb (PROGRAM=/bin/true)' \
 		'make install         PREFIX=/usr/local DESTDIR=' \
 		'make format, lint    clang-format; format and layer checks' \

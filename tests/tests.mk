@@ -42,3 +42,8 @@ test-guest: tests-build $(BUILD)/coppice $(KERNEL_DEBUG)
 	@tests/run --build $(BUILD) --coppice $(BUILD)/coppice --kernel $(KERNEL_DEBUG) $(GUEST_TEST_OPTIONS)
 
 TESTS += test-guest
+
+# stress-ng's stressors, a quarter of an hour and more: not part of `make test`. STRESS_OPTIONS: options of tests/stress, and names of stressors.
+.PHONY: stress
+stress: $(BUILD)/coppice $(KERNEL_DEBUG)
+	@tests/stress --coppice $(BUILD)/coppice --kernel $(KERNEL_DEBUG) $(STRESS_OPTIONS)
