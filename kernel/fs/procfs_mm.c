@@ -16,7 +16,7 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "mm/space.h"
-#include "proc/oom.h"
+#include "proc/proc.h"
 
 /* --- sizes --- */
 
@@ -192,7 +192,6 @@ static struct mm *memory_get(struct file *f)
 static ssize mem_transfer(struct file *f, struct iter *it, u64 *pos, bool write)
 {
 	struct mm *mm = memory_get(f);
-	u64 shortages = shortage_current()->count;
 	char *page = mm ? kmalloc(PAGE_SIZE) : NULL;
 	ssize done = 0;
 
@@ -206,10 +205,8 @@ static ssize mem_transfer(struct file *f, struct iter *it, u64 *pos, bool write)
 			done = done ? done : -EFAULT;
 			break;
 		}
-		do {
-			got = write ? space_write(mm, *pos, page, n, SPACE_FORCE)
-				    : space_read(mm, *pos, page, n, SPACE_FORCE);
-		} while (got == -ENOMEM && oom_retry(shortages));
+		got = write ? space_write(mm, *pos, page, n, SPACE_FORCE)
+			    : space_read(mm, *pos, page, n, SPACE_FORCE);
 		if (got <= 0) {
 			done = done ? done : got == -ENOMEM ? -ENOMEM : -EIO;
 			break;

@@ -610,7 +610,7 @@ int fault_resolve(struct mm *mm, u64 va, u32 access, bool force, struct fault_re
 	limbo_init(&f.limbo, mm);
 	do {
 		r = fault_try(&f);
-	} while (r == FAULT_REDO || (r == -ENOMEM && memory_reclaim()));
+	} while (r == FAULT_REDO || (r == -ENOMEM && (memory_reclaim() || shortage_wait())));
 	if (f.block)
 		huge_put(f.block);
 	memory_want();

@@ -22,6 +22,13 @@ struct shortage {
 /* The current thread's. Implemented by proc/thread.c and hosted/host.c. */
 struct shortage *shortage_current(void);
 
+/*
+ * Wait until somebody has given memory back, or was killed for it, as a fault may that holds no lock
+ * of mm. False: give up (the thread is to die, or nobody may be killed). Implemented by proc/oom.c
+ * and hosted/host.c.
+ */
+bool shortage_wait(void);
+
 /* Make the n-th allocation of this thread from now fail, once (0: forget it). */
 void alloc_fail_once(u64 n);
 /* As alloc_fail_once(n + 1), and all that follow; UINT64_MAX: none. */

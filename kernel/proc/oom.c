@@ -24,8 +24,9 @@
 #include "mm/frame.h"
 #include "mm/reap.h"
 #include "mm/reclaim.h"
-#include "mm/object.h"
+#include "mm/reclaim.h"
 #include "mm/space.h"
+#include "mm/swap.h"
 #include "mm/tunable.h"
 #include "proc/process_priv.h"
 
@@ -64,7 +65,7 @@ u64 oom_kill_count(void)
 
 u64 oom_total_pages(void)
 {
-	return frame_managed;
+	return frame_managed + swap_total_slots();
 }
 
 static struct mm *process_mm_pin(struct process *p)
@@ -312,7 +313,13 @@ bool oom_wait(bool must)
 	}
 }
 
+bool shortage_wait(void)
+{
+	return oom_wait(false);
+}
+
 bool oom_retry(u64 before)
 {
-	return shortage_current()->count != before && !thread_killed() && oom_wait(false);
+	return shortage_current()->count != before && !thread_killed() &&
+	       (memory_reclaim() || oom_wait(false));
 }

@@ -13,7 +13,6 @@
 #include "mm/slab.h"
 #include "mm/space.h"
 #include "proc/calls.h"
-#include "proc/oom.h"
 #include "sys/syscall.h"
 
 /* Flags that MAP_SHARED_VALIDATE knows. */
@@ -373,15 +372,13 @@ static s64 vm_copy_chunk(struct mm *mm, struct vm_cursor *local, struct vm_curso
 
 static s64 vm_copy(struct mm *mm, struct vm_cursor *local, struct vm_cursor *remote, bool write)
 {
-	u64 shortages = shortage_current()->count;
 	void *buf = kmalloc(VM_CHUNK);
 	s64 total = 0, n;
 
 	if (!buf)
 		return -ENOMEM;
-	while ((n = vm_copy_chunk(mm, local, remote, buf, write)) > 0 ||
-	       (n == -ENOMEM && oom_retry(shortages)))
-		total += max(n, (s64)0);
+	while ((n = vm_copy_chunk(mm, local, remote, buf, write)) > 0)
+		total += n;
 	kfree(buf);
 	return total ? total : n;
 }

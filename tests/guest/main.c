@@ -127,6 +127,16 @@ static void test_child(const struct test *t, bool quiet)
 	_exit(0);
 }
 
+static bool is_big(const struct test *t)
+{
+	static const char *const groups[] = { "big", "oom", "pressure" };
+
+	for (size_t i = 0; i < COUNT_OF(groups); i++)
+		if (strcmp(t->group, groups[i]) == 0)
+			return true;
+	return false;
+}
+
 /* Runs a test once; returns its wait status. */
 static int test_run(const struct test *t, bool quiet)
 {
@@ -141,8 +151,7 @@ static int test_run(const struct test *t, bool quiet)
 		FAIL("fork: %s", errno_name(errno));
 	if (running == 0)
 		test_child(t, quiet);
-	bool big = strcmp(t->group, "big") == 0 || strcmp(t->group, "pressure") == 0;
-	alarm(limit ? atoi(limit) : big ? TIMEOUT_BIG : TIMEOUT_DEFAULT);
+	alarm(limit ? atoi(limit) : is_big(t) ? TIMEOUT_BIG : TIMEOUT_DEFAULT);
 	while (waitpid(running, &status, 0) < 0 && errno == EINTR)
 		;
 	alarm(0);
