@@ -18,6 +18,8 @@ static bool leaf_is_writable_now(const struct page *table, struct pte e, u64 va)
 		return false;
 	if (pte_is_writable(e))
 		return true;
+	if (pte_is_lazy(e)) /* the fault says that it is wanted again */
+		return false;
 	if (table->level == 2)
 		return huge_page_is_ours(pte_page(e), leaf_page(table, e, va));
 	return pte_page(e)->kind == PAGE_ANON && page_count(pte_page(e)) == 1;

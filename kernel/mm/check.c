@@ -130,6 +130,9 @@ static void check_leaf(struct check *c, struct page *t, u32 slot, struct pte e, 
 		return;
 	}
 	(*expected(c, p))++;
+	if (pte_is_lazy(e) && (pte_is_writable(e) || p->kind != PAGE_ANON))
+		violation(c, "table %llu slot %u: lazy entry, writable or of a page of kind %u",
+			  frame_id(t), slot, p->kind);
 	if (pte_is_writable(e) && pte_is_shared(e) && p->kind == PAGE_CACHE && p->cache.object &&
 	    !(p->flags & PAGE_DIRTY))
 		violation(c, "table %llu slot %u: writable entry of page %llu, which is not dirty",

@@ -447,9 +447,11 @@ static int install_resident(struct fault *f, struct pte *slot, struct pte e)
 	}
 	if (!page_is_ours(e))
 		return install_copy(f, slot, page);
-	/* case 9. No flush: the entry only becomes more permissive */
+	/* case 9. No flush: the entry only becomes more permissive. What is written is wanted again */
+	e = pte_clear_lazy(e);
 	if (f->prot & AREA_WRITE)
-		pte_exchange(slot, pte_set_writable(pte_set_prot(e, f->prot), true));
+		e = pte_set_writable(pte_set_prot(e, f->prot), true);
+	pte_exchange(slot, e);
 	atomic_add(&f->mm->counters.pages_reused, 1);
 	atomic_add(&mm_counters.pages_reused, 1);
 	return 0;

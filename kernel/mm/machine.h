@@ -37,6 +37,9 @@
  *   bool pte_is_shared(e)                    leaf of a MAP_SHARED area (software bit): its R/W bit
  *                                            says nothing about ownership
  *   bool pte_is_dirty(e), pte_is_accessed(e)
+ *   bool pte_is_lazy(e)                      private leaf, not writable (software bit): its bytes
+ *                                            were given up until it is written to (MADV_FREE)
+ *   struct pte pte_set_lazy(e)               not writable and lazy; pte_clear_lazy(e)
  *
  *   struct pte pte_table(struct page *table, bool writable)
  *   struct pte pte_leaf(struct page *page, u32 prot, bool writable, bool shared)

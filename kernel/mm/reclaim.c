@@ -20,6 +20,7 @@
 #include "lib/string.h"
 #include "lib/waitq.h"
 #include "mm/huge.h"
+#include "mm/leaf_table.h"
 #include "mm/object.h"
 #include "mm/page.h"
 #include "mm/shortage.h"
@@ -53,77 +54,14 @@ static struct clock {
 
 /* What was taken out of one table. */
 struct batch {
-	struct page *pages[BATCH_PAGES];
-	u32 count;
-	struct page *swapped[BATCH_PAGES]; /* of these, the locked ones in the swap cache */
+	bool used_too;                     /* also what was used lately */
+	u32 count;                         /* in all */
+	struct page *swapped[BATCH_PAGES]; /* locked, in the swap cache */
 	u32 nswapped;
+	struct page *others[BATCH_PAGES]; /* of objects, or given up */
+	u32 nothers;
 	u64 freed;
 };
-
-/* --- finding tables --- */
-
-struct table_search {
-	u64 va, end; /* look at or after va */
-	u32 round;   /* a table that was visited in this round is passed over; 0: none is */
-	bool owned;  /* the path to what was found is */
-};
-
-/*
- * The next leaf table in the locked table t, locked, or NULL; t is unlocked. s->va: where it begins,
- * or s->va itself if that lies in it. A table of level 2 is found for a huge leaf in it.
- */
-static struct page *table_next(struct page *t, struct table_search *s, bool owned)
-{
-	u64 span = slot_span(t->level);
-	struct page *found = NULL;
-
-	if (t->level == 1) {
-		s->owned = owned;
-		return t;
-	}
-	for (; !found && s->va < s->end && t->populated; s->va = ROUND_DOWN(s->va, span) + span) {
-		struct pte e = pte_load(slot_of(t, s->va));
-		u64 base = ROUND_DOWN(s->va, span);
-
-		if (pte_is_empty(e))
-			continue;
-		if (t->level == 2 && pte_is_huge(e)) {
-			s->owned = owned;
-			return t;
-		}
-		struct page *child = pte_page(e);
-		spin_lock(&child->lock);
-		/* In the middle of a table: it is being visited. Shared tables only: else it may
-		 * have come to this place since. */
-		if (s->round && child->round == s->round && s->va == base &&
-		    page_count(child) > 1) {
-			spin_unlock(&child->lock);
-			continue;
-		}
-		u64 end = s->end;
-		s->end = min(end, base + span);
-		if (s->round)
-			child->round = (u16)s->round;
-		found = table_next(child, s, owned && pte_is_writable(e));
-		s->end = end;
-		if (found)
-			break;
-	}
-	spin_unlock(&t->lock);
-	return found;
-}
-
-/* The first leaf table at or after *va, locked; *va: an address in it. NULL: none before end. */
-static struct page *leaf_table_next(struct mm *mm, u64 *va, u64 end, u32 round, bool *owned)
-{
-	struct table_search s = { .va = *va, .end = end, .round = round };
-
-	spin_lock(&mm->root->lock);
-	struct page *t = table_next(mm->root, &s, true);
-	*va = s.va;
-	*owned = s.owned;
-	return t;
-}
 
 /* --- locked areas --- */
 
@@ -252,10 +190,11 @@ static void leaf_swap_out(struct page *table, struct pte *slot, struct pte e, st
 	}
 	pte_exchange(slot, pte_swap(to, LEAF_ANON, e));
 	nonresident_count(table, LEAF_ANON, 1);
-	b->pages[b->count++] = p;
 	b->swapped[b->nswapped++] = p;
+	b->count++;
 }
 
+/* Of an object, or given up by its owner (then it reads as zeros from now on). */
 static void leaf_unmap(struct page *table, struct pte *slot, struct pte e, struct batch *b)
 {
 	struct page *p = pte_page(e);
@@ -263,7 +202,8 @@ static void leaf_unmap(struct page *table, struct pte *slot, struct pte e, struc
 
 	pte_exchange(slot, pte_marker(kind, e));
 	nonresident_count(table, kind, 1);
-	b->pages[b->count++] = p;
+	b->others[b->nothers++] = p;
+	b->count++;
 }
 
 /*
@@ -278,13 +218,14 @@ static bool table_take(struct page *table, u32 *i, const struct locked_ranges *l
 	for (; *i < PTES_PER_TABLE && b->count < BATCH_PAGES; ++*i) {
 		struct pte e = pte_load(&slots[*i]);
 
-		if (!pte_is_resident(e) || pte_is_accessed(e) || (l->mask[*i / 64] & BIT(*i % 64)))
+		if (!pte_is_resident(e) || (pte_is_accessed(e) && !b->used_too) ||
+		    (l->mask[*i / 64] & BIT(*i % 64)))
 			continue;
 		struct page *p = pte_page(e);
-		if (p->kind == PAGE_ANON && swap)
-			leaf_swap_out(table, &slots[*i], e, b);
-		else if (p->kind == PAGE_CACHE)
+		if (p->kind == PAGE_CACHE || pte_is_lazy(e))
 			leaf_unmap(table, &slots[*i], e, b);
+		else if (p->kind == PAGE_ANON && swap)
+			leaf_swap_out(table, &slots[*i], e, b);
 	}
 	return *i < PTES_PER_TABLE;
 }
@@ -312,13 +253,13 @@ static void batch_finish(struct batch *b)
 		if (b->swapped[i]->flags & PAGE_DIRTY)
 			dirty[n++] = b->swapped[i];
 	swap_cache_write(dirty, n);
-	for (u32 i = 0; i < b->count; i++) {
-		if (b->pages[i]->kind == PAGE_ANON)
-			b->freed += swap_cache_evict(b->pages[i]);
-		else
-			node_drop(b->pages[i]);
+	for (u32 i = 0; i < b->nswapped; i++)
+		b->freed += swap_cache_evict(b->swapped[i]);
+	for (u32 i = 0; i < b->nothers; i++) {
+		b->freed += page_count(b->others[i]) == 1;
+		node_drop(b->others[i]);
 	}
-	b->count = b->nswapped = 0;
+	b->count = b->nswapped = b->nothers = 0;
 }
 
 /*
@@ -388,6 +329,81 @@ static u64 back_advance(bool swap, u64 *taken)
 	*taken += w.taken;
 	return w.freed;
 }
+
+/* --- advice --- */
+
+/*
+ * The leaf tables of [start, end), which may be cut: what is outside of it is masked like locked
+ * leaves. fn gets each table locked, with space.rw held.
+ */
+static void mask_outside(u64 base, u64 start, u64 end, struct locked_ranges *l)
+{
+	for (u32 i = 0; i < PTES_PER_TABLE; i++) {
+		u64 va = base + i * PAGE_SIZE;
+
+		if (va < start || va >= end)
+			l->mask[i / 64] |= BIT(i % 64);
+	}
+}
+
+/* Everything in [start, end) looks as if it had not been used lately. */
+static void table_forget_use(struct page *table, const struct locked_ranges *l)
+{
+	struct pte *slots = table_slots(table);
+
+	table->aged = 1;
+	for (u32 i = 0; i < PTES_PER_TABLE; i++)
+		if (!(l->mask[i / 64] & BIT(i % 64)) && pte_is_resident(pte_load(&slots[i])))
+			(void)pte_and_accessed(&slots[i]);
+}
+
+/*
+ * One batch of memory_advise: in the leaf table at *va, from slot *i on. False: there is none before
+ * end.
+ */
+static bool advise_batch(struct mm *mm, u64 *va, u64 start, u64 end, u32 *i, struct batch *b)
+{
+	struct locked_ranges l;
+	bool owned, more = false;
+
+	read_lock(&mm->rw);
+	struct page *t = leaf_table_next(mm, va, end, 0, &owned);
+	if (!t) {
+		read_unlock(&mm->rw);
+		return false;
+	}
+	/* What others share they may use: only what is this space's own is advised about. */
+	if (owned && t->level == 1 && locked_look(mm, t, *va, owned, &l)) {
+		mask_outside(l.first, start, end, &l);
+		if (!b->used_too)
+			table_forget_use(t, &l);
+		else
+			more = table_take(t, i, &l, swap_total_slots() > 0, b);
+		if (b->count)
+			tlb_shoot_all(mm);
+	}
+	spin_unlock(&t->lock);
+	read_unlock(&mm->rw);
+	if (!more) {
+		*va = ROUND_DOWN(*va, slot_span(2)) + slot_span(2);
+		*i = 0;
+	}
+	return true;
+}
+
+void memory_advise(struct mm *mm, u64 start, u64 end, bool out)
+{
+	struct batch b = { .used_too = out };
+	u64 va = start;
+	u32 i = 0;
+
+	while (va < end && advise_batch(mm, &va, start, end, &i, &b)) {
+		batch_finish(&b);
+		cpu_preempt_point();
+	}
+}
+
+/* --- the clock --- */
 
 /*
  * Move the hands until `target` frames are free, or they have been round. *taken: entries that were

@@ -18,6 +18,13 @@
  */
 bool memory_reclaim(void);
 
+struct mm;
+/*
+ * madvise's MADV_COLD, and (out) MADV_PAGEOUT: private memory and mappings of the space alone in
+ * [start, end) count as not used lately, or are taken out at once. No lock held; may sleep.
+ */
+void memory_advise(struct mm *mm, u64 start, u64 end, bool out);
+
 /* A hint, cheap, from anywhere without a spinlock: wake the thread below if frames run short. */
 void memory_want(void);
 

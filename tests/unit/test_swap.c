@@ -2,6 +2,7 @@
  * test_swap.c - pages that go to swap and come back: what is seen stays the same, in every order of CPUs, and what is counted is exact. The numbers are
  * those of docs/testing.md.
  */
+#include "mm/lazyfree.h"
 #include "mm/node.h"
 #include "mm/reclaim.h"
 #include "race_test.h"
@@ -236,6 +237,65 @@ static void test_what_lost_permission_while_it_was_away_has_not_got_it_back(void
 	swap_mem_remove(d);
 }
 
+static void test_what_was_given_up_goes_without_swap_unless_it_is_written_to_again(void **state)
+{
+	u64 eight = 8;
+
+	(void)state;
+	hosted_seed(14);
+	struct hosted_census before = hosted_census();
+	struct mm *mm = new_space();
+	map_anonymous(mm, BASE, PAGES);
+	for (u32 p = 0; p < PAGES; p++)
+		store_in(mm, page_va(p), 100 + p);
+	space_free_lazily(mm, page_va(4), page_va(20));
+	for (u32 p = 0; p < PAGES; p++) /* as long as memory is not short, nothing has changed */
+		assert_int_equal(load_in(mm, page_va(p)), 100 + p);
+	store(page_va(5), 7);
+	assert_int_equal(space_write(mm, page_va(6), &eight, 8, 0), 8);
+	struct mm *child = new_fork(mm);
+	store_in(child, page_va(7), 9); /* in the parent it is still given up */
+	space_put(child);
+	hosted_check();
+	push_out();
+	hosted_check();
+	assert_int_equal(space_rss(mm).anon, PAGES - 14);
+	assert_int_equal(space_rss(mm).swap, 0);
+	for (u32 p = 0; p < PAGES; p++)
+		assert_int_equal(load_in(mm, page_va(p)), p == 5             ? 7
+							  : p == 6           ? 8
+							  : p >= 4 && p < 20 ? 0
+									     : 100 + p);
+	store(page_va(8), 10);
+	push_out();
+	assert_int_equal(load_in(mm, page_va(8)), 10);
+	space_put(mm);
+	census_must_equal(&before);
+}
+
+static void test_advice_takes_out_what_is_the_space_s_own_and_nothing_else(void **state)
+{
+	(void)state;
+	hosted_seed(15);
+	struct hosted_census before = hosted_census();
+	struct swap_mem *d = swap_mem_add(128);
+	struct mm *mm = new_space();
+	map_anonymous(mm, BASE, PAGES);
+	for (u32 p = 0; p < PAGES; p++)
+		store_in(mm, page_va(p), 100 + p);
+	memory_advise(mm, page_va(2), page_va(10), true);
+	assert_int_equal(pages_in_swap(mm), 8);
+	struct mm *child = new_fork(mm);
+	memory_advise(mm, page_va(10), page_va(20), true); /* shared: it stays */
+	assert_int_equal(pages_in_swap(mm), 8);
+	for (u32 p = 0; p < PAGES; p++)
+		assert_int_equal(load_in(child, page_va(p)), 100 + p);
+	space_put(mm);
+	space_put(child);
+	swap_mem_remove(d);
+	census_must_equal(&before);
+}
+
 /* --- several CPUs --- */
 
 #define INCREMENTS 20
@@ -453,6 +513,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(
 			test_pages_of_files_are_unmapped_and_found_again_without_a_copy_of_the_table),
 		cmocka_unit_test(test_what_lost_permission_while_it_was_away_has_not_got_it_back),
+		cmocka_unit_test(
+			test_what_was_given_up_goes_without_swap_unless_it_is_written_to_again),
+		cmocka_unit_test(test_advice_takes_out_what_is_the_space_s_own_and_nothing_else),
 		cmocka_unit_test(test_reclaim_against_writes_and_copies_of_one_leaf_table),
 		cmocka_unit_test(test_reclaim_of_a_table_that_two_spaces_read),
 		cmocka_unit_test(test_swapoff_against_writes_and_forks),

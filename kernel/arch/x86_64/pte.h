@@ -2,7 +2,8 @@
  * pte.h - the format of x86-64 page-table entries (Intel SDM vol. 3, 4.5), with the meaning that
  * mm/machine.h gives to each operation.
  *
- * Present entries: bit 0 P, 1 R/W, 2 U/S, 5 A, 6 D, 12-51 frame, 63 NX. Software: bit 9 SHARED.
+ * Present entries: bit 0 P, 1 R/W, 2 U/S, 5 A, 6 D, 12-51 frame, 63 NX. Software: bit 9 SHARED, 52
+ * LAZY.
  * Not-present entries that are not empty: bit 10 KEPT: frame and bits as if present, made by
  * PROT_NONE; bit 11 MARKER: no frame, but what the leaf allowed: 63 NX, 9 SHARED, 8 NONE (no access);
  * bits 12-15 say what it is counted as; bit 7 SWAP: bits 16-51 are a swap slot.
@@ -38,6 +39,7 @@ struct pte {
 #define PTE_KIND_SHIFT 12
 #define PTE_SLOT_SHIFT 16
 #define PTE_SLOT_MASK 0xfffffffffull
+#define PTE_LAZY BIT(52) /* of a private leaf that is not writable */
 #define PTE_NX BIT(63)
 #define PTE_FRAME_MASK 0x000ffffffffff000ull
 
@@ -94,6 +96,12 @@ static inline bool pte_is_executable(struct pte e)
 static inline bool pte_is_shared(struct pte e)
 {
 	return e.v & PTE_SHARED;
+}
+
+/* Its bytes are given up until it is written to again (MADV_FREE). */
+static inline bool pte_is_lazy(struct pte e)
+{
+	return (e.v & PTE_LAZY) && !(e.v & PTE_MARKER);
 }
 
 static inline bool pte_is_dirty(struct pte e)
@@ -192,6 +200,17 @@ static inline struct pte pte_make_refilled(u64 frame_number, struct pte marker)
 static inline struct pte pte_set_writable(struct pte e, bool writable)
 {
 	return (struct pte){ writable ? e.v | PTE_RW : e.v & ~PTE_RW };
+}
+
+/* A lazy leaf is not writable: setting R/W takes that back. */
+static inline struct pte pte_set_lazy(struct pte e)
+{
+	return (struct pte){ (e.v & ~PTE_RW) | PTE_LAZY };
+}
+
+static inline struct pte pte_clear_lazy(struct pte e)
+{
+	return (struct pte){ e.v & ~PTE_LAZY };
 }
 
 static inline struct pte pte_set_dirty(struct pte e)
