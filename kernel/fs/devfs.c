@@ -78,7 +78,7 @@ static struct object *map_zeros(struct file *f, u64 *offset, u32 area_flags)
 
 	if (!(area_flags & AREA_SHARED))
 		return NULL;
-	o = shmem_create(BIT(62));
+	o = shmem_create(BIT(62), false);
 	return o ? o : ERR_PTR(-ENOMEM);
 }
 

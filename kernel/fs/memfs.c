@@ -19,6 +19,7 @@
 #include "fs/memfs_priv.h"
 #include "fs/vfs_priv.h"
 #include "lib/string.h"
+#include "mm/commit.h"
 #include "mm/slab.h"
 #include "proc/proc.h"
 
@@ -45,8 +46,10 @@ static int memory_charge(struct object *o)
 {
 	struct memfs *fs = object_of(o)->fs;
 
-	if (atomic_add_return(&fs->pages, 1) <= fs->page_limit)
+	if (atomic_add_return(&fs->pages, 1) <= fs->page_limit && !commit_charge(NULL, 1)) {
+		atomic_add(&o->charged, 1);
 		return 0;
+	}
 	atomic_sub(&fs->pages, 1);
 	return -ENOSPC;
 }
@@ -54,6 +57,8 @@ static int memory_charge(struct object *o)
 static void memory_uncharge(struct object *o, u64 pages)
 {
 	atomic_sub(&object_of(o)->fs->pages, pages);
+	atomic_sub(&o->charged, pages);
+	commit_uncharge(pages);
 }
 
 static void memfs_object_free(struct object *o)

@@ -11,6 +11,7 @@
 #include "arch/x86_64/paging.h"
 #include "fs/procfs_memory_priv.h"
 #include "lib/string.h"
+#include "mm/commit.h"
 #include "mm/slab.h"
 #include "mm/space.h"
 #include "mm/swap.h"
@@ -32,7 +33,7 @@ static void add_slabs(const struct slab_cache *c, void *arg)
 
 static int add_locked(struct mm *mm, void *arg)
 {
-	*(u64 *)arg += space_locked_bytes(mm, 0, USER_END) >> PAGE_SHIFT;
+	*(u64 *)arg += space_locked_bytes(mm) >> PAGE_SHIFT;
 	return 0;
 }
 
@@ -152,8 +153,8 @@ static void meminfo_kernel(struct text *t, const struct figures *f)
 	frames_line(t, "NFS_Unstable:", 0);
 	frames_line(t, "Bounce:", 0);
 	frames_line(t, "WritebackTmp:", 0);
-	frames_line(t, "CommitLimit:", f->total);
-	frames_line(t, "Committed_AS:", f->anon + f->shmem);
+	frames_line(t, "CommitLimit:", commit_limit());
+	frames_line(t, "Committed_AS:", commit_charged());
 	text_string(t, "VmallocTotal:   34359738367 kB\n");
 	frames_line(t, "VmallocUsed:", f->stacks);
 	frames_line(t, "VmallocChunk:", 0);

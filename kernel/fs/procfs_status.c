@@ -223,7 +223,7 @@ static void status_memory(struct text *t, struct mm *mm)
 		    "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmLck:\t%8lu kB\nVmPin:\t       0 "
 		    "kB\nVmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\n",
 		    kib(max(now, load_relaxed(&mm->peak_vm_bytes))), kib(now),
-		    kib(space_locked_bytes(mm, 0, USER_END)),
+		    kib(space_locked_bytes(mm)),
 		    kib(max(resident, load_relaxed(&mm->peak_rss_pages)) * PAGE_SIZE),
 		    kib(resident * PAGE_SIZE));
 	text_printf(t, "RssAnon:\t%8lu kB\nRssFile:\t%8lu kB\nRssShmem:\t%8lu kB\n",

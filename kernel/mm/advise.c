@@ -15,79 +15,125 @@
 
 /* --- advice that sets flags --- */
 
+/* May an area get this advice? As flag_change's check. */
+typedef int (*flags_check)(const struct edit *e, const struct area *a, u64 bytes, u32 *flags);
+
 struct advice_flags {
 	int advice;
 	u32 clear, set;
-	bool private_anonymous; /* only for such areas: else -EINVAL */
+	flags_check check;
 };
+
+static bool is_private_anonymous(const struct area *a)
+{
+	return !a->object && !(a->flags & AREA_SHARED);
+}
+
+/*
+ * mseal(2): what drops contents is allowed only where the program could write as well, or where a
+ * file has them.
+ */
+static bool sealed_against_loss(const struct area *a)
+{
+	return a->flags & AREA_SEALED && is_private_anonymous(a) && !(a->flags & AREA_WRITE);
+}
+
+static int check_loss(const struct edit *e, const struct area *a, u64 bytes, u32 *flags)
+{
+	return sealed_against_loss(a) ? -EPERM : 0;
+}
+
+static int check_wipe(const struct edit *e, const struct area *a, u64 bytes, u32 *flags)
+{
+	return sealed_against_loss(a) ? -EPERM : is_private_anonymous(a) ? 0 : -EINVAL;
+}
+
+static int check_dump(const struct edit *e, const struct area *a, u64 bytes, u32 *flags)
+{
+	return a->flags & AREA_SPECIAL ? -EINVAL : 0;
+}
+
+/* Pages are never merged here, as on a Linux whose ksmd is off; elsewhere the advice is ignored. */
+static int check_merge(const struct edit *e, const struct area *a, u64 bytes, u32 *flags)
+{
+	if (a->flags & (AREA_SHARED | AREA_SPECIAL))
+		*flags = a->flags;
+	return 0;
+}
 
 static const struct advice_flags flag_advice[] = {
-	{ MADV_NORMAL, AREA_SEQ_READ | AREA_RAND_READ, 0, false },
-	{ MADV_RANDOM, AREA_SEQ_READ, AREA_RAND_READ, false },
-	{ MADV_SEQUENTIAL, AREA_RAND_READ, AREA_SEQ_READ, false },
-	{ MADV_DONTFORK, 0, AREA_DONTFORK, false },
-	{ MADV_DOFORK, AREA_DONTFORK, 0, false },
-	{ MADV_WIPEONFORK, 0, AREA_WIPEONFORK, true },
-	{ MADV_KEEPONFORK, AREA_WIPEONFORK, 0, false },
-	{ MADV_DONTDUMP, 0, AREA_DONTDUMP, false },
-	{ MADV_DODUMP, AREA_DONTDUMP, 0, false },
-	{ MADV_HUGEPAGE, AREA_NOHUGEPAGE, AREA_HUGEPAGE, false },
-	{ MADV_NOHUGEPAGE, AREA_HUGEPAGE, AREA_NOHUGEPAGE, false },
+	{ MADV_NORMAL, AREA_SEQ_READ | AREA_RAND_READ, 0, NULL },
+	{ MADV_RANDOM, AREA_SEQ_READ, AREA_RAND_READ, NULL },
+	{ MADV_SEQUENTIAL, AREA_RAND_READ, AREA_SEQ_READ, NULL },
+	{ MADV_DONTFORK, 0, AREA_DONTFORK, check_loss },
+	{ MADV_DOFORK, AREA_DONTFORK, 0, NULL },
+	{ MADV_WIPEONFORK, 0, AREA_WIPEONFORK, check_wipe },
+	{ MADV_KEEPONFORK, AREA_WIPEONFORK, 0, NULL },
+	{ MADV_DONTDUMP, 0, AREA_DONTDUMP, NULL },
+	{ MADV_DODUMP, AREA_DONTDUMP, 0, check_dump },
+	{ MADV_HUGEPAGE, AREA_NOHUGEPAGE, AREA_HUGEPAGE, NULL },
+	{ MADV_NOHUGEPAGE, AREA_HUGEPAGE, AREA_NOHUGEPAGE, NULL },
+	{ MADV_MERGEABLE, 0, AREA_MERGEABLE, check_merge },
+	{ MADV_UNMERGEABLE, AREA_MERGEABLE, 0, NULL },
 };
-
-static int check_private_anonymous(const struct area *a, u32 set)
-{
-	return a->object || (a->flags & AREA_SHARED) ? -EINVAL : 0;
-}
 
 static int advise_flags(struct mm *mm, u64 start, u64 end, const struct advice_flags *f)
 {
-	struct flag_change change = { .clear = f->clear,
-				      .set = f->set,
-				      .check = f->private_anonymous ? check_private_anonymous
-								    : NULL,
-				      .strict = false };
+	struct flag_change change = {
+		.clear = f->clear, .set = f->set, .check = f->check, .strict = false
+	};
 	struct edit e;
 	u64 done;
 
 	edit_begin(&e, mm);
+	bool hole = edit_mapped_bytes(&e, start, end) < end - start;
 	int err = edit_change_flags(&e, start, end, &change, &done);
+	bool all = done == end || !areas_find_next(mm->areas, done) ||
+		   areas_find_next(mm->areas, done)->start >= end;
 	edit_end(&e, done > start);
-	return err;
+	/* Out of memory is EAGAIN here: ENOMEM is kept for holes (madvise(2)). */
+	return err == -ENOMEM && !(hole && all) ? -EAGAIN : err;
 }
 
 /* --- advice that drops pages --- */
 
 /*
- * Is every area in [start, end) fit to be emptied? Holes are reported, after the rest was done, as
- * -ENOMEM.
+ * How far from start every area may be emptied by this advice; *result: why it ends there. Holes are
+ * passed over, and reported in the end as -ENOMEM.
  */
-static int dontneed_check(struct mm *mm, u64 start, u64 end)
+static u64 droppable_end(const struct mm *mm, u64 start, u64 end, int advice, int *result)
 {
-	int hole = 0;
+	u32 forbidden = AREA_SPECIAL | (advice == MADV_DONTNEED_LOCKED ? 0 : AREA_LOCKED);
 
+	*result = 0;
 	for (u64 at = start; at < end;) {
 		const struct area *a = areas_find_next(mm->areas, at);
 
+		if (!a || a->start > at)
+			*result = -ENOMEM;
 		if (!a || a->start >= end)
-			return -ENOMEM;
-		if (a->flags & (AREA_LOCKED | AREA_SPECIAL))
-			return -EINVAL;
-		if (a->start > at)
-			hole = -ENOMEM;
+			return end;
+		if (sealed_against_loss(a))
+			*result = -EPERM;
+		else if (a->flags & forbidden || (advice == MADV_FREE && !is_private_anonymous(a)))
+			*result = -EINVAL;
+		if (*result && *result != -ENOMEM)
+			return max(at, a->start);
 		at = a->end;
 	}
-	return hole;
+	return end;
 }
 
-static int advise_dontneed(struct mm *mm, u64 start, u64 end)
+static int advise_dontneed(struct mm *mm, u64 start, u64 end, int advice)
 {
 	struct edit e;
+	int result, err = 0;
 
 	edit_begin(&e, mm);
-	int result = dontneed_check(mm, start, end);
-	int err = result == -EINVAL ? result : edit_own_edges(&e, start, end);
-	if (!err)
+	end = droppable_end(mm, start, end, advice, &result);
+	if (end > start)
+		err = edit_own_edges(&e, start, end);
+	if (!err && end > start)
 		node_unmap(mm, start, end, &e.limbo);
 	edit_end(&e, false);
 	return err ? err : result;
@@ -99,19 +145,10 @@ static int advise_dontneed(struct mm *mm, u64 start, u64 end)
  */
 static int advise_free(struct mm *mm, u64 start, u64 end)
 {
-	int result = 0;
+	int result;
 
 	read_lock(&mm->rw);
-	for (u64 at = start; at < end && !result;) {
-		const struct area *a = areas_find_next(mm->areas, at);
-
-		if (!a || a->start > at)
-			result = -ENOMEM;
-		else if (check_private_anonymous(a, 0))
-			result = -EINVAL;
-		else
-			at = a->end;
-	}
+	(void)droppable_end(mm, start, end, MADV_FREE, &result);
 	read_unlock(&mm->rw);
 	return result;
 }
@@ -150,17 +187,52 @@ static int each_area_unlocked(struct mm *mm, u64 start, u64 end,
 
 static int area_remove(struct area *a, u64 start, u64 end, void *arg)
 {
-	if (a->flags & AREA_LOCKED || !a->object || !(a->flags & AREA_SHARED))
+	if (sealed_against_loss(a))
+		return -EPERM;
+	if (a->flags & AREA_LOCKED || !a->object)
 		return -EINVAL;
-	if (!(a->flags & AREA_WRITE))
+	if ((a->flags & (AREA_SHARED | AREA_MAYWRITE)) != (AREA_SHARED | AREA_MAYWRITE))
 		return -EACCES;
 	u64 offset = a->offset + (start - a->start);
 	return object_punch(a->object, offset, offset + (end - start));
 }
 
-static int area_nothing(struct area *a, u64 start, u64 end, void *arg)
+/* MADV_COLD, MADV_PAGEOUT: not where pages are to stay. What they hint at, reclaim finds itself. */
+static int area_cool(struct area *a, u64 start, u64 end, void *arg)
 {
+	return a->flags & (AREA_LOCKED | AREA_SPECIAL) ? -EINVAL : 0;
+}
+
+/* MADV_WILLNEED: what a file has is read in, as far as memory is there for it. */
+static int area_fetch(struct area *a, u64 start, u64 end, void *arg)
+{
+	if (!a->object)
+		return 0;
+	u64 last = min(a->offset + (end - a->start), load_acquire(&a->object->size));
+	for (u64 at = a->offset + (start - a->start); at < last; at += PAGE_SIZE) {
+		struct page *p = object_page_resident(a->object, at >> PAGE_SHIFT);
+
+		if (!p)
+			p = object_page(a->object, at >> PAGE_SHIFT, NULL);
+		if (IS_ERR(p) || thread_interrupted())
+			return 0;
+		page_put(p);
+		cpu_preempt_point();
+	}
 	return 0;
+}
+
+/*
+ * MADV_COLLAPSE: 2 MiB pages where they fit whole. An area that could not hold one, or a range whose
+ * pages are not of that kind, is an error; a range that covers none is not.
+ */
+static int area_collapse(struct area *a, u64 start, u64 end, void *arg)
+{
+	u64 huge = slot_span(2);
+
+	if (!is_private_anonymous(a) || ROUND_UP(a->start, huge) + huge > a->end)
+		return -EINVAL;
+	return ROUND_UP(start, huge) < ROUND_DOWN(end, huge) ? -EINVAL : 0;
 }
 
 static int advise_populate(struct mm *mm, u64 start, u64 end, u32 access)
@@ -200,8 +272,8 @@ int space_advise(struct mm *mm, u64 addr, u64 length, int advice)
 	case MADV_PAGEOUT:
 	case MADV_POPULATE_READ:
 	case MADV_POPULATE_WRITE:
-	case MADV_MERGEABLE:
-	case MADV_UNMERGEABLE:
+	case MADV_DONTNEED_LOCKED:
+	case MADV_COLLAPSE:
 		break;
 	default:
 		if (!flags)
@@ -215,7 +287,8 @@ int space_advise(struct mm *mm, u64 addr, u64 length, int advice)
 		return advise_flags(mm, addr, end, flags);
 	switch (advice) {
 	case MADV_DONTNEED:
-		return advise_dontneed(mm, addr, end);
+	case MADV_DONTNEED_LOCKED:
+		return advise_dontneed(mm, addr, end, advice);
 	case MADV_FREE:
 		return advise_free(mm, addr, end);
 	case MADV_REMOVE:
@@ -224,8 +297,12 @@ int space_advise(struct mm *mm, u64 addr, u64 length, int advice)
 		return advise_populate(mm, addr, end, ACCESS_READ);
 	case MADV_POPULATE_WRITE:
 		return advise_populate(mm, addr, end, ACCESS_WRITE);
-	default: /* hints that need no action; holes are errors all the same */
-		return each_area_unlocked(mm, addr, end, area_nothing, NULL);
+	case MADV_WILLNEED:
+		return each_area_unlocked(mm, addr, end, area_fetch, NULL);
+	case MADV_COLLAPSE:
+		return each_area_unlocked(mm, addr, end, area_collapse, NULL);
+	default: /* MADV_COLD, MADV_PAGEOUT */
+		return each_area_unlocked(mm, addr, end, area_cool, NULL);
 	}
 }
 

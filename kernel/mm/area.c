@@ -65,7 +65,7 @@ void area_put(struct area *a)
 	slab_free(&area_cache, a);
 }
 
-struct area *area_part(const struct area *a, u64 start, u64 end)
+struct area *area_part(const struct area *a, u64 start, u64 end, u64 space)
 {
 	struct area part = *a;
 
@@ -73,15 +73,9 @@ struct area *area_part(const struct area *a, u64 start, u64 end)
 	part.start = start;
 	part.end = end;
 	part.offset = a->offset + (start - a->start);
+	part.anon = area_anon(a, space); /* the parts stay of one kind */
+	part.anon_space = space;
 	return area_new(&part);
-}
-
-bool area_can_merge(const struct area *low, const struct area *high)
-{
-	return low->end == high->start && low->flags == high->flags &&
-	       low->object == high->object && low->file == high->file &&
-	       !(low->flags & AREA_SPECIAL) &&
-	       low->offset + (low->end - low->start) == high->offset;
 }
 
 /* --- nodes --- */
@@ -120,7 +114,11 @@ static u32 priority_next(void)
 struct area_summary area_summarize(const struct area *a, const struct area_node *left,
 				   const struct area_node *right)
 {
-	struct area_summary s = { .bytes = a->end - a->start,
+	u64 bytes = a->end - a->start;
+	struct area_summary s = { .bytes = bytes,
+				  .account = a->flags & AREA_ACCOUNT ? bytes : 0,
+				  .data = area_is_data(a->flags) ? bytes : 0,
+				  .locked = a->flags & AREA_LOCKED ? bytes : 0,
 				  .first = a->start,
 				  .last = a->end,
 				  .count = 1,
@@ -128,6 +126,9 @@ struct area_summary area_summarize(const struct area *a, const struct area_node 
 
 	if (left) {
 		s.bytes += left->sum.bytes;
+		s.account += left->sum.account;
+		s.data += left->sum.data;
+		s.locked += left->sum.locked;
 		s.count += left->sum.count;
 		s.flags |= left->sum.flags;
 		s.gap = max(left->sum.gap, a->start - left->sum.last);
@@ -135,6 +136,9 @@ struct area_summary area_summarize(const struct area *a, const struct area_node 
 	}
 	if (right) {
 		s.bytes += right->sum.bytes;
+		s.account += right->sum.account;
+		s.data += right->sum.data;
+		s.locked += right->sum.locked;
 		s.count += right->sum.count;
 		s.flags |= right->sum.flags;
 		s.gap = max(s.gap, max(right->sum.gap, right->sum.first - a->end));
@@ -269,11 +273,11 @@ static int node_append(struct area_node **tree, struct area *a)
 }
 
 /* As node_append, of the part [start, end) of a; nothing if that is empty. */
-static int node_append_part(struct area_node **tree, struct area *a, u64 start, u64 end)
+static int node_append_part(struct area_node **tree, struct area *a, u64 start, u64 end, u64 space)
 {
 	if (start >= end)
 		return 0;
-	struct area *part = area_part(a, start, end);
+	struct area *part = area_part(a, start, end, space);
 	if (!part) {
 		areas_put(*tree);
 		*tree = NULL;
@@ -295,6 +299,19 @@ struct area *areas_find(const struct area_node *n, u64 va)
 			n = n->right;
 		else
 			return n->area;
+	}
+	return NULL;
+}
+
+struct area *areas_find_sole(const struct area_node *n, u64 va)
+{
+	while (n && load_acquire(&n->refs.n) == 1) {
+		if (va < n->area->start)
+			n = n->left;
+		else if (va >= n->area->end)
+			n = n->right;
+		else
+			return load_acquire(&n->area->refs.n) == 1 ? n->area : NULL;
 	}
 	return NULL;
 }
@@ -428,8 +445,8 @@ int areas_for_each_flag(const struct area_node *n, u32 flags, int (*fn)(struct a
  * Split root around [start, end): *low has what lies below start, *high what lies from end on;
  * areas across the edges are cut, and what lay between is left out. -ENOMEM: both NULL.
  */
-static int areas_around(struct area_node *root, u64 start, u64 end, struct area_node **low,
-			struct area_node **high)
+static int areas_around(struct area_node *root, u64 start, u64 end, u64 space,
+			struct area_node **low, struct area_node **high)
 {
 	struct area_node *rest, *middle;
 	struct area *edge;
@@ -453,7 +470,7 @@ static int areas_around(struct area_node *root, u64 start, u64 end, struct area_
 	edge = areas_find(root, end - 1);
 	if (edge && edge->end > end) { /* keep its upper part */
 		struct area_node *piece = NULL;
-		err = node_append_part(&piece, edge, end, edge->end);
+		err = node_append_part(&piece, edge, end, edge->end, space);
 		if (!err)
 			err = node_join(piece, *high, high);
 		else
@@ -471,7 +488,7 @@ static int areas_around(struct area_node *root, u64 start, u64 end, struct area_
 		areas_put(gone);
 		areas_put(*low);
 		*low = below;
-		err = node_append_part(low, low_edge, low_edge->start, start);
+		err = node_append_part(low, low_edge, low_edge->start, start, space);
 		if (err)
 			goto fail_middle;
 	}
@@ -487,118 +504,18 @@ fail_low:
 	return err;
 }
 
-int areas_cut(struct area_node *root, u64 start, u64 end, struct area_node **out)
-{
-	struct area_node *low, *high;
-	int err = areas_around(root, start, end, &low, &high);
-
-	return err ? err : node_join(low, high, out);
-}
-
-int areas_insert(struct area_node *root, struct area *a, struct area_node **out)
-{
-	return areas_replace(root, a->start, a->end, a, out);
-}
-
-/*
- * May what replaces [start, end) take in its neighbours? Counted areas are never taken in whole, as
- * on Linux, where merging may not remove an area whose removal somebody must hear of: only the
- * boundary between two may move, and then the area that was there stays on the other side.
- */
-static bool replace_may_merge(const struct area_node *root, const struct area *a, u64 start,
-			      u64 end)
-{
-	const struct area *old;
-
-	if (!(a->flags & AREA_SYSV))
-		return true;
-	old = areas_find(root, start);
-	return old && (old->start < start || old->end > end);
-}
-
-/*
- * Take the last area out of *tree and make *a one that also covers it, if the two are alike. *a is
- * a counted value.
- */
-static int merge_low(struct area_node **tree, struct area **a)
-{
-	struct area *neighbour = *tree ? areas_find(*tree, (*a)->start - 1) : NULL;
-	struct area_node *below, *gone;
-	int err;
-
-	if (!neighbour || !area_can_merge(neighbour, *a))
-		return 0;
-	struct area model = *neighbour;
-	model.end = (*a)->end;
-	struct area *merged = area_new(&model);
-	if (!merged)
-		return -ENOMEM;
-	err = node_split(*tree, neighbour->start, &below, &gone);
-	if (err) {
-		area_put(merged);
-		return err;
-	}
-	areas_put(gone);
-	areas_put(*tree);
-	*tree = below;
-	area_put(*a);
-	*a = merged;
-	return 0;
-}
-
-static int merge_high(struct area_node **tree, struct area **a)
-{
-	struct area *neighbour = *tree ? areas_find(*tree, (*a)->end) : NULL;
-	struct area_node *above, *gone;
-	int err;
-
-	if (!neighbour || !area_can_merge(*a, neighbour))
-		return 0;
-	struct area model = **a;
-	model.end = neighbour->end;
-	struct area *merged = area_new(&model);
-	if (!merged)
-		return -ENOMEM;
-	err = node_split(*tree, neighbour->start + 1, &gone, &above);
-	if (err) {
-		area_put(merged);
-		return err;
-	}
-	areas_put(gone);
-	areas_put(*tree);
-	*tree = above;
-	area_put(*a);
-	*a = merged;
-	return 0;
-}
-
-int areas_replace(struct area_node *root, u64 start, u64 end, struct area *a,
-		  struct area_node **out)
+int areas_set(struct area_node *root, u64 start, u64 end, struct area *a, u64 space,
+	      struct area_node **out)
 {
 	struct area_node *low, *high;
 	int err;
 
 	*out = NULL;
-	if (!a)
-		return areas_cut(root, start, end, out);
-	debug_assert(a->start == start && a->end == end);
-	err = areas_around(root, start, end, &low, &high);
+	debug_assert(!a || (a->start == start && a->end == end));
+	err = areas_around(root, start, end, space, &low, &high);
 	if (err)
 		return err;
-	area_get(a);
-	if (replace_may_merge(root, a, start, end)) {
-		err = merge_low(&low, &a);
-		if (!err)
-			err = merge_high(&high, &a);
-	}
-	if (err) {
-		areas_put(low);
-		areas_put(high);
-		area_put(a);
-		return err;
-	}
-	err = node_append(&low, a);
-	area_put(a);
+	err = a ? node_append(&low, a) : 0;
 	if (err) {
 		areas_put(high);
 		return err;

@@ -43,7 +43,11 @@
 #define AREA_RAND_READ 0x20000
 #define AREA_HUGEPAGE 0x40000
 #define AREA_NOHUGEPAGE 0x80000
-#define AREA_ACCOUNT 0x100000 /* counts towards the commit charge */
+#define AREA_ACCOUNT 0x100000     /* counts towards the commit charge (commit.h) */
+#define AREA_LOCKONFAULT 0x200000 /* with LOCKED: pages are locked as they come, none are fetched */
+#define AREA_MERGEABLE 0x400000   /* MADV_MERGEABLE was said */
+#define AREA_SEALED 0x800000      /* mseal: may not be unmapped, moved or given other permissions */
+#define AREA_LOCK_FLAGS (AREA_LOCKED | AREA_LOCKONFAULT)
 /* Flags for which a node keeps the OR of what is below it. */
 #define AREA_FORK_FLAGS (AREA_DONTFORK | AREA_WIPEONFORK | AREA_LOCKED | AREA_SYSV)
 
@@ -69,9 +73,15 @@ struct area {
 	u64 start, end;        /* page-aligned */
 	struct object *object; /* a reference; NULL: private anonymous */
 	/*
-	 * bytes into the object at `start`; for anonymous areas: start (so that neighbours merge)
+	 * bytes into the object at `start`; for private anonymous areas: where `start` was when its
+	 * first page was written (so that neighbours merge, but not what moved since)
 	 */
 	u64 offset;
+	/*
+	 * Which private pages it has, as far as merging asks (merge.c): 0 none yet. The space that
+	 * gave it comes with it, as fork shares areas.
+	 */
+	u64 anon, anon_space;
 	void *file; /* NULL or counted through file_ops */
 	const struct area_file_ops *file_ops;
 };
@@ -81,6 +91,9 @@ struct area_node; /* area.c */
 /* What is known at a node about all areas below it. */
 struct area_summary {
 	u64 bytes;       /* mapped */
+	u64 account;     /* bytes with AREA_ACCOUNT: the space's commit charge */
+	u64 data;        /* bytes that RLIMIT_DATA counts: private, writable, no stack */
+	u64 locked;      /* bytes with AREA_LOCKED */
 	u64 first, last; /* start of the first, end of the last area */
 	u64 gap;         /* the largest hole between two areas below it */
 	u32 count;
@@ -97,9 +110,28 @@ static inline void area_get(struct area *a)
 {
 	ref_get(&a->refs);
 }
-/* The part [start, end) of a, as a new value. */
-struct area *area_part(const struct area *a, u64 start, u64 end);
-bool area_can_merge(const struct area *low, const struct area *high);
+/* The part [start, end) of a, which is in the index of `space` (an id), as a new value. */
+struct area *area_part(const struct area *a, u64 start, u64 end, u64 space);
+
+/* Does RLIMIT_DATA count areas with these flags? (Linux: private, writable, not a stack.) */
+static inline bool area_is_data(u32 flags)
+{
+	return (flags & (AREA_WRITE | AREA_SHARED | AREA_GROWSDOWN)) == AREA_WRITE;
+}
+
+/* --- merging (merge.c) --- */
+/*
+ * What a space's area is known by to have private pages, 0: it has none. Two areas with different
+ * identities do not merge, as on Linux, where each is an anon_vma.
+ */
+u64 area_anon(const struct area *a, u64 space);
+/* Would low and high, which touch, be one area in `space`? */
+bool area_can_merge(const struct area *low, const struct area *high, u64 space);
+/*
+ * The first private page comes to a, which is in the index `root` of `space`: its identity, that of
+ * a neighbour it could merge with but for its permissions, else a new one.
+ */
+u64 area_anon_choose(const struct area_node *root, const struct area *a, u64 space);
 
 /* --- the tree: all functions read only; the space's lock must be held (shared is enough) --- */
 struct area *areas_find(const struct area_node *root,
@@ -108,12 +140,18 @@ struct area *areas_find_next(const struct area_node *root,
 			     u64 va); /* the first with end > va, or NULL */
 struct area *areas_find_prev(const struct area_node *root,
 			     u64 va); /* the last with start < va, or NULL */
+/*
+ * The area containing va if no other tree shares it (or what lies above it): NULL if there is none
+ * or it is shared.
+ */
+struct area *areas_find_sole(const struct area_node *root, u64 va);
 struct area_summary areas_summary(const struct area_node *root);
 /*
  * The highest start <= limit - size of a hole of `size` bytes in [low, limit), or 0 if there is
  * none.
  */
 u64 areas_find_gap_down(const struct area_node *root, u64 low, u64 limit, u64 size);
+/* The lowest start >= low, likewise. */
 u64 areas_find_gap_up(const struct area_node *root, u64 low, u64 limit, u64 size);
 /* In address order; stops when fn returns non-zero and returns that. */
 int areas_for_each(const struct area_node *root, u64 start, u64 end,
@@ -129,15 +167,14 @@ int areas_for_each_flag(const struct area_node *root, u32 flags,
  * --- edits: take a root (borrowed), return a new counted root (NULL is a valid, empty tree);
  * -ENOMEM leaves nothing behind ---
  */
-int areas_insert(struct area_node *root, struct area *a,
-		 struct area_node **out); /* takes its own reference on a; must not overlap */
-int areas_cut(struct area_node *root, u64 start, u64 end,
-	      struct area_node **out); /* without [start, end); areas on the edges are shortened */
 /*
- * Replace what lies in [start, end) by `a` (or by nothing when NULL), merging with neighbours where
- * they are alike.
+ * Replace what lies in [start, end) by `a`, which covers it and gets a reference, or by nothing when
+ * NULL. Areas across the edges are shortened. `space`: whose index it is.
  */
-int areas_replace(struct area_node *root, u64 start, u64 end, struct area *a,
+int areas_set(struct area_node *root, u64 start, u64 end, struct area *a, u64 space,
+	      struct area_node **out);
+/* As areas_set, and a merges with its neighbours where they are alike (merge.c). */
+int areas_replace(struct area_node *root, u64 start, u64 end, struct area *a, u64 space,
 		  struct area_node **out);
 
 void areas_get(struct area_node *root);

@@ -5,13 +5,14 @@
  * no table or page is alive that nothing refers to), W (a writable entry has a sole owner or is
  * SHARED), L (a writable leaf lies in an area that permits writing), that a page which a shared leaf
  * may write to is dirty, the sums of leaves in every table, the order and the summaries of the area
- * index, and the frame allocator's own book-keeping.
+ * index, the commit charge, and the frame allocator's own book-keeping.
  */
 #include <stdarg.h>
 
 #include "lib/print.h"
 #include "lib/string.h"
 #include "mm/area_priv.h"
+#include "mm/commit.h"
 #include "mm/huge.h"
 #include "mm/object_priv.h"
 #include "mm/slab.h"
@@ -36,6 +37,7 @@ struct check {
 	struct mm *mm; /* being walked */
 	u64 tables, anon, nonresident, huge;
 	u64 slot_users; /* the sum of swap_slot_hash over what names a slot */
+	u64 charged;    /* pages of commit charge */
 	u64 last_end;   /* area walk */
 };
 
@@ -319,6 +321,7 @@ static int check_space(struct mm *mm, void *arg)
 			  mm->root->level, page_count(mm->root));
 	check_table(c, mm->root, LEVEL_ROOT);
 	check_areas(c, mm->areas);
+	c->charged += areas_summary(mm->areas).account / PAGE_SIZE;
 	check_permissions(c, mm->root, 0);
 	return 0;
 }
@@ -331,6 +334,7 @@ static int check_object(struct object *o, void *arg)
 	u64 index = 0, pages = 0, dirty = 0, swapped = 0;
 	struct page *p;
 
+	c->charged += o->charged;
 	for (; (p = radix_next(&o->pages, &index)); index++) {
 		if (item_is_slot(p)) {
 			swapped++;
@@ -406,6 +410,9 @@ static void check_frames(struct check *c)
 	if (free != frame_free_count())
 		violation(c, "allocator: %llu frames are free, it says %llu",
 			  (unsigned long long)free, (unsigned long long)frame_free_count());
+	if (c->charged != commit_charged())
+		violation(c, "commit: %llu pages are owed, it says %llu",
+			  (unsigned long long)c->charged, (unsigned long long)commit_charged());
 	if (c->tables != mm_counters.tables || c->anon != mm_counters.anon_pages)
 		violation(c, "%llu tables and %llu anonymous pages; counters say %llu and %llu",
 			  (unsigned long long)c->tables, (unsigned long long)c->anon,

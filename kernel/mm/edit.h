@@ -5,44 +5,87 @@
  *	edit_...          build the new index, own edges, detach nodes
  *	edit_end          publish (or, on failure, forget), shoot, unlock, and only then drop what was replaced: dropping may close files
  *
- * Steps that may fail come before the first that changes what the space sees.
+ * Steps that may fail come before the first that changes what the space sees. The commit charge
+ * follows the new index: edit_replace pays what it adds, edit_end gives back what is not needed.
  */
 #ifndef MM_EDIT_H
 #define MM_EDIT_H
 
 #include "mm/node.h"
+#include "mm/tunable.h"
 
 struct edit {
 	struct mm *mm;
 	struct area_node *areas; /* the new index, a reference */
+	u64 charged;             /* pages: at least what `areas` owes beyond mm->areas */
 	struct limbo limbo;
 };
 
 void edit_begin(struct edit *e, struct mm *mm);
 /*
- * Replace what lies in [start, end) of the new index by a, or by nothing. 0 or -ENOMEM (the index
- * is as it was).
+ * Replace what lies in [start, end) of the new index by a, or by nothing; a merges with its
+ * neighbours. 0 or -ENOMEM, also for want of commit (the index is as it was).
  */
 int edit_replace(struct edit *e, u64 start, u64 end, struct area *a);
+/* As edit_replace, without merging. */
+int edit_set(struct edit *e, u64 start, u64 end, struct area *a);
 /* Own the edges of [start, end), so that node_unmap of it cannot fail. 0 or -ENOMEM. */
 int edit_own_edges(struct edit *e, u64 start, u64 end);
 /* ok: publish the new index. */
 void edit_end(struct edit *e, bool ok);
 
+/* How many areas a space may have (vm.max_map_count). */
+#define MAP_COUNT_MAX ((u32)load_relaxed(&mm_tunables.max_map_count))
+/* Between a stack and what lies below it (Linux: stack_guard_gap). */
+#define STACK_GAP (256 * PAGE_SIZE)
+
+/* How many areas the new index has. */
+static inline u32 edit_count(const struct edit *e)
+{
+	return areas_summary(e->areas).count;
+}
 /*
- * Is there room under the space's limits for `grow` more bytes and `areas` more areas? 0 or
+ * May the space have `grow` bytes more of areas with these flags (RLIMIT_AS, RLIMIT_DATA)? 0 or
  * -ENOMEM.
  */
-int edit_check_limits(struct edit *e, u64 grow, u32 areas);
-/*
- * Find a place for size bytes: at hint if that is free, else below mmap_base, else above. 0: none.
- */
-u64 edit_find_place(struct edit *e, u64 hint, u64 size, bool below_4g);
+int edit_check_expand(const struct edit *e, u32 flags, u64 grow);
+/* May it have so many bytes more locked, if flags say so (RLIMIT_MEMLOCK)? 0 or -EAGAIN. */
+int edit_check_locked(const struct edit *e, u32 flags, u64 grow);
+
+struct place_request {
+	u64 hint; /* taken if it is free; 0: none */
+	u64 size;
+	u64 align;     /* of the place, if there is room for it; 0: pages */
+	bool below_2g; /* MAP_32BIT */
+};
+/* Find a place: at the hint, else as high as possible below mmap_base, else above. 0: none. */
+u64 edit_find_place(const struct edit *e, const struct place_request *r);
+/* Is nothing mapped in [start, end)? */
+bool edit_is_free(const struct edit *e, u64 start, u64 end);
+/* How much of [start, end) is mapped. */
+u64 edit_mapped_bytes(const struct edit *e, u64 start, u64 end);
+/* The OR of the flags of all areas in [start, end). */
+u32 edit_flags_in(const struct edit *e, u64 start, u64 end);
 
 /*
- * Fault everything in [start, end) in, for writing where the area may be written; errors end it
- * silently (MAP_POPULATE) and are returned. No lock held.
+ * A page of private memory is about to come to a (in mm's published index, space.rw held shared):
+ * give the area its identity. False: space.rw must be held exclusively for that
+ * (space_anon_prepare does it).
  */
-int space_populate(struct mm *mm, u64 start, u64 end);
+bool area_anon_prepare(struct mm *mm, struct area *a);
+/* The same for what lies at va, with no lock held. 0 or -ENOMEM. */
+int space_anon_prepare(struct mm *mm, u64 va);
+/*
+ * A stack above va grows to it. 0: look again; -EFAULT: nothing may grow there; -ENOMEM. No lock
+ * held.
+ */
+int space_stack_grow(struct mm *mm, u64 va);
+
+/*
+ * Fault what is mapped in [start, end) in, for writing where pages will be private; areas that are
+ * locked on fault are left. Ends with the first area that fails, unless errors are to be ignored:
+ * -EFAULT (no access, or behind the end of a file), -ENOMEM, -EINTR (always an end). No lock held.
+ */
+int space_populate(struct mm *mm, u64 start, u64 end, bool ignore_errors);
 
 #endif

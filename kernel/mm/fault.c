@@ -37,6 +37,7 @@
 
 #include "lib/print.h"
 #include "lib/string.h"
+#include "mm/edit.h"
 #include "mm/huge.h"
 #include "mm/page.h"
 #include "mm/reclaim.h"
@@ -46,7 +47,6 @@
 
 #define AROUND_PAGES 16u /* fault-around: the aligned window, within the area and one leaf table */
 #define AHEAD_PAGES 64u  /* read with a fault in an area that is read in sequence */
-#define STACK_GAP (256 * PAGE_SIZE)
 
 struct fault {
 	struct mm *mm;
@@ -84,54 +84,11 @@ static int fault_signal(struct fault *f, int signal, int code)
 	return -EFAULT;
 }
 
-/* --- case 1 --- */
-
-/*
- * Room for a stack area to start at va: limits, and a gap to what lies below unless that is a guard
- * itself.
- */
-static int stack_check(struct mm *mm, const struct area *stack, u64 va)
+/* Case 1. */
+static int stack_grow(struct fault *f)
 {
-	const struct area *below = areas_find_prev(mm->areas, stack->start);
+	int err = space_stack_grow(f->mm, f->va);
 
-	if (va < MAP_ADDRESS_MIN || stack->end - va > load_relaxed(&mm->limit_stack))
-		return -ENOMEM;
-	if (areas_summary(mm->areas).bytes + (stack->start - va) > load_relaxed(&mm->limit_as))
-		return -ENOMEM;
-	if (below && (below->flags & AREA_PROT) && !(below->flags & AREA_GROWSDOWN) &&
-	    (below->end > va || va - below->end < STACK_GAP))
-		return -ENOMEM;
-	if (below && below->end > va)
-		return -ENOMEM;
-	return 0;
-}
-
-static __noinline int stack_grow(struct fault *f)
-{
-	struct mm *mm = f->mm;
-	struct area_node *root = NULL;
-	int err = -EFAULT;
-
-	write_lock(&mm->rw);
-	struct area *a = areas_find_next(mm->areas, f->va);
-	if (a && a->start <= f->va) { /* another thread was first */
-		err = 0;
-	} else if (a && (a->flags & AREA_GROWSDOWN) && !stack_check(mm, a, f->va)) {
-		struct area model = *a;
-		model.start = model.offset = f->va;
-		struct area *grown = area_new(&model);
-		err = grown ? areas_replace(mm->areas, f->va, a->end, grown, &root) : -ENOMEM;
-		if (grown)
-			area_put(grown);
-		if (!err) {
-			struct area_node *old = mm->areas;
-			mm->areas = root;
-			root = old;
-			space_vm_peak(mm);
-		}
-	}
-	write_unlock(&mm->rw);
-	areas_put(root);
 	if (err == -EFAULT)
 		return fault_signal(f, SIGSEGV, SEGV_MAPERR);
 	return err ? err : FAULT_REDO;
@@ -570,6 +527,11 @@ static int fault_try(struct fault *f)
 		atomic_add(&mm->counters.faults_spurious, 1);
 		atomic_add(&mm_counters.faults_spurious, 1);
 		return 0;
+	}
+	if (f->write && !f->shared && !area_anon_prepare(mm, f->area)) {
+		read_unlock(&mm->rw);
+		r = space_anon_prepare(mm, f->va);
+		return r ? r : FAULT_REDO;
 	}
 	if (f->huge || huge_is_due(f))
 		return fault_huge(f);

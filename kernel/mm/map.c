@@ -2,119 +2,17 @@
  * map.c - mmap, munmap, brk, and the areas that exec makes.
  *
  * Mapping changes the area index only (and takes out what MAP_FIXED replaces): pages come with
- * faults. Linux's rules for addresses, limits and errors are those of mmap(2), munmap(2) and
- * brk(2). Read protect.c, remap.c and advise.c for the rest of the family.
+ * faults. Linux's rules for addresses, limits and errors, and their order, are those of mmap(2),
+ * munmap(2) and brk(2). Read edit.c for the frame, protect.c, remap.c and advise.c for the rest of
+ * the family.
  */
 #include "lib/err.h"
 #include "lib/print.h"
 #include "lib/waitq.h"
+#include "mm/commit.h"
 #include "mm/edit.h"
-#include "mm/fault.h"
 #include "mm/huge.h"
 #include "mm/shmem.h"
-#include "mm/tunable.h"
-
-/* --- the frame of an edit --- */
-
-void edit_begin(struct edit *e, struct mm *mm)
-{
-	e->mm = mm;
-	limbo_init(&e->limbo, mm);
-	write_lock(&mm->rw);
-	areas_get(mm->areas);
-	e->areas = mm->areas;
-}
-
-int edit_replace(struct edit *e, u64 start, u64 end, struct area *a)
-{
-	struct area_node *root;
-	int err = areas_replace(e->areas, start, end, a, &root);
-
-	if (err)
-		return err;
-	areas_put(
-		/* never the last of an area that was published: the space's own root holds those */
-		e->areas);
-	e->areas = root;
-	return 0;
-}
-
-int edit_own_edges(struct edit *e, u64 start, u64 end)
-{
-	int err = node_own_edge(e->mm, start, start, end, &e->limbo);
-
-	return err ? err : node_own_edge(e->mm, end - 1, start, end, &e->limbo);
-}
-
-void edit_end(struct edit *e, bool ok)
-{
-	struct area_node *old = e->areas;
-
-	if (ok) {
-		old = e->mm->areas;
-		e->mm->areas = e->areas;
-		space_vm_peak(e->mm);
-	}
-	limbo_shoot(&e->limbo);
-	write_unlock(&e->mm->rw);
-	limbo_flush(&e->limbo);
-	areas_put(old);
-}
-
-int edit_check_limits(struct edit *e, u64 grow, u32 areas)
-{
-	struct area_summary sum = areas_summary(e->areas);
-
-	if (sum.count + areas > load_relaxed(&mm_tunables.max_map_count))
-		return -ENOMEM;
-	if (grow && sum.bytes + grow > load_relaxed(&e->mm->limit_as))
-		return -ENOMEM;
-	return 0;
-}
-
-struct bytes_within {
-	u64 start, end, bytes;
-};
-
-static int add_bytes(struct area *a, void *arg)
-{
-	struct bytes_within *w = arg;
-
-	w->bytes += min(a->end, w->end) - max(a->start, w->start);
-	return 0;
-}
-
-/* How much of [start, end) is mapped. */
-static u64 mapped_bytes(struct edit *e, u64 start, u64 end)
-{
-	struct bytes_within w = { .start = start, .end = end };
-
-	areas_for_each(e->areas, start, end, add_bytes, &w);
-	return w.bytes;
-}
-
-static bool range_is_free(struct edit *e, u64 start, u64 end)
-{
-	const struct area *next = areas_find_next(e->areas, start);
-
-	return !next || next->start >= end;
-}
-
-u64 edit_find_place(struct edit *e, u64 hint, u64 size, bool below_4g)
-{
-	u64 place;
-
-	if (hint) {
-		hint = max(ROUND_DOWN(hint, PAGE_SIZE), MAP_ADDRESS_MIN);
-		if (hint + size <= USER_END && hint + size > hint &&
-		    range_is_free(e, hint, hint + size))
-			return hint;
-	}
-	if (below_4g)
-		return areas_find_gap_up(e->areas, 0x40000000, 0x80000000, size);
-	place = areas_find_gap_down(e->areas, MAP_ADDRESS_MIN, e->mm->mmap_base, size);
-	return place ? place : areas_find_gap_up(e->areas, e->mm->mmap_base, USER_END, size);
-}
 
 /* --- mmap --- */
 
@@ -130,58 +28,49 @@ static s64 map_check(const struct map_request *r, u64 length)
 		return -EOVERFLOW;
 	if (!r->fixed)
 		return 0;
-	if (r->addr % PAGE_SIZE)
-		return -EINVAL;
 	if (r->addr > USER_END - length)
 		return -ENOMEM;
+	if (r->addr % PAGE_SIZE)
+		return -EINVAL;
 	if (r->addr < MAP_ADDRESS_MIN)
 		return -EPERM;
 	return 0;
 }
 
-/*
- * Private memory of a multiple of 2 MiB is placed so that 2 MiB pages fit, as on Linux; 0: elsewhere.
- */
-static u64 find_place_huge(struct edit *e, u64 length)
+/* Where the mapping goes, or -ENOMEM, -EEXIST. */
+static s64 map_place(struct edit *e, const struct map_request *r, u64 length)
 {
-	u64 slack = HUGE_SIZE - PAGE_SIZE;
+	struct place_request place = { .hint = r->addr, .size = length, .below_2g = r->below_2g };
 
-	if (length % HUGE_SIZE || length > USER_END - slack)
-		return 0;
-	u64 place = edit_find_place(e, 0, length + slack, false);
-	return place ? ROUND_DOWN(place + slack, HUGE_SIZE) : 0;
+	if (r->fixed)
+		return r->noreplace && !edit_is_free(e, r->addr, r->addr + length) ? -EEXIST
+										   : (s64)r->addr;
+	/* so that 2 MiB pages fit, as on Linux */
+	if (!r->object && !(r->flags & AREA_SHARED) && !r->addr && length % HUGE_SIZE == 0)
+		place.align = HUGE_SIZE;
+	u64 at = edit_find_place(e, &place);
+	return at ? (s64)at : -ENOMEM;
 }
 
-/*
- * Where the mapping goes; for a fixed one, what is there is made ready to be replaced (*replaces).
- */
-static s64 map_place(struct edit *e, const struct map_request *r, u64 length, bool *replaces)
+/* What the area's flags become: locks to come, and whether it is charged for. */
+static u32 map_flags(const struct mm *mm, const struct map_request *r)
 {
-	u64 place;
-	int err;
+	u32 flags = r->flags | mm->future_flags;
 
-	if (!r->fixed) {
-		place = 0;
-		if (!r->addr && !r->object && !(r->flags & AREA_SHARED) && !r->below_4g)
-			place = find_place_huge(e, length);
-		if (!place)
-			place = edit_find_place(e, r->addr, length, r->below_4g);
-		return place ? (s64)place : -ENOMEM;
-	}
-	if (range_is_free(e, r->addr, r->addr + length))
-		return (s64)r->addr;
-	if (r->noreplace)
-		return -EEXIST;
-	*replaces = true;
-	err = edit_own_edges(e, r->addr, r->addr + length);
-	return err ? err : (s64)r->addr;
+	if (r->lock)
+		flags |= AREA_LOCKED;
+	if (load_relaxed(&mm_tunables.overcommit_memory) == OVERCOMMIT_NEVER)
+		flags &= ~(u32)AREA_NORESERVE;
+	if ((flags & (AREA_NORESERVE | AREA_SHARED | AREA_WRITE)) == AREA_WRITE)
+		flags |= AREA_ACCOUNT;
+	return flags;
 }
 
-static struct area *map_area(const struct map_request *r, struct object *object, u64 start,
-			     u64 length)
+static struct area *map_area(const struct map_request *r, struct object *object, u32 flags,
+			     u64 start, u64 length)
 {
 	struct area model = {
-		.flags = r->flags,
+		.flags = flags,
 		.start = start,
 		.end = start + length,
 		.object = object,
@@ -195,25 +84,51 @@ static struct area *map_area(const struct map_request *r, struct object *object,
 	return area_new(&model);
 }
 
+/* May so much be locked? As mmap(2): -EPERM if the caller may lock nothing, -EAGAIN if too much. */
+static int map_check_locked(struct edit *e, const struct map_request *r, u32 flags, u64 length)
+{
+	if (r->lock && !load_relaxed(&e->mm->limit_memlock) && !mm_is_privileged(MM_PRIVILEGE_LOCK))
+		return -EPERM;
+	return edit_check_locked(e, flags, length);
+}
+
+/* What is at [start, end) makes room: its edges are owned, so that it can go without a failure. */
+static int map_clear(struct edit *e, u64 start, u64 end)
+{
+	if (edit_flags_in(e, start, end) & AREA_SEALED)
+		return -EPERM;
+	return edit_own_edges(e, start, end);
+}
+
 static s64 map_edit(struct edit *e, const struct map_request *r, struct object *object, u64 length)
 {
-	u64 replaced = r->fixed ? mapped_bytes(e, r->addr, r->addr + length) : 0;
-	int err = edit_check_limits(e, length - replaced, 1);
-	if (err)
-		return err;
-	bool replaces = false;
-	s64 place = map_place(e, r, length, &replaces);
+	u32 flags = map_flags(e->mm, r);
+	int err;
+
+	if (edit_count(e) > MAP_COUNT_MAX)
+		return -ENOMEM;
+	s64 place = map_place(e, r, length);
 	if (place < 0)
 		return place;
-	struct area *a = map_area(r, object, (u64)place, length);
+	u64 start = (u64)place, end = start + length;
+	err = map_check_locked(e, r, flags, length);
+	if (err)
+		return err;
+	u64 replaced = edit_mapped_bytes(e, start, end);
+	err = replaced ? map_clear(e, start, end) : 0;
+	if (!err)
+		err = edit_check_expand(e, flags, length - replaced);
+	if (err)
+		return err;
+	struct area *a = map_area(r, object, flags, start, length);
 	if (!a)
 		return -ENOMEM;
-	err = edit_replace(e, a->start, a->end, a);
+	err = edit_replace(e, start, end, a);
 	area_put(a);
 	if (err)
 		return err;
-	if (replaces)
-		node_unmap(e->mm, (u64)place, (u64)place + length, &e->limbo);
+	if (replaced)
+		node_unmap(e->mm, start, end, &e->limbo);
 	return place;
 }
 
@@ -227,33 +142,55 @@ s64 space_map(struct mm *mm, const struct map_request *r)
 	if (place)
 		return place;
 	if (!object && (r->flags & AREA_SHARED)) {
-		object = shmem_create(length);
+		bool reserve = !(r->flags & AREA_NORESERVE) ||
+			       load_relaxed(&mm_tunables.overcommit_memory) == OVERCOMMIT_NEVER;
+
+		object = shmem_create(length, reserve);
 		if (!object)
 			return -ENOMEM;
 	}
 	edit_begin(&e, mm);
 	place = map_edit(&e, r, object, length);
+	bool populate = r->populate || r->lock || mm->future_flags & AREA_LOCKED;
 	edit_end(&e, place >= 0);
 	if (object && !r->object)
 		object_put(object); /* the area holds it */
-	if (place >= 0 && r->populate)
-		(void)space_populate(mm, (u64)place, (u64)place + length);
+	if (place >= 0 && populate)
+		(void)space_populate(mm, (u64)place, (u64)place + length, true);
 	return place;
 }
 
-int space_populate(struct mm *mm, u64 start, u64 end)
+/* --- populating --- */
+
+/* The next area at or after *start: its flags, *start and *end cut to it. False: there is none. */
+static bool next_part(struct mm *mm, u64 *start, u64 *end, u32 *flags)
 {
+	read_lock(&mm->rw);
+	const struct area *a = areas_find_next(mm->areas, *start);
+	bool found = a && a->start < *end && *start < *end;
+	if (found) {
+		*start = max(*start, a->start);
+		*end = min(*end, a->end);
+		*flags = a->flags;
+	}
+	read_unlock(&mm->rw);
+	return found;
+}
+
+static int populate_part(struct mm *mm, u64 start, u64 end, u32 flags)
+{
+	/* Shared pages are only looked at: writing is not about to break anything (as Linux). */
+	u32 access = (flags & (AREA_WRITE | AREA_SHARED)) == AREA_WRITE ? ACCESS_WRITE
+									: ACCESS_READ;
 	struct fault_result result;
 
+	if (flags & AREA_LOCKONFAULT)
+		return 0;
+	if (!(flags & AREA_PROT))
+		return -EFAULT;
 	for (u64 va = start; va < end; va = result.next) {
-		read_lock(&mm->rw);
-		const struct area *a = areas_find(mm->areas, va);
-		u32 flags = a ? a->flags : 0;
-		read_unlock(&mm->rw);
-		if (!(flags & AREA_PROT))
-			return a ? -EFAULT : -ENOMEM;
-		int err = space_fault(mm, va, flags & AREA_WRITE ? ACCESS_WRITE : ACCESS_READ,
-				      &result);
+		int err = space_fault(mm, va, access, &result);
+
 		if (err)
 			return err;
 		if (flags & AREA_LOCKED) { /* perhaps in a table that is shared since a fork */
@@ -268,32 +205,55 @@ int space_populate(struct mm *mm, u64 start, u64 end)
 	return 0;
 }
 
+int space_populate(struct mm *mm, u64 start, u64 end, bool ignore_errors)
+{
+	u64 part_end = end;
+	u32 flags;
+
+	for (; next_part(mm, &start, &part_end, &flags); start = part_end, part_end = end) {
+		int err = populate_part(mm, start, part_end, flags);
+
+		if (err == -EINTR || (err && !ignore_errors))
+			return err;
+	}
+	return 0;
+}
+
 /* --- munmap --- */
+
+static int unmap_edit(struct edit *e, u64 start, u64 end)
+{
+	const struct area *edge = areas_find(e->areas, start);
+	int err;
+
+	if (edit_flags_in(e, start, end) & AREA_SEALED)
+		return -EPERM;
+	/* a hole in the middle makes two of one */
+	if (edge && edge->start < start && edge->end > end && edit_count(e) >= MAP_COUNT_MAX)
+		return -ENOMEM;
+	err = edit_own_edges(e, start, end);
+	if (!err)
+		err = edit_replace(e, start, end, NULL);
+	if (!err)
+		node_unmap(e->mm, start, end, &e->limbo);
+	return err;
+}
 
 int space_unmap(struct mm *mm, u64 addr, u64 length)
 {
 	struct edit e;
-	int err = 0;
+	int err;
 
 	if (addr % PAGE_SIZE || addr > USER_END || !length ||
 	    ROUND_UP(length, PAGE_SIZE) < length || ROUND_UP(length, PAGE_SIZE) > USER_END - addr)
 		return -EINVAL;
 	u64 end = addr + ROUND_UP(length, PAGE_SIZE);
 	edit_begin(&e, mm);
-	if (range_is_free(&e, addr, end)) {
+	if (edit_is_free(&e, addr, end)) {
 		edit_end(&e, false);
 		return 0;
 	}
-	const struct area *edge = areas_find(e.areas, addr);
-	if (edge && edge->start < addr &&
-	    edge->end > end) /* a hole in the middle makes two of one */
-		err = edit_check_limits(&e, 0, 1);
-	if (!err)
-		err = edit_own_edges(&e, addr, end);
-	if (!err)
-		err = edit_replace(&e, addr, end, NULL);
-	if (!err)
-		node_unmap(mm, addr, end, &e.limbo);
+	err = unmap_edit(&e, addr, end);
 	edit_end(&e, !err);
 	return err;
 }
@@ -305,53 +265,57 @@ int space_unmap(struct mm *mm, u64 addr, u64 length)
 
 static int brk_grow(struct edit *e, u64 old_end, u64 new_end)
 {
-	struct area model = {
-		.flags = BRK_FLAGS, .start = old_end, .end = new_end, .offset = old_end
-	};
+	struct area model = { .flags = BRK_FLAGS | e->mm->future_flags,
+			      .start = old_end,
+			      .end = new_end,
+			      .offset = old_end };
+	struct place_request place = { .hint = old_end, .size = new_end - old_end + PAGE_SIZE };
 
-	if (new_end > USER_END || !range_is_free(e, old_end, new_end))
+	/* a page stays free above it */
+	if (new_end >= USER_END || edit_find_place(e, &place) != old_end)
 		return -ENOMEM;
-	int err = edit_check_limits(e, new_end - old_end, 1);
-	if (err)
-		return err;
+	if (edit_check_locked(e, model.flags, new_end - old_end) ||
+	    edit_check_expand(e, model.flags, new_end - old_end) || edit_count(e) > MAP_COUNT_MAX)
+		return -ENOMEM;
 	struct area *a = area_new(&model);
 	if (!a)
 		return -ENOMEM;
-	err = edit_replace(e, old_end, new_end, a);
+	int err = edit_replace(e, old_end, new_end, a);
 	area_put(a);
 	return err;
 }
 
-static int brk_shrink(struct edit *e, u64 new_end, u64 old_end)
+/* The break moves to brk in the edit's new index: 0 or -ENOMEM, -EPERM. */
+static int brk_edit(struct edit *e, u64 brk)
 {
-	int err = edit_own_edges(e, new_end, old_end);
+	struct mm *mm = e->mm;
+	u64 old_end = ROUND_UP(mm->brk, PAGE_SIZE), new_end = ROUND_UP(brk, PAGE_SIZE);
+	u64 data = brk - mm->brk_start + (mm->end_data - mm->start_data);
 
-	if (!err)
-		err = edit_replace(e, new_end, old_end, NULL);
-	if (!err)
-		node_unmap(e->mm, new_end, old_end, &e->limbo);
-	return err;
+	if (brk < mm->brk_start || brk > USER_END || data > load_relaxed(&mm->limit_data))
+		return -ENOMEM;
+	if (new_end > old_end)
+		return brk_grow(e, old_end, new_end);
+	if (new_end < old_end)
+		return edit_is_free(e, new_end, old_end) ? -ENOMEM
+							 : unmap_edit(e, new_end, old_end);
+	return 0;
 }
 
 u64 space_brk(struct mm *mm, u64 brk)
 {
 	struct edit e;
-	int err = 0;
 
 	edit_begin(&e, mm);
-	u64 old_end = ROUND_UP(mm->brk, PAGE_SIZE), new_end = ROUND_UP(brk, PAGE_SIZE);
-	u64 data = brk - mm->brk_start + (mm->end_data - mm->start_data);
-	if (brk < mm->brk_start || brk > USER_END ||
-	    (brk > mm->brk && data > load_relaxed(&mm->limit_data)))
-		err = -ENOMEM;
-	else if (new_end > old_end)
-		err = brk_grow(&e, old_end, new_end);
-	else if (new_end < old_end)
-		err = brk_shrink(&e, new_end, old_end);
+	u64 old = mm->brk;
+	int err = brk_edit(&e, brk);
 	if (!err)
 		mm->brk = brk;
 	brk = mm->brk;
+	bool populate = brk > old && mm->future_flags & AREA_LOCKED;
 	edit_end(&e, !err);
+	if (populate)
+		(void)space_populate(mm, ROUND_UP(old, PAGE_SIZE), ROUND_UP(brk, PAGE_SIZE), true);
 	return brk;
 }
 
@@ -363,7 +327,7 @@ static int map_plain(struct mm *mm, const struct area *model)
 	int err = -ENOMEM;
 
 	edit_begin(&e, mm);
-	struct area *a = range_is_free(&e, model->start, model->end) ? area_new(model) : NULL;
+	struct area *a = edit_is_free(&e, model->start, model->end) ? area_new(model) : NULL;
 	if (a) {
 		err = edit_replace(&e, a->start, a->end, a);
 		area_put(a);

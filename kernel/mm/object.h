@@ -64,6 +64,7 @@ struct object {
 	u64 size;            /* bytes; written under size_lock exclusive; atomic reads */
 	struct rwlock
 		size_lock; /* shared: read, write, fault in; exclusive: change size, truncate */
+	u64 charged;       /* atomic: pages of commit charge (commit.h); its operations keep it */
 	u64 mapped_areas;  /* atomic: areas that map it; 0 spares truncate its walk */
 	struct list link;  /* in the list of all objects (eviction, statistics) */
 };

@@ -41,22 +41,27 @@ static int area_loses(struct area *a, void *arg)
 
 /* --- flags of a range --- */
 
-/* The part of a in [start, end) gets its flags without `clear` and with `set`. */
-static int part_change(struct edit *e, const struct area *a, u64 start, u64 end, u32 clear, u32 set)
+/* The part of a in [start, end) gets its flags without c->clear and with c->set. */
+static int part_change(struct edit *e, const struct area *a, u64 start, u64 end,
+		       const struct flag_change *c)
 {
-	u32 flags = (a->flags & ~clear) | set;
+	u32 flags = (a->flags & ~c->clear) | c->set;
+	int err;
 
 	start = max(start, a->start);
 	end = min(end, a->end);
-	if (flags == a->flags)
-		return 0;
-	struct area *part = area_part(a, start, end);
+	err = c->check ? c->check(e, a, end - start, &flags) : 0;
+	if (err || flags == a->flags)
+		return err;
+	/* Each piece that stays behind is one more area, though merging may take it back. */
+	u32 pieces = (start > a->start) + (end < a->end);
+	if (pieces && edit_count(e) + pieces > MAP_COUNT_MAX)
+		return -ENOMEM;
+	struct area *part = area_part(a, start, end, e->mm->id);
 	if (!part)
 		return -ENOMEM;
 	part->flags = flags; /* not published yet */
-	int err = edit_check_limits(e, 0, (start > a->start) + (end < a->end));
-	if (!err)
-		err = edit_replace(e, start, end, part);
+	err = edit_replace(e, start, end, part);
 	area_put(part);
 	return err;
 }
@@ -75,9 +80,7 @@ int edit_change_flags(struct edit *e, u64 start, u64 end, const struct flag_chan
 			hole = -ENOMEM;
 		if (hole && c->strict)
 			return hole;
-		err = c->check ? c->check(a, c->set) : 0;
-		if (!err)
-			err = part_change(e, a, start, end, c->clear, c->set);
+		err = part_change(e, a, start, end, c);
 		if (err)
 			return err;
 		*done = min(a->end, end);
@@ -87,21 +90,94 @@ int edit_change_flags(struct edit *e, u64 start, u64 end, const struct flag_chan
 
 /* --- mprotect --- */
 
-static int protect_check(const struct area *a, u32 prot)
+/* What the area becomes where commit is concerned; 0, -ENOMEM over a limit. */
+static int protect_account(const struct edit *e, const struct area *a, u64 bytes, u32 *flags)
 {
+	const u32 never_charged = AREA_ACCOUNT | AREA_WRITE | AREA_SHARED | AREA_NORESERVE;
+
+	if (*flags & AREA_WRITE) {
+		/* only what becomes data; what exceeds the limits anyhow may go on */
+		if (edit_check_expand(e, *flags, bytes) && !edit_check_expand(e, a->flags, bytes))
+			return -ENOMEM;
+		if (!(a->flags & never_charged))
+			*flags |= AREA_ACCOUNT;
+	} else if (!a->object && !area_anon(a, e->mm->id)) {
+		*flags &= ~(u32)AREA_ACCOUNT; /* nothing was written: nothing is owed */
+	}
+	return 0;
+}
+
+static int protect_check(const struct edit *e, const struct area *a, u64 bytes, u32 *flags)
+{
+	u32 prot = *flags & AREA_PROT;
+
 	if ((prot & AREA_READ && !(a->flags & AREA_MAYREAD)) ||
 	    (prot & AREA_WRITE && !(a->flags & AREA_MAYWRITE)) ||
 	    (prot & AREA_EXEC && !(a->flags & AREA_MAYEXEC)))
 		return -EACCES;
+	if (a->flags & AREA_SEALED)
+		return -EPERM;
+	return *flags == a->flags ? 0 : protect_account(e, a, bytes, flags);
+}
+
+/*
+ * PROT_GROWSDOWN: from the start of the stack on. *start and the result as mprotect(2).
+ */
+static int protect_stack_start(const struct mm *mm, u64 *start, u64 end)
+{
+	const struct area *first = areas_find_next(mm->areas, *start);
+
+	if (!first || first->start >= end)
+		return -ENOMEM;
+	if (!(first->flags & AREA_GROWSDOWN))
+		return -EINVAL;
+	*start = first->start;
 	return 0;
 }
 
-int space_protect(struct mm *mm, u64 addr, u64 length, u32 prot, bool growsdown)
+static int protect_edit(struct edit *e, u64 start, u64 end, u32 prot, u64 *done)
 {
 	struct flag_change change = {
 		.clear = AREA_PROT, .set = prot, .check = protect_check, .strict = true
 	};
-	u64 end = addr + ROUND_UP(length, PAGE_SIZE), done;
+	int err = edit_change_flags(e, start, end, &change, done);
+
+	/* Leaves never allow more than their area: where no area loses, none need change. */
+	if (*done > start && areas_for_each(e->mm->areas, start, *done, area_loses, &prot)) {
+		struct restrict_leaves r = { &e->limbo, prot };
+		int split = huge_split_at(e->mm, start);
+
+		if (!split)
+			split = huge_split_at(e->mm, *done);
+		if (split) {
+			err = split;
+			*done = start; /* the areas stay as they are, too */
+		}
+		node_for_each_leaf(e->mm, start, *done, leaf_restrict, &r);
+	}
+	return err;
+}
+
+/* Locked private areas in [start, end) that may be written get their pages. */
+static void protect_populate_locked(struct mm *mm, u64 start, u64 end)
+{
+	const u32 mask = AREA_LOCKED | AREA_WRITE | AREA_SHARED;
+
+	while (start < end) {
+		read_lock(&mm->rw);
+		const struct area *a = areas_find_next(mm->areas, start);
+		u64 from = a ? max(a->start, start) : end, to = a ? min(a->end, end) : end;
+		bool due = a && (a->flags & mask) == (AREA_LOCKED | AREA_WRITE);
+		read_unlock(&mm->rw);
+		if (due && from < to)
+			(void)space_populate(mm, from, to, true);
+		start = to;
+	}
+}
+
+int space_protect(struct mm *mm, u64 addr, u64 length, u32 prot, bool growsdown)
+{
+	u64 start = addr, end = addr + ROUND_UP(length, PAGE_SIZE), done;
 	struct edit e;
 	int err = 0;
 
@@ -112,54 +188,141 @@ int space_protect(struct mm *mm, u64 addr, u64 length, u32 prot, bool growsdown)
 	if (end <= addr || end > USER_END)
 		return -ENOMEM;
 	edit_begin(&e, mm);
-	const struct area *first = areas_find(mm->areas, addr);
-	done = addr;
-	if (growsdown && first) {
-		if (first->flags & AREA_GROWSDOWN)
-			addr = done = first->start;
-		else
-			err = -EINVAL;
-	}
+	if (growsdown)
+		err = protect_stack_start(mm, &start, end);
+	done = start;
 	if (!err)
-		err = edit_change_flags(&e, addr, end, &change, &done);
-	/* Leaves never allow more than their area: where no area loses, none need change. */
-	if (done > addr && areas_for_each(mm->areas, addr, done, area_loses, &prot)) {
-		struct restrict_leaves r = { &e.limbo, prot };
-		int split = huge_split_at(mm, addr);
-
-		if (!split)
-			split = huge_split_at(mm, done);
-		if (split) {
-			err = split;
-			done = addr; /* the areas stay as they are, too */
-		}
-		node_for_each_leaf(mm, addr, done, leaf_restrict, &r);
-	}
-	edit_end(&e, done > addr);
+		err = protect_edit(&e, start, end, prot, &done);
+	edit_end(&e, done > start);
+	/* What became writable in a locked area is fetched, as on Linux. */
+	if (prot & AREA_WRITE && done > start)
+		protect_populate_locked(mm, start, done);
 	return err;
 }
 
 /* --- mlock --- */
 
-int space_lock(struct mm *mm, u64 addr, u64 length, bool on)
+struct locked_within {
+	u64 start, end, bytes;
+};
+
+static int add_locked(struct area *a, void *arg)
 {
-	struct flag_change change = { .clear = AREA_LOCKED,
-				      .set = on ? AREA_LOCKED : 0,
-				      .strict = true };
+	struct locked_within *w = arg;
+
+	if (a->flags & AREA_LOCKED)
+		w->bytes += min(a->end, w->end) - max(a->start, w->start);
+	return 0;
+}
+
+static int lock_check(const struct edit *e, const struct area *a, u64 bytes, u32 *flags)
+{
+	if (a->flags & AREA_SPECIAL)
+		*flags = a->flags;
+	return 0;
+}
+
+/* May [start, end) be locked as well? What is locked there already counts once. */
+static bool lock_permitted(const struct edit *e, u64 start, u64 end)
+{
+	struct locked_within w = { .start = start, .end = end };
+	u64 limit = ROUND_DOWN(load_relaxed(&e->mm->limit_memlock), PAGE_SIZE);
+	u64 locked = areas_summary(e->areas).locked;
+
+	if (mm_is_privileged(MM_PRIVILEGE_LOCK) || locked + (end - start) <= limit)
+		return true;
+	areas_for_each(e->areas, start, end, add_locked, &w);
+	return locked + (end - start) - w.bytes <= limit;
+}
+
+static bool may_lock_any(const struct mm *mm)
+{
+	return load_relaxed(&mm->limit_memlock) || mm_is_privileged(MM_PRIVILEGE_LOCK);
+}
+
+int space_lock(struct mm *mm, u64 addr, u64 length, u32 flags)
+{
+	struct flag_change change = {
+		.clear = AREA_LOCK_FLAGS, .set = flags, .check = lock_check, .strict = true
+	};
 	u64 start = ROUND_DOWN(addr, PAGE_SIZE), done;
-	u64 end = ROUND_UP(addr + length, PAGE_SIZE);
+	u64 end = start + ROUND_UP(length + addr % PAGE_SIZE, PAGE_SIZE);
 	struct edit e;
 
-	if (addr + length < addr)
-		return -EINVAL;
-	if (start == end)
-		return 0;
-	if (end > USER_END || end < start)
-		return -ENOMEM;
+	if (flags && !may_lock_any(mm))
+		return -EPERM;
 	edit_begin(&e, mm);
-	int err = edit_change_flags(&e, start, end, &change, &done);
+	done = start;
+	int err = flags && !lock_permitted(&e, start, end) ? -ENOMEM : end < start ? -EINVAL : 0;
+	if (!err)
+		err = edit_change_flags(&e, start, end, &change, &done);
 	edit_end(&e, done > start);
-	if (!err && on)
-		(void)space_populate(mm, start, end);
+	if (err || !flags)
+		return err;
+	err = space_populate(mm, start, end, false);
+	return err == -EFAULT ? -ENOMEM : err == -ENOMEM ? -EAGAIN : err;
+}
+
+/* Flags for all areas, one by one: what fails for want of memory stays as it was, as on Linux. */
+static void lock_all_areas(struct edit *e, u32 flags)
+{
+	struct flag_change change = {
+		.clear = AREA_LOCK_FLAGS, .set = flags, .check = lock_check, .strict = true
+	};
+	u64 done;
+
+	for (u64 at = 0;;) {
+		const struct area *a = areas_find_next(e->mm->areas, at);
+
+		if (!a)
+			return;
+		(void)edit_change_flags(e, a->start, a->end, &change, &done);
+		at = a->end;
+	}
+}
+
+int space_lock_all(struct mm *mm, bool current, u32 flags, u32 future_flags)
+{
+	u64 limit = ROUND_DOWN(load_relaxed(&mm->limit_memlock), PAGE_SIZE);
+	struct edit e;
+	int err = 0;
+
+	if (flags | future_flags && !may_lock_any(mm))
+		return -EPERM;
+	edit_begin(&e, mm);
+	if (current && flags && areas_summary(e.areas).bytes > limit &&
+	    !mm_is_privileged(MM_PRIVILEGE_LOCK))
+		err = -ENOMEM;
+	if (!err)
+		mm->future_flags = future_flags;
+	if (!err && current)
+		lock_all_areas(&e, flags);
+	edit_end(&e, !err);
+	if (!err && current && flags)
+		(void)space_populate(mm, 0, USER_END, true);
+	return err;
+}
+
+/* --- mseal --- */
+
+int space_seal(struct mm *mm, u64 addr, u64 length)
+{
+	struct flag_change change = { .set = AREA_SEALED, .strict = true };
+	u64 end = addr + ROUND_UP(length, PAGE_SIZE), done;
+	struct edit e;
+	int err = 0;
+
+	if (addr % PAGE_SIZE || (length && ROUND_UP(length, PAGE_SIZE) < length) || end < addr)
+		return -EINVAL;
+	if (addr == end)
+		return 0;
+	edit_begin(&e, mm);
+	/* All or nothing, but for memory. */
+	if (edit_mapped_bytes(&e, addr, end) != end - addr)
+		err = -ENOMEM;
+	done = addr;
+	if (!err)
+		err = edit_change_flags(&e, addr, end, &change, &done);
+	edit_end(&e, done > addr);
 	return err;
 }

@@ -6,9 +6,11 @@
 
 struct flag_change {
 	u32 clear, set;
-	int (*check)(
-		const struct area *a,
-		u32 set); /* may this area be changed so? NULL: yes. An error ends the change */
+	/*
+	 * May this area be changed so? NULL: yes. An error ends the change. `flags`, the area's new
+	 * ones, may be changed. bytes: of the area, that are concerned.
+	 */
+	int (*check)(const struct edit *e, const struct area *a, u64 bytes, u32 *flags);
 	/*
 	 * the first hole ends it (mprotect, mlock); else holes are passed over and reported in the
 	 * end (madvise)

@@ -123,41 +123,56 @@ static void move_leaves(struct edit *e, u64 from, u64 to, u64 length)
 /* --- the three ways --- */
 
 /* The part of the area from r->from on, as it will be at `to` with the new length. */
-static struct area *moved_area(const struct remap *r, u64 to)
+static struct area *moved_area(const struct edit *e, const struct remap *r, u64 to)
 {
 	struct area model = *r->area;
 
-	model.offset = r->area->object ? r->area->offset + (r->from - r->area->start) : to;
+	model.anon = area_anon(r->area, e->mm->id);
+	model.anon_space = e->mm->id;
+	/* Private memory that has pages keeps its offset: it is not what lies beside it from now on. */
+	if (r->area->object || model.anon)
+		model.offset = r->area->offset + (r->from - r->area->start);
+	else
+		model.offset = to;
 	model.start = to;
 	model.end = to + r->new_length;
 	return area_new(&model);
 }
 
+/* Take [from, to) out, whatever is there. */
 static int remap_shrink(struct edit *e, u64 from, u64 to)
 {
-	int err = edit_own_edges(e, from, to);
+	int err;
 
+	if (edit_flags_in(e, from, to) & AREA_SEALED)
+		return -EPERM;
+	err = edit_own_edges(e, from, to);
 	if (!err)
 		err = edit_replace(e, from, to, NULL);
 	if (!err)
 		node_unmap(e->mm, from, to, &e->limbo);
+	limbo_flush(&e->limbo); /* room for what else will be replaced */
 	return err;
 }
 
 /* Can the area simply become longer where it is? */
-static bool can_grow_in_place(struct edit *e, const struct remap *r)
+static bool can_grow_in_place(const struct edit *e, const struct remap *r)
 {
 	u64 end = r->from + r->new_length;
-	const struct area *next = areas_find_next(e->areas, r->area->end);
 
 	return r->from + r->old_length == r->area->end && end <= USER_END &&
-	       (!next || next->start >= end);
+	       edit_is_free(e, r->area->end, end);
 }
 
+/* What is added is an area like it, that merges with it (and perhaps with the next). */
 static int remap_grow(struct edit *e, const struct remap *r)
 {
 	struct area model = *r->area;
 
+	model.anon = area_anon(r->area, e->mm->id);
+	model.anon_space = e->mm->id;
+	model.offset += r->area->end - r->area->start;
+	model.start = r->area->end;
 	model.end = r->from + r->new_length;
 	struct area *a = area_new(&model);
 	if (!a)
@@ -167,18 +182,22 @@ static int remap_grow(struct edit *e, const struct remap *r)
 	return err;
 }
 
-/*
- * What lies where the area will go makes room first, as on Linux also if the move fails afterwards.
- */
-static int remap_clear_target(struct edit *e, const struct remap *r, u64 to, bool *publish)
+/* MREMAP_DONTUNMAP: what stays has no pages, and is locked no more. */
+static int leave_empty(struct edit *e, const struct remap *r)
 {
-	const struct area *there = areas_find_next(e->areas, to);
+	struct area *there = areas_find(e->areas, r->from);
+	struct area model = *there;
 
-	if (!there || there->start >= to + r->new_length)
-		return 0;
-	int err = remap_shrink(e, to, to + r->new_length);
-	limbo_flush(&e->limbo); /* room for what the move replaces */
-	*publish = !err;
+	model.flags &= ~AREA_LOCK_FLAGS;
+	model.anon = area_anon(there, e->mm->id);
+	model.anon_space = e->mm->id;
+	if (r->from == there->start && r->from + r->old_length == there->end)
+		model.anon = 0;
+	struct area *a = area_new(&model);
+	if (!a)
+		return -ENOMEM;
+	int err = edit_set(e, a->start, a->end, a);
+	area_put(a);
 	return err;
 }
 
@@ -186,15 +205,18 @@ static int remap_clear_target(struct edit *e, const struct remap *r, u64 to, boo
 static int remap_index(struct edit *e, const struct remap *r, u64 to)
 {
 	struct area_node *before = e->areas;
-	struct area *a = moved_area(r, to);
-	int err;
+	struct area *a = moved_area(e, r, to);
+	int err = 0;
 
 	if (!a)
 		return -ENOMEM;
 	areas_get(before);
-	err = edit_replace(e, a->start, a->end, a);
-	if (!err && r->old_length && !(r->flags & REMAP_DONTUNMAP))
+	if (r->flags & REMAP_DONTUNMAP)
+		err = leave_empty(e, r);
+	else if (r->old_length)
 		err = edit_replace(e, r->from, r->from + r->old_length, NULL);
+	if (!err)
+		err = edit_replace(e, a->start, a->end, a);
 	area_put(a);
 	if (err) {
 		areas_put(e->areas);
@@ -205,12 +227,15 @@ static int remap_index(struct edit *e, const struct remap *r, u64 to)
 	return 0;
 }
 
+/* The target is free. *publish: the index changed. */
 static int remap_move(struct edit *e, const struct remap *r, u64 to, bool *publish)
 {
 	u64 length = min(r->old_length, r->new_length);
-	int err = remap_clear_target(e, r, to, publish);
+	int err = 0;
 
-	if (!err && r->old_length)
+	if (edit_count(e) >= MAP_COUNT_MAX - 3)
+		return -ENOMEM;
+	if (r->old_length)
 		err = edit_own_edges(e, r->from, r->from + r->old_length);
 	if (!err)
 		err = move_reserve(e, r->from, to, length);
@@ -228,74 +253,188 @@ static int remap_move(struct edit *e, const struct remap *r, u64 to, bool *publi
 
 /* --- mremap --- */
 
+static bool has_target(const struct remap *r)
+{
+	return r->flags & (REMAP_FIXED | REMAP_DONTUNMAP);
+}
+
+/* What can be said without looking at the areas. */
 static int remap_check(const struct remap *r)
 {
 	if (r->flags & ~(REMAP_MAYMOVE | REMAP_FIXED | REMAP_DONTUNMAP) || r->from % PAGE_SIZE ||
-	    !r->new_length)
+	    !r->new_length || r->new_length > USER_END)
 		return -EINVAL;
-	if ((r->flags & (REMAP_FIXED | REMAP_DONTUNMAP)) && !(r->flags & REMAP_MAYMOVE))
+	if (!has_target(r))
+		return 0;
+	if (r->to > USER_END - r->new_length || r->to % PAGE_SIZE || !(r->flags & REMAP_MAYMOVE))
 		return -EINVAL;
 	if ((r->flags & REMAP_DONTUNMAP) && r->old_length != r->new_length)
 		return -EINVAL;
-	if (!(r->flags & REMAP_FIXED))
-		return 0;
-	if (r->to % PAGE_SIZE || r->new_length > USER_END || r->to > USER_END - r->new_length)
-		return -EINVAL;
 	if (r->from + r->old_length > r->to && r->to + r->new_length > r->from)
 		return -EINVAL;
-	return r->to < MAP_ADDRESS_MIN ? -EPERM : 0;
+	return 0;
 }
 
-/* What the area says about it. */
-static int remap_check_area(struct edit *e, struct remap *r)
+/* What the area says about it, limits included: before anything at the target goes. */
+static int remap_check_area(const struct edit *e, struct remap *r)
 {
-	r->area = areas_find(e->mm->areas, r->from);
-	if (!r->area || (r->area->flags & AREA_SPECIAL))
+	u64 grow = r->new_length > r->old_length ? r->new_length - r->old_length : 0;
+	int err;
+
+	r->area = areas_find(e->areas, r->from);
+	if (!r->area)
 		return -EFAULT;
-	if (!r->old_length &&
-	    !(r->area->flags & AREA_SHARED)) /* a second mapping of private memory makes no sense */
+	if (r->area->flags & AREA_SEALED)
+		return -EPERM;
+	if (!grow && !has_target(r))
+		return 0;
+	/* a second mapping of private memory makes no sense */
+	if (!r->old_length && !(r->area->flags & AREA_SHARED))
+		return -EINVAL;
+	if ((r->flags & REMAP_DONTUNMAP) && r->area->flags & AREA_SPECIAL)
 		return -EINVAL;
 	if (r->old_length > r->area->end - r->from)
 		return -EFAULT;
-	if (r->new_length > USER_END)
-		return -ENOMEM;
-	u64 grow = r->flags & REMAP_DONTUNMAP || !r->old_length ? r->new_length
-		   : r->new_length > r->old_length              ? r->new_length - r->old_length
-								: 0;
-	return edit_check_limits(e, grow, 2);
+	if (!grow)
+		return 0;
+	u64 offset = r->area->offset + (r->from - r->area->start);
+	if (offset + r->new_length < offset)
+		return -EINVAL;
+	if (r->area->flags & AREA_SPECIAL)
+		return -EFAULT;
+	err = edit_check_locked(e, r->area->flags, grow);
+	return err ? err : edit_check_expand(e, r->area->flags, grow);
 }
 
-/*
- * In place where possible, else by a move: the new address, or a negative errno. *publish: the
- * index changed.
- */
-static s64 remap_edit(struct edit *e, struct remap *r, bool *publish)
+/* Without a target: where it is if possible, else by a move. */
+static s64 remap_at(struct edit *e, struct remap *r, bool *publish)
 {
-	int err = remap_check_area(e, r);
-	bool stays = !(r->flags & (REMAP_FIXED | REMAP_DONTUNMAP));
+	struct place_request place = { .size = r->new_length };
+	int err;
 
-	if (err)
-		return err;
-	if (stays && r->old_length && r->new_length <= r->old_length) {
-		if (r->new_length < r->old_length)
-			err = remap_shrink(e, r->from + r->new_length, r->from + r->old_length);
-		*publish = !err;
-		return err ? err : (s64)r->from;
-	}
-	if (stays && r->old_length && can_grow_in_place(e, r)) {
-		err = remap_grow(e, r);
+	if (r->new_length == r->old_length)
+		return (s64)r->from;
+	if (r->new_length < r->old_length || can_grow_in_place(e, r)) {
+		err = r->new_length < r->old_length
+			      ? remap_shrink(e, r->from + r->new_length, r->from + r->old_length)
+			      : remap_grow(e, r);
 		*publish = !err;
 		return err ? err : (s64)r->from;
 	}
 	if (!(r->flags & REMAP_MAYMOVE))
 		return -ENOMEM;
-	if (!(r->flags & REMAP_FIXED))
-		r->to = edit_find_place(e, r->flags & REMAP_DONTUNMAP ? r->to : 0, r->new_length,
-					false);
+	r->to = edit_find_place(e, &place);
 	if (!r->to)
 		return -ENOMEM;
 	err = remap_move(e, r, r->to, publish);
 	return err ? err : (s64)r->to;
+}
+
+/*
+ * What lies where the area will go makes room first, and so does what a shrinking one loses: as on
+ * Linux also if the move fails afterwards.
+ */
+static int remap_make_room(struct edit *e, struct remap *r, bool *publish)
+{
+	u64 end = r->to + r->new_length;
+	int err = 0;
+
+	if (r->flags & REMAP_FIXED) {
+		if (r->to < MAP_ADDRESS_MIN)
+			return -EPERM;
+		if (!edit_is_free(e, r->to, end))
+			err = remap_shrink(e, r->to, end);
+		*publish |= !err;
+	}
+	if (!err && r->new_length < r->old_length) {
+		err = remap_shrink(e, r->from + r->new_length, r->from + r->old_length);
+		*publish |= !err;
+		if (!err)
+			r->old_length = r->new_length;
+	}
+	return err;
+}
+
+/* MREMAP_FIXED, MREMAP_DONTUNMAP. */
+static s64 remap_to(struct edit *e, struct remap *r, bool *publish)
+{
+	int err;
+
+	if (edit_count(e) + 2 >= MAP_COUNT_MAX - 3)
+		return -ENOMEM;
+	err = remap_make_room(e, r, publish);
+	if (!err && r->flags & REMAP_DONTUNMAP)
+		err = edit_check_expand(e, r->area->flags, r->new_length);
+	if (err)
+		return err;
+	if (!(r->flags & REMAP_FIXED)) { /* the address is a hint */
+		struct place_request place = { .hint = r->to, .size = r->new_length };
+
+		r->to = edit_find_place(e, &place);
+		if (!r->to)
+			return -ENOMEM;
+	}
+	err = remap_move(e, r, r->to, publish);
+	return err ? err : (s64)r->to;
+}
+
+/* One area, or a part of one: the new address, or a negative errno. */
+static s64 remap_one(struct mm *mm, struct remap r)
+{
+	bool publish = false, locked;
+	struct edit e;
+	s64 result;
+
+	edit_begin(&e, mm);
+	result = remap_check_area(&e, &r);
+	if (!result)
+		result = has_target(&r) ? remap_to(&e, &r, &publish) : remap_at(&e, &r, &publish);
+	locked = result > 0 && r.area->flags & AREA_LOCKED && r.new_length > r.old_length;
+	edit_end(&e, publish);
+	if (locked)
+		(void)space_populate(mm, (u64)result + r.old_length, (u64)result + r.new_length,
+				     true);
+	return result;
+}
+
+/* The part of the next area at or after *from, up to end: its length, or 0. */
+static u64 next_area(struct mm *mm, u64 *from, u64 end)
+{
+	u64 length = 0;
+
+	read_lock(&mm->rw);
+	const struct area *a = areas_find_next(mm->areas, *from);
+	if (a && a->start < end) {
+		*from = max(*from, a->start);
+		length = min(a->end, end) - *from;
+	}
+	read_unlock(&mm->rw);
+	return length;
+}
+
+/*
+ * A move to a fixed place without a change of length takes all areas in the range along, one after
+ * the other, with the holes between them (Linux since 6.17).
+ */
+static s64 remap_many(struct mm *mm, const struct remap *r)
+{
+	u64 at = r->from, end = r->from + r->old_length, length = next_area(mm, &at, end);
+
+	if (!length || at != r->from)
+		return -EFAULT;
+	for (; length; length = next_area(mm, &at, end)) {
+		struct remap part = { .from = at,
+				      .to = r->to + (at - r->from),
+				      .old_length = length,
+				      .new_length = length,
+				      .flags = r->flags };
+		s64 result = remap_one(mm, part);
+
+		if (result < 0)
+			return result;
+		at += length;
+	}
+	return (s64)r->to;
 }
 
 s64 space_remap(struct mm *mm, u64 addr, u64 old_length, u64 new_length, u32 flags, u64 new_addr)
@@ -305,17 +444,11 @@ s64 space_remap(struct mm *mm, u64 addr, u64 old_length, u64 new_length, u32 fla
 			   .old_length = ROUND_UP(old_length, PAGE_SIZE),
 			   .new_length = ROUND_UP(new_length, PAGE_SIZE),
 			   .flags = flags };
-	bool publish = false;
-	struct edit e;
-	s64 result = remap_check(&r);
+	int err = remap_check(&r);
 
-	if (result)
-		return result;
-	edit_begin(&e, mm);
-	result = remap_edit(&e, &r, &publish);
-	bool locked = result > 0 && r.area->flags & AREA_LOCKED;
-	edit_end(&e, publish);
-	if (locked)
-		(void)space_populate(mm, (u64)result, (u64)result + r.new_length);
-	return result;
+	if (err)
+		return err;
+	if (flags & REMAP_FIXED && r.old_length == r.new_length)
+		return remap_many(mm, &r);
+	return remap_one(mm, r);
 }

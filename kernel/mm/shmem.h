@@ -4,7 +4,10 @@
 
 #include "mm/object.h"
 
-/* An object of `size` bytes of zeros, one reference for the caller. NULL without memory. */
-struct object *shmem_create(u64 size);
+/*
+ * An object of `size` bytes of zeros, one reference for the caller. reserve: all of it is charged for
+ * now (commit.h), else each page when it comes. NULL without memory or commit.
+ */
+struct object *shmem_create(u64 size, bool reserve);
 
 #endif

@@ -11,11 +11,13 @@
 #include "lib/print.h"
 #include "lib/string.h"
 #include "lib/waitq.h"
+#include "mm/commit.h"
 #include "mm/huge.h"
 #include "mm/reclaim.h"
 #include "mm/slab.h"
 
 struct mm_counters mm_counters;
+bool (*mm_privilege_hook)(enum mm_privilege p);
 
 static struct slab_cache mm_cache;
 static struct list spaces = LIST_INIT(spaces);
@@ -50,7 +52,8 @@ static struct mm *space_alloc(void)
 	rwlock_init(&mm->rw, RANK_SPACE);
 	list_init(&mm->link);
 	mm->id = atomic_add_return(&next_id, 1);
-	mm->limit_as = mm->limit_data = mm->limit_stack = UINT64_MAX;
+	mm->limit_as = mm->limit_data = mm->limit_data_hard = UINT64_MAX;
+	mm->limit_stack = mm->limit_memlock = UINT64_MAX;
 	machine_space_init(mm, mm->root);
 	return mm;
 }
@@ -77,6 +80,7 @@ static void space_free(struct mm *mm)
 {
 	machine_space_retire(mm);
 	node_drop(mm->root);
+	commit_uncharge(areas_summary(mm->areas).account / PAGE_SIZE);
 	areas_put(mm->areas);
 	if (mm->exe_object)
 		object_put(mm->exe_object);
@@ -124,6 +128,20 @@ static int child_unmap(struct mm *child, u64 start, u64 end)
 	return err;
 }
 
+/*
+ * What the child has in place of a: mlock is not inherited; where areas are counted (AREA_SYSV), the
+ * child's is another one.
+ */
+static struct area *child_area(const struct area *a)
+{
+	struct area model = *a;
+
+	model.flags &= ~AREA_LOCK_FLAGS;
+	if (a->flags & AREA_WIPEONFORK) /* it has no private pages */
+		model.anon = 0;
+	return area_new(&model);
+}
+
 static int child_exception(struct area *a, void *arg)
 {
 	struct mm *child = arg;
@@ -135,17 +153,13 @@ static int child_exception(struct area *a, void *arg)
 		node_pin(child, a->start, a->end);
 	if (a->flags & (AREA_DONTFORK | AREA_WIPEONFORK))
 		err = child_unmap(child, a->start, a->end);
-	if (err || !(a->flags & (AREA_DONTFORK | AREA_LOCKED | AREA_SYSV)))
-		return err;
-	/* mlock is not inherited; where areas are counted, the child's is another one. */
-	if (!(a->flags & AREA_DONTFORK)) {
-		struct area model = *a;
-		model.flags &= ~AREA_LOCKED;
-		changed = area_new(&model);
+	if (!err && !(a->flags & AREA_DONTFORK)) {
+		changed = child_area(a);
 		if (!changed)
 			return -ENOMEM;
 	}
-	err = areas_replace(child->areas, a->start, a->end, changed, &root);
+	if (!err)
+		err = areas_set(child->areas, a->start, a->end, changed, child->id, &root);
 	if (changed)
 		area_put(changed);
 	if (err)
@@ -153,6 +167,24 @@ static int child_exception(struct area *a, void *arg)
 	areas_put(child->areas);
 	child->areas = root;
 	return 0;
+}
+
+/* The child's areas: the parent's but for the exceptions, and paid for. On failure it has none. */
+static int fork_areas(struct mm *child, struct mm *parent)
+{
+	int err = 0;
+
+	areas_get(parent->areas);
+	child->areas = parent->areas;
+	if (areas_summary(parent->areas).flags & AREA_FORK_FLAGS)
+		err = areas_for_each_flag(parent->areas, AREA_FORK_FLAGS, child_exception, child);
+	if (!err)
+		err = commit_charge_fork(parent, areas_summary(child->areas).account / PAGE_SIZE);
+	if (err) {
+		areas_put(child->areas);
+		child->areas = NULL;
+	}
+	return err;
 }
 
 static void fork_fields(struct mm *child, const struct mm *parent)
@@ -176,14 +208,16 @@ static void fork_fields(struct mm *child, const struct mm *parent)
 		object_get(child->exe_object);
 	child->limit_as = parent->limit_as;
 	child->limit_data = parent->limit_data;
+	child->limit_data_hard = parent->limit_data_hard;
 	child->limit_stack = parent->limit_stack;
 	child->huge_disabled = parent->huge_disabled;
+	child->limit_memlock = parent->limit_memlock;
 }
 
 struct mm *space_fork(struct mm *parent)
 {
 	struct mm *child = space_alloc();
-	int err = 0;
+	int err;
 
 	if (!child)
 		return NULL;
@@ -195,12 +229,9 @@ struct mm *space_fork(struct mm *parent)
 	}
 	fork_fields(child, parent);
 	node_copy_root(parent->root, child->root);
-	areas_get(parent->areas);
-	child->areas = parent->areas;
 	tlb_shoot_all(
 		parent); /* before anyone may run in the child, and before the parent goes on */
-	if (areas_summary(parent->areas).flags & AREA_FORK_FLAGS)
-		err = areas_for_each_flag(parent->areas, AREA_FORK_FLAGS, child_exception, child);
+	err = fork_areas(child, parent);
 	/*
 	 * In the list before the parent may change again: a truncation finds what they share in one
 	 * or the other.
@@ -360,27 +391,12 @@ u64 space_vm_bytes(struct mm *mm)
 	return bytes;
 }
 
-struct locked_within {
-	u64 start, end, bytes;
-};
-
-static int add_locked(struct area *a, void *arg)
+u64 space_locked_bytes(struct mm *mm)
 {
-	struct locked_within *w = arg;
-	u64 start = max(a->start, w->start), end = min(a->end, w->end);
-
-	w->bytes += end > start ? end - start : 0;
-	return 0;
-}
-
-u64 space_locked_bytes(struct mm *mm, u64 start, u64 end)
-{
-	struct locked_within w = { .start = start, .end = end };
-
 	read_lock(&mm->rw);
-	areas_for_each_flag(mm->areas, AREA_LOCKED, add_locked, &w);
+	u64 bytes = areas_summary(mm->areas).locked;
 	read_unlock(&mm->rw);
-	return w.bytes;
+	return bytes;
 }
 
 struct each_area {

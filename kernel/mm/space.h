@@ -38,7 +38,8 @@ struct mm {
 	struct object
 		*exe_object; /* C: the program's file, a reference; for /proc/PID/exe see proc */
 	/* Limits, bytes (UINT64_MAX: none). Written by proc when rlimits change. A */
-	u64 limit_as, limit_data, limit_stack;
+	u64 limit_as, limit_data, limit_data_hard, limit_stack, limit_memlock;
+	u32 future_flags; /* R: of AREA_LOCK_FLAGS, for areas to come (mlockall's MCL_FUTURE) */
 	u64 peak_rss_pages, peak_vm_bytes; /* A: VmHWM, VmPeak */
 	u8 huge_disabled;                  /* A: enum huge_disabled (PR_SET_THP_DISABLE) */
 	struct space_counters {            /* A: events since the space was made */
@@ -46,6 +47,19 @@ struct mm {
 		u64 tables_copied, tables_adopted, pages_copied, pages_reused, pages_zeroed;
 	} counters;
 };
+
+/*
+ * What the current thread may do beyond the limits; supplied by proc (NULL: nothing).
+ */
+enum mm_privilege {
+	MM_PRIVILEGE_LOCK,   /* lock memory without a limit (CAP_IPC_LOCK) */
+	MM_PRIVILEGE_COMMIT, /* use the last of what may be promised (CAP_SYS_ADMIN) */
+};
+extern bool (*mm_privilege_hook)(enum mm_privilege p);
+static inline bool mm_is_privileged(enum mm_privilege p)
+{
+	return mm_privilege_hook && mm_privilege_hook(p);
+}
 
 /* --- life --- */
 struct mm *space_create(void); /* empty; NULL without memory */
@@ -97,8 +111,9 @@ struct map_request {
 	u64 addr, length;
 	u32 flags;             /* AREA_*: protection, SHARED, MAY*, GROWSDOWN, NORESERVE... */
 	bool fixed, noreplace; /* MAP_FIXED, MAP_FIXED_NOREPLACE */
-	bool below_4g;         /* MAP_32BIT */
-	bool populate;
+	bool below_2g;         /* MAP_32BIT */
+	bool populate;         /* MAP_POPULATE */
+	bool lock;             /* MAP_LOCKED */
 	struct object *
 		/* NULL: anonymous (with AREA_SHARED: a fresh shared-memory object is made) */
 		object;
@@ -108,7 +123,7 @@ struct map_request {
 };
 /*
  * The address, or a negative errno: -EINVAL, -ENOMEM (also limits), -EEXIST, -EPERM (below min
- * address), -EOVERFLOW.
+ * address, over what is sealed, or no right to lock), -EAGAIN (locked memory), -EOVERFLOW.
  */
 s64 space_map(struct mm *mm, const struct map_request *r);
 int space_unmap(struct mm *mm, u64 addr, u64 length);
@@ -127,8 +142,15 @@ u64 space_brk(struct mm *mm,
 	      u64 brk); /* the break afterwards: unchanged if it could not be moved */
 int space_advise(struct mm *mm, u64 addr, u64 length, int advice); /* MADV_* */
 int space_sync(struct mm *mm, u64 addr, u64 length, int flags);    /* msync: MS_* */
-int space_lock(struct mm *mm, u64 addr, u64 length, bool on);      /* mlock, munlock */
-int space_residency(struct mm *mm, u64 addr, u64 pages, u8 *vec);  /* mincore: into kernel memory */
+/* mlock, mlock2, munlock: flags of AREA_LOCK_FLAGS, none to unlock. */
+int space_lock(struct mm *mm, u64 addr, u64 length, u32 flags);
+/*
+ * mlockall, munlockall: flags for all areas that there are (if `current`), and for those to come. 0,
+ * -EPERM or -ENOMEM.
+ */
+int space_lock_all(struct mm *mm, bool current, u32 flags, u32 future_flags);
+int space_seal(struct mm *mm, u64 addr, u64 length);              /* mseal */
+int space_residency(struct mm *mm, u64 addr, u64 pages, u8 *vec); /* mincore: into kernel memory */
 /*
  * What identifies the memory at va for a futex: the space and address, or for shared areas the
  * object and offset. 0 or -EFAULT. May fault the page in.
@@ -154,10 +176,9 @@ struct space_rss space_rss(struct mm *mm);
  * is kept by space_rss alone. Any lock may be held.
  */
 void space_rss_peak(struct mm *mm);
-u64 space_table_bytes(struct mm *mm); /* VmPTE: walks tables */
-u64 space_vm_bytes(struct mm *mm);    /* VmSize; takes space.rw. Keeps peak_vm_bytes */
-/* Bytes of [start, end) in locked areas (all: VmLck); takes space.rw. */
-u64 space_locked_bytes(struct mm *mm, u64 start, u64 end);
+u64 space_table_bytes(struct mm *mm);  /* VmPTE: walks tables */
+u64 space_vm_bytes(struct mm *mm);     /* VmSize; takes space.rw. Keeps peak_vm_bytes */
+u64 space_locked_bytes(struct mm *mm); /* VmLck; takes space.rw */
 /* After the index of areas changed, space.rw held exclusively: keep the peak. */
 void space_vm_peak(struct mm *mm);
 

@@ -93,13 +93,6 @@ int exec_read_header(struct exec *x)
 
 /* --- building --- */
 
-static void space_set_limits(struct mm *mm, const struct process *p)
-{
-	mm->limit_as = p->rlimit_soft[RLIMIT_AS];
-	mm->limit_data = p->rlimit_soft[RLIMIT_DATA];
-	mm->limit_stack = p->rlimit_soft[RLIMIT_STACK];
-}
-
 /* mmap grows down from below the room that the stack may ever take. */
 static void space_set_mmap_base(struct exec *x)
 {
@@ -127,7 +120,7 @@ static int exec_build(struct exec *x, const struct path *start, const char *name
 	x->mm = space_create();
 	if (!x->mm)
 		return -ENOMEM;
-	space_set_limits(x->mm, process_current());
+	space_limits_set(x->mm, process_current());
 	if (thread_current()->mm)
 		x->mm->huge_disabled = load_relaxed(&thread_current()->mm->huge_disabled);
 	space_set_mmap_base(x);

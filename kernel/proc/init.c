@@ -52,6 +52,7 @@ void proc_init(void)
 	futex_init();
 	ipc_init();
 	oom_init();
+	limits_init();
 	if (p) {
 		p->cred = cred_new_root();
 		p->uid_count = uid_count_get(0);

@@ -24,6 +24,7 @@ struct ipc_status { /* struct ipc64_perm */
 
 /* Flags of shmget, of shmat, and of a segment's mode: Linux's (its <linux/shm.h> needs a C library) */
 #define SHM_HUGETLB 04000u
+#define SHM_NORESERVE 010000u
 #define SHM_RDONLY 010000u
 #define SHM_RND 020000u
 #define SHM_REMAP 040000u

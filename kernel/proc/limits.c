@@ -36,7 +36,7 @@ int process_may_change(struct process *p)
 	return ok ? 0 : -EPERM;
 }
 
-static void space_limit_changed(struct process *p, u32 resource, u64 soft)
+static void space_limit_changed(struct process *p, u32 resource, u64 soft, u64 hard)
 {
 	struct mm *mm = process_mm_get(p);
 
@@ -44,11 +44,36 @@ static void space_limit_changed(struct process *p, u32 resource, u64 soft)
 		return;
 	if (resource == RLIMIT_AS)
 		store_relaxed(&mm->limit_as, soft);
-	else if (resource == RLIMIT_DATA)
-		store_relaxed(&mm->limit_data, soft);
 	else if (resource == RLIMIT_STACK)
 		store_relaxed(&mm->limit_stack, soft);
+	else if (resource == RLIMIT_MEMLOCK)
+		store_relaxed(&mm->limit_memlock, soft);
+	else if (resource == RLIMIT_DATA) {
+		store_relaxed(&mm->limit_data, soft);
+		store_relaxed(&mm->limit_data_hard, hard);
+	}
 	space_put(mm);
+}
+
+void space_limits_set(struct mm *mm, const struct process *p)
+{
+	mm->limit_as = p->rlimit_soft[RLIMIT_AS];
+	mm->limit_data = p->rlimit_soft[RLIMIT_DATA];
+	mm->limit_data_hard = p->rlimit_hard[RLIMIT_DATA];
+	mm->limit_stack = p->rlimit_soft[RLIMIT_STACK];
+	mm->limit_memlock = p->rlimit_soft[RLIMIT_MEMLOCK];
+}
+
+/* What mm asks of credentials. */
+static bool mm_privilege(enum mm_privilege what)
+{
+	return cred_capable(cred_current(),
+			    what == MM_PRIVILEGE_LOCK ? CAP_IPC_LOCK : CAP_SYS_ADMIN);
+}
+
+void limits_init(void)
+{
+	mm_privilege_hook = mm_privilege;
 }
 
 #define NR_OPEN_MAX 1048576 /* as Linux's fs.nr_open */
@@ -71,7 +96,7 @@ int rlimit_set(struct process *p, u32 resource, u64 soft, u64 hard)
 	spin_unlock(&p->lock);
 	if (err)
 		return err;
-	space_limit_changed(p, resource, soft);
+	space_limit_changed(p, resource, soft, hard);
 	if (resource == RLIMIT_CPU)
 		cpu_limit_changed(p);
 	return 0;

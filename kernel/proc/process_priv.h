@@ -163,10 +163,12 @@ int pidfd_give(struct process *p,
 	       u64 user_fd); /* a new descriptor, also stored at user_fd (0: nowhere); or errno */
 
 /* --- timers of processes --- */
-void process_check_cpu_limits(struct thread *t, u64 now); /* itimer.c; from the tick */
-void cpu_limit_changed(struct process *p);                /* itimer.c: RLIMIT_CPU was set */
-void itimers_exit(struct process *p);                     /* itimer.c */
-void posix_timers_exit(struct process *p);                /* posix_timer.c */
+void process_check_cpu_limits(struct thread *t, u64 now);      /* itimer.c; from the tick */
+void space_limits_set(struct mm *mm, const struct process *p); /* limits.c: for a new space */
+void limits_init(void);
+void cpu_limit_changed(struct process *p); /* itimer.c: RLIMIT_CPU was set */
+void itimers_exit(struct process *p);      /* itimer.c */
+void posix_timers_exit(struct process *p); /* posix_timer.c */
 /*
  * posix_timer.c: S held: a timer's signal is being delivered: fill in the overruns, forget that it
  * is queued.

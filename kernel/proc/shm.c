@@ -18,6 +18,7 @@
 #include "lib/print.h"
 #include "mm/shmem.h"
 #include "mm/slab.h"
+#include "mm/tunable.h"
 #include "mm/space.h"
 #include "proc/ipc_priv.h"
 
@@ -203,7 +204,9 @@ static struct segment *segment_new(s32 key, u64 size, u32 flags)
 	s = kzalloc(sizeof(*s));
 	if (!s)
 		return ERR_PTR(-ENOMEM);
-	s->memory = shmem_create(size);
+	s->memory = shmem_create(size, !(flags & SHM_NORESERVE) ||
+					       load_relaxed(&mm_tunables.overcommit_memory) ==
+						       OVERCOMMIT_NEVER);
 	if (!s->memory) {
 		kfree(s);
 		return ERR_PTR(-ENOMEM);

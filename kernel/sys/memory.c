@@ -2,11 +2,8 @@
  * memory.c - mmap and its family: decoding and the checks that do not need the space's lock.
  * mm/map.c does the work.
  */
-#include <linux/capability.h>
 #include <linux/fcntl.h>
 #include <linux/mman.h>
-#include <linux/resource.h>
-#include <linux/uio.h>
 
 #include "fs/eventfiles.h"
 #include "fs/vfs.h"
@@ -34,8 +31,6 @@ static u32 area_flags(u32 prot, u32 flags)
 
 	if (flags & MAP_GROWSDOWN)
 		a |= AREA_GROWSDOWN;
-	if (flags & MAP_LOCKED)
-		a |= AREA_LOCKED;
 	if (flags & MAP_NORESERVE)
 		a |= AREA_NORESERVE;
 	if (flags & MAP_STACK) /* stacks are large and little used */
@@ -130,9 +125,9 @@ SYSCALL6(mmap, u64, addr, u64, length, u32, prot, u32, flags, int, fd, u64, offs
 		.flags = area_flags(prot, flags),
 		.fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE),
 		.noreplace = flags & MAP_FIXED_NOREPLACE,
-		.below_4g = flags & MAP_32BIT,
-		.populate = (flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE ||
-			    flags & MAP_LOCKED,
+		.below_2g = flags & MAP_32BIT,
+		.populate = (flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE,
+		.lock = flags & MAP_LOCKED,
 		.offset = offset,
 	};
 
@@ -167,32 +162,48 @@ SYSCALL2(munmap, u64, addr, u64, length)
 
 SYSCALL3(mprotect, u64, addr, u64, length, u32, prot)
 {
-	if (addr % PAGE_SIZE || prot & ~(u32)(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM |
-					      PROT_GROWSDOWN | PROT_GROWSUP))
-		return -EINVAL;
-	if ((prot & (PROT_GROWSDOWN | PROT_GROWSUP)) == (PROT_GROWSDOWN | PROT_GROWSUP))
+	const u32 grows = PROT_GROWSDOWN | PROT_GROWSUP;
+
+	if ((prot & grows) == grows || addr % PAGE_SIZE)
 		return -EINVAL;
 	if (!length)
 		return 0;
-	if (addr > USER_END || length > USER_END - addr)
+	if (addr + ROUND_UP(length, PAGE_SIZE) <= addr)
 		return -ENOMEM;
-	return space_protect(current_mm(), addr, length, prot & AREA_PROT, prot & PROT_GROWSDOWN);
+	if (prot & ~(u32)(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM | grows))
+		return -EINVAL;
+	return space_protect(current_mm(), addr, length, prot & AREA_PROT, prot & grows);
 }
+
+/* --- protection keys: the processor's are not in use, so there are none to be had --- */
 
 SYSCALL4(pkey_mprotect, u64, addr, u64, length, u32, prot, int, key)
 {
 	return key == -1 ? sys_mprotect(addr, length, prot) : -EINVAL;
 }
 
+SYSCALL2(pkey_alloc, u64, flags, u64, rights)
+{
+	if (flags || rights & ~(u64)(PKEY_DISABLE_ACCESS | PKEY_DISABLE_WRITE))
+		return -EINVAL;
+	return -ENOSPC;
+}
+
+SYSCALL1(pkey_free, int, key)
+{
+	return -EINVAL;
+}
+
 SYSCALL5(mremap, u64, addr, u64, old_length, u64, new_length, u64, flags, u64, new_addr)
 {
 	if (flags & ~(u64)(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP))
 		return -EINVAL;
-	if ((flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && !(flags & MREMAP_MAYMOVE))
-		return -EINVAL;
-	if (addr % PAGE_SIZE || !new_length)
-		return -EINVAL;
 	return space_remap(current_mm(), addr, old_length, new_length, (u32)flags, new_addr);
+}
+
+SYSCALL3(mseal, u64, addr, u64, length, u64, flags)
+{
+	return flags ? -EINVAL : space_seal(current_mm(), addr, length);
 }
 
 SYSCALL1(brk, u64, brk)
@@ -241,189 +252,42 @@ SYSCALL3(mincore, u64, addr, u64, length, u8 __user *, out)
 	return 0;
 }
 
-/* --- locking: nothing is ever swapped out, so locking means to fault in and to count --- */
+/* --- locking --- */
 
-/* May the caller lock [start, end) as well? 0, -EPERM or -ENOMEM, as mlock(2) says. */
-static int lock_limit_check(u64 start, u64 end)
+static u32 lock_flags(bool on_fault)
 {
-	struct mm *mm = current_mm();
-	u64 limit = rlimit_get(RLIMIT_MEMLOCK), more;
-
-	if (cred_capable(cred_current(), CAP_IPC_LOCK))
-		return 0;
-	if (!limit)
-		return -EPERM;
-	more = end - start - space_locked_bytes(mm, start, end);
-	return space_locked_bytes(mm, 0, USER_END) + more > limit ? -ENOMEM : 0;
-}
-
-static long lock_range(u64 addr, u64 length, bool on)
-{
-	u64 start = ROUND_DOWN(addr, PAGE_SIZE), end = ROUND_UP(addr + length, PAGE_SIZE);
-	int err;
-
-	if (addr + length < addr || end < start)
-		return -EINVAL;
-	err = on ? lock_limit_check(start, end) : 0;
-	if (err || start == end)
-		return err;
-	return space_lock(current_mm(), start, end - start, on);
+	return AREA_LOCKED | (on_fault ? AREA_LOCKONFAULT : 0);
 }
 
 SYSCALL2(mlock, u64, addr, u64, length)
 {
-	return lock_range(addr, length, true);
+	return space_lock(current_mm(), addr, length, lock_flags(false));
 }
 
 SYSCALL3(mlock2, u64, addr, u64, length, u32, flags)
 {
-	return flags & ~(u32)MLOCK_ONFAULT ? -EINVAL : lock_range(addr, length, true);
+	if (flags & ~(u32)MLOCK_ONFAULT)
+		return -EINVAL;
+	return space_lock(current_mm(), addr, length, lock_flags(flags & MLOCK_ONFAULT));
 }
 
 SYSCALL2(munlock, u64, addr, u64, length)
 {
-	return lock_range(addr, length, false);
+	return space_lock(current_mm(), addr, length, 0);
 }
 
 SYSCALL1(mlockall, u32, flags)
 {
-	u64 limit = rlimit_get(RLIMIT_MEMLOCK);
-	bool free = cred_capable(cred_current(), CAP_IPC_LOCK);
+	u32 set = lock_flags(flags & MCL_ONFAULT);
 
 	if (!flags || flags & ~(u32)(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) ||
 	    flags == MCL_ONFAULT)
 		return -EINVAL;
-	if (!limit && !free)
-		return -EPERM;
-	return flags & MCL_CURRENT && !free && space_vm_bytes(current_mm()) > limit ? -ENOMEM : 0;
+	return space_lock_all(current_mm(), flags & MCL_CURRENT, flags & MCL_CURRENT ? set : 0,
+			      flags & MCL_FUTURE ? set : 0);
 }
 
 SYSCALL0(munlockall)
 {
-	return 0;
-}
-
-/* --- another process's memory --- */
-
-#define VM_IOV_MAX 1024u
-#define VM_CHUNK PAGE_SIZE
-
-/* A place in an array of user iovecs. */
-struct vm_cursor {
-	struct iovec *parts;
-	u64 count, index, skip;
-};
-
-/* Bytes at the cursor in one part, at most max; *at gets their address. 0: the end. */
-static u64 cursor_part(struct vm_cursor *c, u64 max, u64 *at)
-{
-	while (c->index < c->count && c->skip == c->parts[c->index].iov_len) {
-		c->index++;
-		c->skip = 0;
-	}
-	if (c->index == c->count)
-		return 0;
-	*at = (u64)c->parts[c->index].iov_base + c->skip;
-	return min(max, c->parts[c->index].iov_len - c->skip);
-}
-
-static int cursor_get(struct vm_cursor *c, u64 user, u64 count)
-{
-	*c = (struct vm_cursor){ .count = count };
-	if (count > VM_IOV_MAX)
-		return -EINVAL;
-	c->parts = kmalloc(count * sizeof(struct iovec) + 1);
-	if (!c->parts)
-		return -ENOMEM;
-	if (copy_from_user(c->parts, (void __user *)user, count * sizeof(struct iovec)))
-		return -EFAULT;
-	for (u64 i = 0; i < count; i++) {
-		if ((s64)c->parts[i].iov_len < 0)
-			return -EINVAL;
-	}
-	return 0;
-}
-
-/* One chunk between the spaces, through buf: bytes done (0: the end), or -EFAULT. */
-static s64 vm_copy_chunk(struct mm *mm, struct vm_cursor *local, struct vm_cursor *remote,
-			 void *buf, bool write)
-{
-	u64 here, there, n = cursor_part(local, VM_CHUNK, &here);
-	ssize done;
-
-	n = n ? cursor_part(remote, n, &there) : 0;
-	if (!n)
-		return 0;
-	if (write) {
-		if (copy_from_user(buf, (void __user *)here, n))
-			return -EFAULT;
-		done = space_write(mm, there, buf, n, 0);
-	} else {
-		done = space_read(mm, there, buf, n, 0);
-		if (done > 0 && copy_to_user((void __user *)here, buf, (size_t)done))
-			return -EFAULT;
-	}
-	if (done <= 0)
-		return done == -ENOMEM ? -ENOMEM : -EFAULT;
-	local->skip += (u64)done;
-	remote->skip += (u64)done;
-	return done;
-}
-
-static s64 vm_copy(struct mm *mm, struct vm_cursor *local, struct vm_cursor *remote, bool write)
-{
-	void *buf = kmalloc(VM_CHUNK);
-	s64 total = 0, n;
-
-	if (!buf)
-		return -ENOMEM;
-	while ((n = vm_copy_chunk(mm, local, remote, buf, write)) > 0)
-		total += n;
-	kfree(buf);
-	return total ? total : n;
-}
-
-static s64 vm_transfer(u32 pid, struct vm_cursor *local, struct vm_cursor *remote, bool write)
-{
-	struct process *p = process_find(pid);
-	struct mm *mm;
-	s64 r;
-
-	if (!p)
-		return -ESRCH;
-	mm = process_may_inspect(p) ? process_mm_get(p) : ERR_PTR(-EPERM);
-	process_put(p);
-	if (IS_ERR(mm))
-		return PTR_ERR(mm);
-	if (!mm)
-		return -ESRCH;
-	r = vm_copy(mm, local, remote, write);
-	space_put(mm);
-	return r;
-}
-
-static s64 vm_call(u32 pid, u64 local_user, u64 nlocal, u64 remote_user, u64 nremote, u64 flags,
-		   bool write)
-{
-	struct vm_cursor local = { 0 }, remote = { 0 };
-	s64 r = flags ? -EINVAL : cursor_get(&local, local_user, nlocal);
-
-	if (!r)
-		r = cursor_get(&remote, remote_user, nremote);
-	if (!r)
-		r = vm_transfer(pid, &local, &remote, write);
-	kfree(local.parts);
-	kfree(remote.parts);
-	return r;
-}
-
-SYSCALL6(process_vm_readv, u32, pid, u64, local, u64, nlocal, u64, remote, u64, nremote, u64, flags)
-{
-	return vm_call(pid, local, nlocal, remote, nremote, flags, false);
-}
-
-SYSCALL6(process_vm_writev, u32, pid, u64, local, u64, nlocal, u64, remote, u64, nremote, u64,
-	 flags)
-{
-	return vm_call(pid, local, nlocal, remote, nremote, flags, true);
+	return space_lock_all(current_mm(), true, 0, 0);
 }

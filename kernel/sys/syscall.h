@@ -15,6 +15,11 @@
 
 #include <asm/unistd_64.h>
 
+/* Younger than the headers of Debian 12. */
+#ifndef __NR_mseal
+#define __NR_mseal 462
+#endif
+
 #include "arch/x86_64/regs.h"
 #include "arch/x86_64/usercopy.h"
 #include "lib/err.h"

@@ -9,6 +9,7 @@
 
 #define PAGES 64 /* of the naive array: page i is at BASE + i pages */
 #define BASE 0x100000ull
+#define SPACE 7 /* the id of the space whose index it is */
 
 /* What is at each page: flags, or 0. Anonymous areas merge when their flags are equal. */
 struct naive {
@@ -31,12 +32,17 @@ static struct area *make(u32 start, u32 end, u32 flags)
 	return a;
 }
 
+static int insert(struct area_node *root, struct area *a, struct area_node **out)
+{
+	return areas_replace(root, a->start, a->end, a, SPACE, out);
+}
+
 /* Replace [start, end) by an area with these flags, or by nothing when 0, in both; on -ENOMEM in neither. */
 static int both_replace(struct area_node **root, struct naive *n, u32 start, u32 end, u32 flags)
 {
 	struct area *a = flags ? make(start, end, flags) : NULL;
 	struct area_node *new;
-	int err = areas_replace(*root, at(start), at(end), a, &new);
+	int err = areas_replace(*root, at(start), at(end), a, SPACE, &new);
 
 	if (a)
 		area_put(a);
@@ -227,7 +233,7 @@ static void test_an_edit_without_memory_leaves_nothing_behind(void **state)
 
 		for (u32 fail = 0;; fail++) {
 			alloc_fail_after(fail);
-			int err = areas_replace(root, at(start), at(end), a, &new);
+			int err = areas_replace(root, at(start), at(end), a, SPACE, &new);
 			alloc_fail_after(UINT64_MAX);
 			if (!err)
 				break;
@@ -284,11 +290,11 @@ static void test_areas_of_files_merge_by_offset_and_hold_object_and_file(void **
 	struct area *high = area_new(&model);
 	model.offset = 5 * PAGE_SIZE;
 	struct area *other = area_new(&model);
-	assert_true(area_can_merge(low, high));
-	assert_false(area_can_merge(low, other));
-	assert_int_equal(areas_insert(NULL, low, &one), 0);
-	assert_int_equal(areas_insert(one, high, &two), 0);
-	assert_int_equal(areas_insert(one, other, &three), 0);
+	assert_true(area_can_merge(low, high, SPACE));
+	assert_false(area_can_merge(low, other, SPACE));
+	assert_int_equal(insert(NULL, low, &one), 0);
+	assert_int_equal(insert(one, high, &two), 0);
+	assert_int_equal(insert(one, other, &three), 0);
 	assert_int_equal(areas_summary(two).count, 1);
 	assert_int_equal(areas_summary(three).count, 2);
 	area_put(low);
@@ -299,7 +305,7 @@ static void test_areas_of_files_merge_by_offset_and_hold_object_and_file(void **
 	areas_put(two);
 	struct area *a = areas_find(three, at(5));
 	assert_int_equal(a->offset, 5 * PAGE_SIZE);
-	struct area *part = area_part(a, at(6), at(7));
+	struct area *part = area_part(a, at(6), at(7), SPACE);
 	assert_int_equal(part->offset, 7 * PAGE_SIZE);
 	area_put(part);
 	areas_put(three);
@@ -316,7 +322,7 @@ static void test_a_thousand_areas_stay_shallow(void **state)
 	(void)state;
 	for (u32 i = 0; i < 1000; i++) { /* in order: the worst case of a plain tree */
 		struct area *a = make(2 * i, 2 * i + 1, AREA_READ);
-		assert_int_equal(areas_insert(root, a, &new), 0);
+		assert_int_equal(insert(root, a, &new), 0);
 		area_put(a);
 		areas_put(root);
 		root = new;

@@ -37,7 +37,7 @@ static u64 counted_size(const void *file)
 
 static void map_counted(struct mm *mm, u64 va)
 {
-	struct object *o = shmem_create(PAGES * PAGE_SIZE);
+	struct object *o = shmem_create(PAGES * PAGE_SIZE, true);
 	struct map_request r = { .addr = va,
 				 .length = PAGES * PAGE_SIZE,
 				 .flags = RW | AREA_SHARED | AREA_SYSV,
@@ -145,7 +145,7 @@ static struct mm *space_in_parts(void)
 	for (u64 p = 0; p < PAGES; p++)
 		store_in(mm, BASE + p * PAGE_SIZE, p);
 	must(!protect(mm, 2, 2, AREA_READ), "protect");
-	must(!space_lock(mm, BASE, PAGE_SIZE, true), "lock");
+	must(!space_lock(mm, BASE, PAGE_SIZE, AREA_LOCKED), "lock");
 	return mm;
 }
 

@@ -171,7 +171,7 @@ static void test_fork_obeys_dontfork_and_wipeonfork(void **state)
 		store_in(mm, BASE + p * PAGE_SIZE, 10 + p);
 	assert_int_equal(space_advise(mm, BASE + PAGE_SIZE, PAGE_SIZE, MADV_DONTFORK), 0);
 	assert_int_equal(space_advise(mm, BASE + 3 * PAGE_SIZE, 2 * PAGE_SIZE, MADV_WIPEONFORK), 0);
-	assert_int_equal(space_lock(mm, BASE + 6 * PAGE_SIZE, PAGE_SIZE, true), 0);
+	assert_int_equal(space_lock(mm, BASE + 6 * PAGE_SIZE, PAGE_SIZE, AREA_LOCKED), 0);
 	struct mm *child = new_fork(mm);
 	hosted_load_space(child);
 	assert_int_equal(load(BASE), 10);
@@ -242,7 +242,7 @@ static void test_mmap_chooses_and_refuses_addresses_as_linux(void **state)
 	assert_int_equal(space_map(mm, &r), -EINVAL);
 	r.length = UINT64_MAX - 4;
 	assert_int_equal(space_map(mm, &r), -ENOMEM);
-	struct map_request low = { .length = PAGE_SIZE, .flags = RW, .below_4g = true };
+	struct map_request low = { .length = PAGE_SIZE, .flags = RW, .below_2g = true };
 	assert_true(space_map(mm, &low) < 0x80000000);
 	mm->limit_as = space_vm_bytes(mm) + PAGE_SIZE;
 	assert_int_equal(map_any(mm, 0, 2, RW), -ENOMEM);
@@ -402,7 +402,7 @@ static void test_dontneed_and_populate(void **state)
 	assert_int_equal(space_advise(mm, BASE, 17 * PAGE_SIZE, MADV_DONTNEED), -ENOMEM);
 	assert_int_equal(space_rss(mm).anon, 0);
 	assert_int_equal(space_advise(mm, BASE, PAGE_SIZE, 999), -EINVAL);
-	assert_int_equal(space_lock(mm, BASE, PAGE_SIZE, true), 0);
+	assert_int_equal(space_lock(mm, BASE, PAGE_SIZE, AREA_LOCKED), 0);
 	assert_int_equal(space_advise(mm, BASE, PAGE_SIZE, MADV_DONTNEED), -EINVAL);
 	space_put(mm);
 	object_put(&m->object);
@@ -416,8 +416,8 @@ static void test_advice_that_needs_no_action_or_is_refused(void **state)
 	(void)state;
 	map_anonymous(mm, BASE, 2);
 	map_pages(mm, BASE + 2 * PAGE_SIZE, 2, RW | AREA_SHARED, &m->object, 0);
-	map_pages(mm, BASE + 4 * PAGE_SIZE, 2, (RW & ~(u32)AREA_WRITE) | AREA_SHARED, &m->object,
-		  0);
+	map_pages(mm, BASE + 4 * PAGE_SIZE, 2,
+		  (RW & ~(u32)(AREA_WRITE | AREA_MAYWRITE)) | AREA_SHARED, &m->object, 0);
 	store_in(mm, BASE, 5);
 	store(BASE + 2 * PAGE_SIZE, 6);
 	store(BASE + 3 * PAGE_SIZE, 7);
@@ -622,13 +622,12 @@ static void test_shares_of_a_page_that_moved(void **state)
 	u64 to = BASE + 1024 * PAGE_SIZE;
 
 	(void)state;
-	map_anonymous(spaces[0], BASE, 1);
+	map_anonymous(spaces[0], BASE, 512);
 	store_in(spaces[0], BASE, 1);
 	spaces[1] = new_fork(spaces[0]);
-	assert_int_equal(
-		space_remap(spaces[0], BASE, PAGE_SIZE, PAGE_SIZE, REMAP_MAYMOVE | REMAP_FIXED, to),
-		to);
-	map_anonymous(spaces[0], to + PAGE_SIZE, 511);
+	assert_int_equal(space_remap(spaces[0], BASE, 512 * PAGE_SIZE, 512 * PAGE_SIZE,
+				     REMAP_MAYMOVE | REMAP_FIXED, to),
+			 to);
 	assert_int_equal(area_count(spaces[0]), 1);
 	check_shares(spaces, 2);
 	space_put(spaces[1]);

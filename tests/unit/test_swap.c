@@ -129,7 +129,7 @@ static void test_locked_areas_stay_in_memory(void **state)
 	map_anonymous(mm, BASE, PAGES);
 	for (u32 p = 0; p < PAGES; p++)
 		store_in(mm, page_va(p), p);
-	assert_int_equal(space_lock(mm, page_va(8), 8 * PAGE_SIZE, true), 0);
+	assert_int_equal(space_lock(mm, page_va(8), 8 * PAGE_SIZE, AREA_LOCKED), 0);
 	push_out();
 	for (u32 p = 8; p < 16; p++)
 		assert_non_null(hosted_peek(mm, page_va(p), &(struct pte){ 0 }));
@@ -139,7 +139,7 @@ static void test_locked_areas_stay_in_memory(void **state)
 	for (u32 p = 8; p < 16; p++)
 		assert_non_null(hosted_peek(mm, page_va(p), &(struct pte){ 0 }));
 	space_put(child);
-	assert_int_equal(space_lock(mm, page_va(8), 8 * PAGE_SIZE, false), 0);
+	assert_int_equal(space_lock(mm, page_va(8), 8 * PAGE_SIZE, 0), 0);
 	store_in(mm, page_va(20), 1); /* the path is ours again */
 	push_out();
 	assert_true(pages_in_swap(mm) > PAGES - 8);
