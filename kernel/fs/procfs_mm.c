@@ -189,6 +189,9 @@ static struct mm *memory_get(struct file *f)
 	return mm;
 }
 
+/* As a debugger, for whom also stacks grow. */
+#define MEM_ACCESS (SPACE_FORCE | SPACE_GROW)
+
 static ssize mem_transfer(struct file *f, struct iter *it, u64 *pos, bool write)
 {
 	struct mm *mm = memory_get(f);
@@ -205,8 +208,8 @@ static ssize mem_transfer(struct file *f, struct iter *it, u64 *pos, bool write)
 			done = done ? done : -EFAULT;
 			break;
 		}
-		got = write ? space_write(mm, *pos, page, n, SPACE_FORCE)
-			    : space_read(mm, *pos, page, n, SPACE_FORCE);
+		got = write ? space_write(mm, *pos, page, n, MEM_ACCESS)
+			    : space_read(mm, *pos, page, n, MEM_ACCESS);
 		if (got <= 0) {
 			done = done ? done : got == -ENOMEM ? -ENOMEM : -EIO;
 			break;

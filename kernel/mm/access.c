@@ -74,7 +74,7 @@ static bool page_copy_out(struct mm *mm, u64 va, void *buf, size_t n)
 /*
  * Is the access allowed by the area at va, whatever the tables say? The area itself must say READ:
  * that a processor can read what it can write or execute does not count here. A stack grows by its
- * program's own faults, and while exec fills it, not by a hand from outside.
+ * program's own faults, for exec and for debuggers, not for process_vm_writev.
  */
 static bool area_allows(struct mm *mm, u64 va, u32 access, u32 flags)
 {

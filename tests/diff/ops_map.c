@@ -346,7 +346,8 @@ static void run_lock(struct rng *r)
 }
 
 /*
- * Not in the huge arena: whether a fault there brings one page or 512 depends on what memory is
+ * Not in a forked process: whether fork passes on entries for pages of zeros that were only read is
+ * the kernel's choice. Not in the huge arena: whether a fault there brings one page or 512 depends on what memory is
  * free.
  */
 static void run_mincore(struct rng *r)
@@ -355,7 +356,7 @@ static void run_mincore(struct rng *r)
 	static u8 vector[1024];
 	u64 addr = g.addr + (rng_chance(r, 30) ? 1 : 0);
 
-	if (g.arena->huge)
+	if (g.arena->huge || depth)
 		return;
 	say(" %s %lx", place(addr), g.length);
 	if (result(mincore((void *)addr, length_ragged(r, g.length), vector)) == 0) {
