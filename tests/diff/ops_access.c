@@ -11,7 +11,7 @@
 
 #define RETURN_INSTRUCTION 0xc3
 
-static u8 buffer[4 * PAGE];
+static u8 buffer[6 * PAGE];
 
 static u64 size_pick(struct rng *r)
 {
@@ -104,7 +104,7 @@ static void run_wild(struct rng *r)
 
 /* --- by the kernel --- */
 
-#define PARTS 3
+#define PARTS 3 /* of at most two pages: all fit into the buffer */
 
 static void parts_pick(struct rng *r, struct iovec *parts)
 {
@@ -127,7 +127,8 @@ static void run_vm_read(struct rng *r)
 
 static void run_vm_write(struct rng *r)
 {
-	struct iovec here = { buffer, 1 + rng_below(r, sizeof(buffer)) }, there[PARTS];
+	/* As long as all parts: Linux also makes pages present that no byte is left for. */
+	struct iovec here = { buffer, sizeof(buffer) }, there[PARTS];
 	u8 value = (u8)rng_next(r);
 
 	for (u64 i = 0; i < here.iov_len; i++)

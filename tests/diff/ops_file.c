@@ -110,23 +110,30 @@ static u64 file_hash(int slot, u64 *size)
 
 void files_fold(void)
 {
+	struct stat st;
 	u64 size;
 
 	for (int i = 0; i <= SLOT_MEMFD2; i++) {
 		fold(file_hash(i, &size));
 		fold(size);
+		if (fstat(slot_fd(i), &st))
+			fail("fstat");
+		fold((u64)st.st_blocks); /* in memory: its pages */
 	}
 }
 
 void files_print(void)
 {
-	char text[100];
+	char text[120];
+	struct stat st;
 	u64 size;
 
 	for (int i = 0; i <= SLOT_MEMFD2; i++) {
 		u64 h = file_hash(i, &size);
+		fstat(slot_fd(i), &st);
 		write(1, text,
-		      (size_t)sprintf(text, "    %s size %lx %016lx\n", labels[i], size, h));
+		      (size_t)sprintf(text, "    %s size %lx blocks %ld %016lx\n", labels[i], size,
+				      st.st_blocks, h));
 	}
 }
 
@@ -159,6 +166,16 @@ static void run_truncate(struct rng *r)
 	result(ftruncate(fd, (off_t)size));
 }
 
+/*
+ * Pages that fallocate made are not resident on Linux (mincore) until something is in them, which is
+ * tmpfs's way of doing it: something is put in.
+ */
+static void fill_allocated(int fd, u64 offset, u64 end)
+{
+	for (u64 at = offset; at < end; at = (at & -PAGE) + PAGE)
+		result(pwrite(fd, "a", 1, (off_t)at));
+}
+
 static void run_allocate(struct rng *r)
 {
 	static const int modes[] = { FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
@@ -167,8 +184,14 @@ static void run_allocate(struct rng *r)
 	int fd = file_pick(r), mode = modes[rng_below(r, ARRAY_SIZE(modes))];
 	u64 offset = offset_pick(r), length = rng_below(r, 6 * PAGE);
 
+	struct stat st;
+
+	if (mode == FALLOC_FL_KEEP_SIZE && !fstat(fd, &st) && offset + length > (u64)st.st_size)
+		mode = 0; /* pages beyond the end cannot be filled */
 	say(" %s mode %x %lx %lx", file_label(fd), mode, offset, length);
-	result(fallocate(fd, mode, (off_t)offset, (off_t)length));
+	if (result(fallocate(fd, mode, (off_t)offset, (off_t)length)) == 0 &&
+	    !(mode & FALLOC_FL_PUNCH_HOLE))
+		fill_allocated(fd, offset, offset + length);
 }
 
 static void run_read(struct rng *r)
@@ -269,7 +292,7 @@ static void run_seal(struct rng *r)
 {
 	static const int seals[] = { F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_WRITE, F_SEAL_FUTURE_WRITE,
 				     F_SEAL_SEAL };
-	int fd = file_pick(r);
+	int fd = slot_fd(rng_chance(r, 2) ? SLOT_MEMFD : SLOT_MEMFD2);
 	int seal = seals[rng_below(r, ARRAY_SIZE(seals))];
 
 	say(" %s %x", file_label(fd), seal);
