@@ -302,6 +302,8 @@ int p9fs_getattr(struct inode *i, struct attributes *out)
 {
 	struct p9_node *n = p9_node_of(i);
 
+	if (S_ISREG(i->mode))
+		p9_node_stored(n);
 	inode_attributes(i, out);
 	if (!S_ISREG(i->mode))
 		out->size = n->size;

@@ -185,11 +185,21 @@ int p9_node_setsize(struct inode *i, u64 size)
 
 /* --- writing out --- */
 
+void p9_node_stored(struct p9_node *n)
+{
+	if (object_was_stored_to(&n->object))
+		n->inode->mtime = n->inode->ctime = time_now();
+}
+
 int p9_node_flush(struct p9_node *n, u64 start, u64 end)
 {
-	struct attribute_change times = { .valid = SET_MTIME, .mtime = n->inode->mtime };
-	int err = object_sync(&n->object, start, end);
+	struct attribute_change times = { .valid = SET_MTIME };
+	int err;
 	u32 fid;
+
+	p9_node_stored(n);
+	times.mtime = n->inode->mtime;
+	err = object_sync(&n->object, start, end);
 
 	if (!load_relaxed(&n->written))
 		return err;
@@ -236,18 +246,6 @@ static void p9fs_release(struct file *f)
 	mutex_unlock(&n->lock);
 }
 
-static ssize p9fs_write(struct file *f, struct iter *it, u64 *pos)
-{
-	struct p9_node *n = p9_node_of(f->inode);
-	ssize done = file_write_object(f, it, pos);
-
-	if (done > 0) {
-		n->resized = true;
-		writeback_balance(&n->object);
-	}
-	return done;
-}
-
 static int p9fs_fsync(struct file *f, u64 start, u64 end, bool data_only)
 {
 	struct p9_node *n = p9_node_of(f->inode);
@@ -263,6 +261,21 @@ static int p9fs_fsync(struct file *f, u64 start, u64 end, bool data_only)
 		err = p9_fsync(client_of(n), n->write_fid, data_only);
 	mutex_unlock(&n->lock);
 	return err;
+}
+
+static ssize p9fs_write(struct file *f, struct iter *it, u64 *pos)
+{
+	struct p9_node *n = p9_node_of(f->inode);
+	ssize done = file_write_object(f, it, pos);
+	int err = 0;
+
+	if (done <= 0)
+		return done;
+	n->resized = true;
+	writeback_balance(&n->object);
+	if (f->flags & O_DSYNC)
+		err = p9fs_fsync(f, *pos - (u64)done, *pos, !(f->flags & __O_SYNC));
+	return err ? err : done;
 }
 
 const struct file_ops p9fs_file_ops = {

@@ -99,6 +99,8 @@ void p9_node_object_init(struct p9_node *n, u64 size);
 int p9_node_setsize(struct inode *i, u64 size); /* inode locked */
 /* Write out what is dirty of [start, end) (bytes), and the times. 0 or errno. */
 int p9_node_flush(struct p9_node *n, u64 start, u64 end);
+/* If programs stored to it through mappings lately, that has changed its times. */
+void p9_node_stored(struct p9_node *n);
 void p9_node_close_fids(struct p9_node *n); /* N held */
 
 #endif

@@ -331,7 +331,7 @@ static int check_space(struct mm *mm, void *arg)
 static int check_object(struct object *o, void *arg)
 {
 	struct check *c = arg;
-	u64 index = 0, pages = 0, dirty = 0, swapped = 0;
+	u64 index = 0, pages = 0, dirty = 0, swapped = 0, marked = 0;
 	struct page *p;
 
 	c->charged += o->charged;
@@ -349,6 +349,11 @@ static int check_object(struct object *o, void *arg)
 				  (unsigned long long)index);
 		(*expected(c, p))++;
 	}
+	for (index = 0; radix_next_marked(&o->pages, &index); index++)
+		marked++;
+	if (marked != dirty)
+		violation(c, "object: %llu pages are marked, %llu are dirty",
+			  (unsigned long long)marked, (unsigned long long)dirty);
 	if (pages != o->page_count || dirty != o->dirty_count || swapped != o->swapped)
 		violation(c,
 			  "object: %llu pages, %llu dirty, %llu swapped; counted %llu, %llu, %llu",

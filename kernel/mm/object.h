@@ -46,16 +46,18 @@ struct object {
 	u32 flags; /* OBJECT_*; constant */
 	const struct object_ops *ops;
 	struct spinlock lock; /* O */
-	struct radix pages;   /* O: index -> struct page */
-	u64 page_count;       /* O: pages present */
-	u64 swapped;          /* O: pages whose bytes are in swap slots */
-	u64 dirty_count;      /* O */
-	u64 writing;          /* O: pages that are being written out */
-	u64 dirty_since;      /* A: when the first page became dirty (writeback.h) */
-	u64 write_next;       /* A: where writing some pages out goes on */
-	u64 evict_next;       /* O: where eviction goes on */
-	bool kept_dirty;      /* A: not to be written out in the background */
-	bool unswappable;     /* A: stays in memory (SHM_LOCK) */
+	/* O: index -> struct page (memory: or a swap slot); those dirty or being written are marked */
+	struct radix pages;
+	u64 page_count;   /* O: pages present */
+	u64 swapped;      /* O: pages whose bytes are in swap slots */
+	u64 dirty_count;  /* O */
+	u64 writing;      /* O: pages that are being written out */
+	u64 dirty_since;  /* A: when the first page became dirty (writeback.h) */
+	u64 write_next;   /* A: where writing some pages out goes on */
+	u64 evict_next;   /* O: where eviction goes on */
+	bool stored;      /* A: through a mapping; see object_was_stored_to */
+	bool kept_dirty;  /* A: not to be written out in the background */
+	bool unswappable; /* A: stays in memory (SHM_LOCK) */
 	struct {
 		int error;   /* of the last write-out that failed */
 		u32 count;   /* of failures */
@@ -138,6 +140,11 @@ int object_punch(struct object *o, u64 start, u64 end);
 int object_sync(struct object *o, u64 start, u64 end);
 /* Wait until what others are writing out of [start, end) (bytes) is written. */
 void object_sync_wait(struct object *o, u64 start, u64 end);
+/* Has a page become writable through a shared mapping since this was last asked? */
+static inline bool object_was_stored_to(struct object *o)
+{
+	return load_relaxed(&o->stored) && atomic_exchange(&o->stored, false);
+}
 /* Is there anything that a sync would write or wait for? */
 static inline bool object_needs_sync(const struct object *o)
 {

@@ -14,6 +14,7 @@
 
 struct radix_node {
 	u32 used;
+	u64 marks; /* slots with a mark at or below them */
 	void *slots[RADIX_SLOTS];
 };
 
@@ -93,6 +94,7 @@ static int radix_grow(struct radix *r, u64 index)
 		if (r->root) {
 			n->slots[0] = r->root;
 			n->used = 1;
+			n->marks = r->root->marks != 0;
 		}
 		r->root = n;
 		r->height++;
@@ -141,6 +143,38 @@ void radix_replace(struct radix *r, u64 index, void *item)
 	n->slots[slot_at(index, 1)] = item;
 }
 
+void radix_mark(struct radix *r, u64 index)
+{
+	struct radix_node *n = r->root;
+
+	for (u32 h = r->height; h > 1; h--) {
+		n->marks |= BIT(slot_at(index, h));
+		n = n->slots[slot_at(index, h)];
+	}
+	assert(n->slots[slot_at(index, 1)]);
+	n->marks |= BIT(slot_at(index, 1));
+}
+
+void radix_unmark(struct radix *r, u64 index)
+{
+	struct radix_node *path[HEIGHT_MAX + 1];
+	struct radix_node *n = r->root;
+
+	if (!n || !in_range(r->height, index))
+		return;
+	for (u32 h = r->height; h >= 1; h--) {
+		if (!(n->marks & BIT(slot_at(index, h))))
+			return;
+		path[h] = n;
+		n = n->slots[slot_at(index, h)];
+	}
+	for (u32 h = 1; h <= r->height; h++) {
+		path[h]->marks &= ~BIT(slot_at(index, h));
+		if (path[h]->marks)
+			return;
+	}
+}
+
 void *radix_remove(struct radix *r, u64 index)
 {
 	struct radix_node *n = r->root;
@@ -154,38 +188,59 @@ void *radix_remove(struct radix *r, u64 index)
 	void *item = n->slots[slot_at(index, 1)];
 	if (!item)
 		return NULL;
+	radix_unmark(r, index);
 	n->slots[slot_at(index, 1)] = NULL;
 	n->used--;
 	radix_prune(r, index);
 	return item;
 }
 
-static void *node_next(const struct radix_node *n, u32 height, u64 *index, u64 base)
+/* The first slot from i on with a mark, or, without `marked`, with anything. */
+static u32 node_slot(const struct radix_node *n, u32 i, bool marked)
+{
+	if (marked) {
+		u64 left = i < RADIX_SLOTS ? n->marks >> i : 0;
+
+		return left ? i + (u32)__builtin_ctzll(left) : RADIX_SLOTS;
+	}
+	while (i < RADIX_SLOTS && !n->slots[i])
+		i++;
+	return i;
+}
+
+static void *node_next(const struct radix_node *n, u32 height, u64 *index, u64 base, bool marked)
 {
 	u32 shift = (height - 1) * RADIX_BITS;
-	u64 step = 1ull << shift;
-	u32 first = *index > base ? (u32)((*index - base) >> shift) : 0;
+	u32 i = *index > base ? (u32)((*index - base) >> shift) : 0;
 
-	for (u32 i = first; i < RADIX_SLOTS; i++) {
+	for (i = node_slot(n, i, marked); i < RADIX_SLOTS; i = node_slot(n, i + 1, marked)) {
+		u64 at = base + ((u64)i << shift);
 		void *item = n->slots[i];
-		u64 at = base + i * step;
 
-		if (!item)
-			continue;
 		if (height == 1) {
 			*index = at;
 			return item;
 		}
-		item = node_next(item, height - 1, index, at);
+		item = node_next(item, height - 1, index, at, marked);
 		if (item)
 			return item;
 	}
 	return NULL;
 }
 
-void *radix_next(const struct radix *r, u64 *index)
+static void *next_item(const struct radix *r, u64 *index, bool marked)
 {
 	if (!r->root || !in_range(r->height, *index))
 		return NULL;
-	return node_next(r->root, r->height, index, 0);
+	return node_next(r->root, r->height, index, 0, marked);
+}
+
+void *radix_next(const struct radix *r, u64 *index)
+{
+	return next_item(r, index, false);
+}
+
+void *radix_next_marked(const struct radix *r, u64 *index)
+{
+	return next_item(r, index, true);
 }

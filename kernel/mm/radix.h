@@ -19,6 +19,14 @@ int radix_insert(struct radix *r, u64 index, void *item);
 void radix_replace(struct radix *r, u64 index, void *item);
 /* Take out and return what is at index, or NULL. Frees nodes that become empty. */
 void *radix_remove(struct radix *r, u64 index);
+/*
+ * Mark the item at index (there is one), or take the mark away (there need be none). A new item has
+ * no mark; one that replaces another keeps that one's.
+ */
+void radix_mark(struct radix *r, u64 index);
+void radix_unmark(struct radix *r, u64 index);
+/* As radix_next, marked items only: what is not marked costs nothing. */
+void *radix_next_marked(const struct radix *r, u64 *index);
 /* The first item at or after *index; sets *index to where it is. NULL: none. */
 void *radix_next(const struct radix *r, u64 *index);
 

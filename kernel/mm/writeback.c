@@ -55,6 +55,7 @@ static void page_dirty_locked(struct object *o, struct page *p)
 	if (p->flags & PAGE_DIRTY)
 		return;
 	page_flag_set(p, PAGE_DIRTY);
+	radix_mark(&o->pages, p->cache.index);
 	if (o->dirty_count++ == 0)
 		store_relaxed(&o->dirty_since, load_relaxed(&time_now_ns));
 	if (!o->ops->write_pages)
@@ -69,6 +70,8 @@ void object_page_undirty(struct object *o, struct page *p)
 	if (!(p->flags & PAGE_DIRTY))
 		return;
 	page_flag_clear(p, PAGE_DIRTY);
+	if (!(p->flags & PAGE_WRITING))
+		radix_unmark(&o->pages, p->cache.index);
 	o->dirty_count--;
 	if (o->ops->write_pages)
 		atomic_sub(&dirty_frames, 1);
@@ -88,8 +91,10 @@ void object_page_dirty(struct object *o, struct page *p)
 void object_page_dirty_mapped(struct object *o, struct page *p)
 {
 	debug_assert(p->flags & PAGE_LOCKED);
-	if (!(load_relaxed(&p->flags) & PAGE_MAPPED_WRITE))
+	if (!(load_relaxed(&p->flags) & PAGE_MAPPED_WRITE)) {
 		page_flag_set(p, PAGE_MAPPED_WRITE);
+		store_relaxed(&o->stored, true);
+	}
 	object_page_dirty(o, p);
 }
 
@@ -189,10 +194,10 @@ static void run_clean(struct object *o, u64 index, struct page **pages, u32 coun
 
 	spin_lock(&o->lock);
 	for (u32 i = 0; i < count; i++) {
+		page_flag_set(pages[i], PAGE_WRITING);
 		object_page_undirty(o, pages[i]);
 		mapped = mapped || pages[i]->flags & PAGE_MAPPED_WRITE;
 		page_flag_clear(pages[i], PAGE_MAPPED_WRITE);
-		page_flag_set(pages[i], PAGE_WRITING);
 	}
 	o->writing += count;
 	spin_unlock(&o->lock);
@@ -207,6 +212,8 @@ static void run_done(struct object *o, struct page **pages, u32 count, int err)
 		page_flag_clear(pages[i], PAGE_WRITING);
 		if (err)
 			page_dirty_locked(o, pages[i]);
+		else if (!(pages[i]->flags & PAGE_DIRTY))
+			radix_unmark(&o->pages, pages[i]->cache.index);
 	}
 	o->writing -= count;
 	spin_unlock(&o->lock);
@@ -241,7 +248,7 @@ static struct page *page_next(struct object *o, u64 *index, u64 end, u16 flags)
 	spin_lock(&o->lock);
 	if (o->dirty_count || (flags & PAGE_WRITING && o->writing)) {
 		for (;; (*index)++) {
-			p = radix_next(&o->pages, index);
+			p = radix_next_marked(&o->pages, index);
 			if (!p || *index >= end) {
 				p = NULL;
 				break;

@@ -67,6 +67,12 @@ def main():
     os.fsync(fd)
     tell(6 * PAGE + 100, b"by write and fsync", "write and fsync")
 
+    for flag, name in (os.O_DSYNC, "O_DSYNC"), (os.O_SYNC, "O_SYNC"):
+        other = os.open(sys.argv[1], os.O_WRONLY | flag)
+        os.pwrite(other, name.encode(), 6 * PAGE + 200)
+        tell(6 * PAGE + 200, name.encode(), name)
+        os.close(other)
+
     # One of two processes stores and unmaps, the other syncs.
     assert in_child(lambda: (store(7 * PAGE, b"by a child"), shared.close())) == 0
     os.fsync(fd)

@@ -366,6 +366,39 @@ TEST(cache, random_operations_agree_with_an_array)
 	each_place(random_stream);
 }
 
+static time_t modified(int fd)
+{
+	struct stat st;
+
+	CHECK(fstat(fd, &st) == 0);
+	return st.st_mtime;
+}
+
+/* A tmpfs does not do this. */
+TEST(cache, stores_change_the_time_of_a_file_on_disk)
+{
+	struct place *p = &places[COUNT_OF(places) - 1];
+	struct timespec old[2] = { { .tv_sec = 1000 }, { .tv_sec = 1000 } };
+
+	CHECK_STR(p->name, "rw");
+	place_open(p);
+	CHECK(ftruncate(p->fd, PAGE) == 0);
+	volatile uint8_t *shared = map(p->fd, 1, MAP_SHARED);
+	CHECK(fsync(p->fd) == 0 && futimens(p->fd, old) == 0);
+	CHECK_EQ(shared[0], 0);
+	CHECK_EQ(modified(p->fd), 1000);
+	shared[0] = 1;
+	CHECK(msync((void *)shared, PAGE, MS_SYNC) == 0);
+	CHECK(modified(p->fd) > 1000);
+	CHECK(futimens(p->fd, old) == 0);
+	CHECK(msync((void *)shared, PAGE, MS_SYNC) == 0); /* nothing was stored */
+	CHECK_EQ(modified(p->fd), 1000);
+	shared[0] = 2;
+	CHECK(modified(p->fd) > 1000);
+	CHECK(munmap((void *)shared, PAGE) == 0);
+	close(p->fd);
+}
+
 /* Two processes store into their own bytes of the same pages, while a third makes them clean again and again. */
 static void stores_while_synced(const struct place *p)
 {

@@ -235,6 +235,7 @@ static void test_kmalloc_has_limits(void **state)
 static void test_the_radix_index_agrees_with_an_array(void **state)
 {
 	static u64 keys[ITEMS];
+	static bool marks[ITEMS];
 	struct hosted_census before = hosted_census();
 	struct radix r = { 0 };
 	u32 n = 0;
@@ -251,20 +252,41 @@ static void test_the_radix_index_agrees_with_an_array(void **state)
 			alloc_fail_after((u64)random() % 6);
 			int err = radix_insert(&r, key, (void *)(key + 1));
 			alloc_fail_after(UINT64_MAX);
-			if (!err)
+			if (!err) {
+				marks[n] = false;
 				keys[n++] = key;
+			}
 			assert_ptr_equal(radix_find(&r, key), err ? NULL : (void *)(key + 1));
 		} else {
 			assert_ptr_equal(radix_remove(&r, key), at < n ? (void *)(key + 1) : NULL);
-			if (at < n)
+			if (at < n) {
 				keys[at] = keys[--n];
+				marks[at] = marks[n];
+			}
 		}
+		if (n) {
+			u32 k = (u32)random() % n;
+			marks[k] = random() % 2;
+			if (marks[k])
+				radix_mark(&r, keys[k]);
+			else
+				radix_unmark(&r, keys[k]);
+		}
+		radix_unmark(&r, key ^ 1ull << 40); /* nothing is there */
 		u64 from = random() % 2 ? key : (u64)random() % 300, best = UINT64_MAX,
 		    index = from;
 		for (u32 k = 0; k < n; k++)
 			if (keys[k] >= from)
 				best = min(best, keys[k]);
 		void *next = radix_next(&r, &index);
+		assert_ptr_equal(next, best == UINT64_MAX ? NULL : (void *)(best + 1));
+		assert_true(!next || index == best);
+		best = UINT64_MAX;
+		index = from;
+		for (u32 k = 0; k < n; k++)
+			if (marks[k] && keys[k] >= from)
+				best = min(best, keys[k]);
+		next = radix_next_marked(&r, &index);
 		assert_ptr_equal(next, best == UINT64_MAX ? NULL : (void *)(best + 1));
 		assert_true(!next || index == best);
 	}
