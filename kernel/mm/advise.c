@@ -235,13 +235,29 @@ static int area_collapse(struct area *a, u64 start, u64 end, void *arg)
 	return ROUND_UP(start, huge) < ROUND_DOWN(end, huge) ? -EINVAL : 0;
 }
 
+/*
+ * May pages be brought in at va? The area itself must say so, as for everybody who is not the
+ * program (access.c); and no stack grows for it.
+ */
+static int populate_check(struct mm *mm, u64 va, u32 access)
+{
+	read_lock(&mm->rw);
+	const struct area *a = areas_find(mm->areas, va);
+	u32 needed = access & ACCESS_WRITE ? AREA_WRITE : AREA_READ;
+	int err = !a ? -ENOMEM : a->flags & needed ? 0 : -EINVAL;
+	read_unlock(&mm->rw);
+	return err;
+}
+
 static int advise_populate(struct mm *mm, u64 start, u64 end, u32 access)
 {
 	struct fault_result result;
 
 	for (u64 va = start; va < end; va = result.next) {
-		int err = space_fault(mm, va, access, &result);
+		int err = populate_check(mm, va, access);
 
+		if (!err)
+			err = space_fault(mm, va, access, &result);
 		if (err == -EFAULT)
 			return result.signal == SIGBUS      ? -EFAULT
 			       : result.code == SEGV_MAPERR ? -ENOMEM

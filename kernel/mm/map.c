@@ -52,6 +52,20 @@ static s64 map_place(struct edit *e, const struct map_request *r, u64 length)
 	return at ? (s64)at : -ENOMEM;
 }
 
+int space_place(struct mm *mm, const struct map_request *r)
+{
+	u64 length = ROUND_UP(r->length, PAGE_SIZE);
+	struct edit e;
+	s64 place = map_check(r, length);
+
+	if (place)
+		return (int)place;
+	edit_begin(&e, mm);
+	place = map_place(&e, r, length);
+	edit_end(&e, false);
+	return place < 0 ? (int)place : 0;
+}
+
 /* What the area's flags become: locks to come, and whether it is charged for. */
 static u32 map_flags(const struct mm *mm, const struct map_request *r)
 {
@@ -280,7 +294,10 @@ static int brk_grow(struct edit *e, u64 old_end, u64 new_end)
 	struct area *a = area_new(&model);
 	if (!a)
 		return -ENOMEM;
-	int err = edit_replace(e, old_end, new_end, a);
+	/* The heap never becomes one with what lies below its start (Linux). */
+	int err = old_end > ROUND_UP(e->mm->brk_start, PAGE_SIZE)
+			  ? edit_replace(e, old_end, new_end, a)
+			  : edit_set(e, old_end, new_end, a);
 	area_put(a);
 	return err;
 }

@@ -293,7 +293,8 @@ static int remap_check_area(const struct edit *e, struct remap *r)
 		return -EINVAL;
 	if ((r->flags & REMAP_DONTUNMAP) && r->area->flags & AREA_SPECIAL)
 		return -EINVAL;
-	if (r->old_length > r->area->end - r->from)
+	/* What a shrinking one loses may be of any kind. */
+	if (min(r->old_length, r->new_length) > r->area->end - r->from)
 		return -EFAULT;
 	if (!grow)
 		return 0;

@@ -126,6 +126,8 @@ struct map_request {
  * address, over what is sealed, or no right to lock), -EAGAIN (locked memory), -EOVERFLOW.
  */
 s64 space_map(struct mm *mm, const struct map_request *r);
+/* Would there be a place for it now? 0, or the error that space_map would give for that. */
+int space_place(struct mm *mm, const struct map_request *r);
 int space_unmap(struct mm *mm, u64 addr, u64 length);
 /*
  * shmdt: unmap the areas with file_ops that one mapping made at addr, as far as they are left where

@@ -12,11 +12,12 @@
 #include "proc/calls.h"
 #include "sys/syscall.h"
 
-/* Flags that MAP_SHARED_VALIDATE knows. */
+/* Flags that MAP_SHARED_VALIDATE knows: also sizes of huge pages (the bits of these two). */
 #define MAP_KNOWN                                                                                \
 	(MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE | \
 	 MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK |  \
-	 MAP_HUGETLB | MAP_32BIT | MAP_FIXED_NOREPLACE | MAP_UNINITIALIZED)
+	 MAP_HUGETLB | MAP_32BIT | MAP_FIXED_NOREPLACE | MAP_UNINITIALIZED | MAP_HUGE_2MB |      \
+	 MAP_HUGE_1GB)
 
 static struct mm *current_mm(void)
 {
@@ -43,6 +44,8 @@ static int map_file_check(struct file *f, u32 flags, struct map_request *r)
 {
 	long seals = memfd_get_seals(f);
 
+	if ((flags & MAP_TYPE) == MAP_SHARED_VALIDATE && flags & ~(u32)MAP_KNOWN)
+		return -EOPNOTSUPP;
 	if (!f->can_read)
 		return -EACCES;
 	if ((flags & MAP_TYPE) == MAP_PRIVATE)
@@ -71,36 +74,40 @@ static struct object *map_file_object(struct file *f, struct map_request *r)
 	return f->inode->object;
 }
 
-static s64 map_file(int fd, u32 flags, struct map_request *r)
+/* r gets what is to be mapped of the file: 0, or an errno. r->object is counted then. */
+static int map_file_prepare(struct file *f, u32 flags, struct map_request *r)
 {
-	struct file *f = fd_file(fd);
+	int err = map_file_check(f, flags, r);
 	struct object *o;
-	s64 at;
-	int err;
 
-	if (!f)
-		return -EBADF;
-	err = map_file_check(f, flags, r);
-	if (err || flags & MAP_GROWSDOWN) {
-		file_put(f);
+	if (err || flags & MAP_GROWSDOWN)
 		return err ? err : -EINVAL;
-	}
 	o = map_file_object(f, r);
-	if (IS_ERR(o)) {
-		file_put(f);
-		return PTR_ERR(o);
-	}
+	if (IS_ERR(o))
+		return (int)PTR_ERR(o);
 	/* No object: a private map of /dev/zero is anonymous memory. */
 	r->object = o;
 	if (o) {
 		r->file = f;
 		r->file_ops = &file_area_ops;
 	}
-	at = space_map(current_mm(), r);
-	if (o)
-		object_put(o);
+	return 0;
+}
+
+static s64 map_file(int fd, u32 flags, struct map_request *r)
+{
+	struct file *f = fd_file(fd);
+	s64 at, err;
+
+	if (!f)
+		return -EBADF;
+	err = map_file_prepare(f, flags, r);
+	/* That there is no place for it is found out first. */
+	at = err ? space_place(current_mm(), r) : space_map(current_mm(), r);
+	if (r->object)
+		object_put(r->object);
 	file_put(f);
-	return at;
+	return at ? at : err;
 }
 
 static s64 map_anonymous(u32 flags, struct map_request *r)
@@ -148,8 +155,6 @@ SYSCALL6(mmap, u64, addr, u64, length, u32, prot, u32, flags, int, fd, u64, offs
 		r.addr = ROUND_DOWN(addr, PAGE_SIZE);
 	if (flags & MAP_ANONYMOUS)
 		return map_anonymous(flags, &r);
-	if (type == MAP_SHARED_VALIDATE && flags & ~(u32)MAP_KNOWN)
-		return -EOPNOTSUPP;
 	return map_file(fd, flags, &r);
 }
 
