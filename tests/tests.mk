@@ -25,16 +25,18 @@ $(GUEST_OUT)/guest-tests-dynamic: $(GUEST_OBJ)
 
 -include $(GUEST_OBJ:.o=.d)
 
-# What a program may do with a disk; tests/run starts it where there is one.
-$(GUEST_OUT)/swap-disk: tests/swap/disk.c kernel/dev/swap_header.h
+# What a program may do with a disk, and with more memory than there is; tests/run starts them where there is a disk.
+SWAP_TESTS := $(GUEST_OUT)/swap-disk $(GUEST_OUT)/swap-pressure
+
+$(SWAP_TESTS): $(GUEST_OUT)/swap-%: tests/swap/%.c kernel/dev/swap_header.h
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(GUEST_CFLAGS) -iquote kernel -static -o $@ $<
 
 .PHONY: tests-build
-tests-build: $(GUEST_OUT)/swap-disk $(GUEST_OUT)/guest-tests $(GUEST_OUT)/guest-tests-pie $(GUEST_OUT)/guest-tests-dynamic
+tests-build: $(SWAP_TESTS) $(GUEST_OUT)/guest-tests $(GUEST_OUT)/guest-tests-pie $(GUEST_OUT)/guest-tests-dynamic
 
-ALL += $(GUEST_OUT)/swap-disk $(GUEST_OUT)/guest-tests $(GUEST_OUT)/guest-tests-pie $(GUEST_OUT)/guest-tests-dynamic
+ALL += $(SWAP_TESTS) $(GUEST_OUT)/guest-tests $(GUEST_OUT)/guest-tests-pie $(GUEST_OUT)/guest-tests-dynamic
 
 # On the kernel with all checks. GUEST_TEST_OPTIONS: options of tests/run, as --only PATTERN.
 .PHONY: test-guest

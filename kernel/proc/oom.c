@@ -147,7 +147,7 @@ static int consider(struct process *p, void *arg)
 			s->reaped += reap_dying(p);
 		return 0;
 	}
-	points = oom_badness(p);
+	points = load_relaxed(&p->oom_origin) ? INT64_MAX : oom_badness(p);
 	if (points == OOM_NEVER)
 		return 0;
 	if (s->victim) {
@@ -275,6 +275,12 @@ static enum oom_verdict oom_judge(bool must)
 		if (s.victim)
 			process_put(s.victim);
 		return OOM_WAIT;
+	}
+	/* Since it was last tried somebody may have left slots of swap, or ended a swapoff. */
+	if (memory_reclaim()) {
+		if (s.victim)
+			process_put(s.victim);
+		return OOM_GO_ON;
 	}
 	if (load_relaxed(&mm_tunables.panic_on_oom))
 		panic("Out of memory: panic_on_oom is enabled");

@@ -223,7 +223,8 @@ struct process {
 	u64 rlimit_soft[RLIMIT_COUNT], rlimit_hard[RLIMIT_COUNT]; /* P */
 	u32 oom_score_adj;                                        /* A: a signed number */
 	bool oom_victim;                                          /* A: killed for want of memory */
-	bool execed;                                  /* T: has called exec since fork (setpgid) */
+	bool oom_origin; /* A: is bringing memory back from swap: if there is no room, it is why */
+	bool execed;     /* T: has called exec since fork (setpgid) */
 	bool dumpable, no_new_privs, child_subreaper; /* P */
 	u32 pdeath_signal;                            /* P */
 	u64 child_user_ns, child_system_ns, min_flt, maj_flt, child_min_flt,

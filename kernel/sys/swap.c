@@ -8,6 +8,7 @@
 #include <linux/capability.h>
 
 #include "fs/blockdev.h"
+#include "mm/shortage.h"
 #include "proc/proc.h"
 #include "sys/path.h"
 #include "sys/syscall.h"
@@ -66,6 +67,24 @@ SYSCALL2(swapon, const char __user *, name, u32, flags)
 	return err;
 }
 
+/*
+ * That memory runs out means here that what was swapped has no room: it stays there. Nobody is killed
+ * for it; but when others run out of memory meanwhile, this process is the first to go, as on Linux.
+ */
+static int stop(struct file *f)
+{
+	struct shortage *shortage = shortage_current();
+	struct process *self = process_current();
+	u64 shortages = shortage->count;
+	int err;
+
+	store_relaxed(&self->oom_origin, true);
+	err = swapdev_stop(f);
+	store_relaxed(&self->oom_origin, false);
+	shortage->count = shortages;
+	return err;
+}
+
 SYSCALL1(swapoff, const char __user *, name)
 {
 	struct file *f;
@@ -76,7 +95,7 @@ SYSCALL1(swapoff, const char __user *, name)
 	f = open_named(name);
 	if (IS_ERR(f))
 		return PTR_ERR(f);
-	err = swapdev_stop(f);
+	err = stop(f);
 	file_put(f);
 	return err;
 }

@@ -5,6 +5,7 @@ show() { swapon --show=NAME,TYPE,SIZE,PRIO --noheadings; }
 
 echo "- from the start"
 show
+free -m | sed -n 's/^Swap: *\([0-9]*\) .*/free: \1 MiB/p'
 lsblk -o NAME,SIZE,TYPE,MOUNTPOINTS /dev/vda
 blkid -p -o value -s TYPE -s USAGE /dev/vda
 cat /sys/block/vda/serial
