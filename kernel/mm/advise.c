@@ -203,15 +203,16 @@ static int area_cool(struct area *a, u64 start, u64 end, void *arg)
 	return a->flags & (AREA_LOCKED | AREA_SPECIAL) ? -EINVAL : 0;
 }
 
-/* MADV_WILLNEED: what a file has is read in, as far as memory is there for it. */
+/* MADV_WILLNEED: what a file has is read in, as far as memory is there for it; no holes. */
 static int area_fetch(struct area *a, u64 start, u64 end, void *arg)
 {
 	if (!a->object)
 		return 0;
 	u64 last = min(a->offset + (end - a->start), load_acquire(&a->object->size));
 	for (u64 at = a->offset + (start - a->start); at < last; at += PAGE_SIZE) {
+		if (object_is_hole(a->object, at >> PAGE_SHIFT))
+			continue;
 		struct page *p = object_page_resident(a->object, at >> PAGE_SHIFT);
-
 		if (!p)
 			p = object_page(a->object, at >> PAGE_SHIFT, NULL);
 		if (IS_ERR(p) || thread_interrupted())

@@ -586,8 +586,11 @@ static void populate_take_over(struct view_space *s, u32 slot, u32 count)
 static int expect_populate(const struct view_space *s, u32 slot, u32 count, u32 access)
 {
 	for (u32 i = 0; i < count; i++) {
-		int code, signal = expect_fault(&s->pages[slot + i], access, &code);
+		const struct view_page *p = &s->pages[slot + i];
+		int code, signal = expect_fault(p, access, &code);
 
+		if (p->mapped && access == ACCESS_READ && !(p->flags & AREA_READ))
+			return -EINVAL; /* even if it is writable, and so readable */
 		if (signal)
 			return signal == SIGBUS ? -EFAULT : code == SEGV_MAPERR ? -ENOMEM : -EINVAL;
 	}
