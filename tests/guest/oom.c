@@ -182,6 +182,56 @@ TEST(oom, hogs_that_share_a_space)
 	CHECK(wait(&status) < 0);
 }
 
+/*
+ * The victim waits for a lock of the pipe, which is held by who waits for the victim's memory: that
+ * is taken from it before it can die.
+ */
+TEST(oom, a_victim_that_waits_for_its_waiter)
+{
+	static char bytes[65536];
+	pid_t feeder, victim, reader;
+	struct gate ready;
+	int fd[2];
+
+	if (!on_coppice())
+		return;
+	ready = gate_make();
+	CHECK(pipe(fd) == 0);
+	feeder = child_fork();
+	if (feeder == 0) {
+		for (;;)
+			write(fd[1], bytes, sizeof(bytes));
+	}
+	victim = child_fork();
+	if (victim == 0) {
+		char path[64];
+		int again;
+
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd[0]);
+		again = open(path, O_RDONLY | O_NONBLOCK); /* waits for the lock alone */
+		CHECK(again >= 0);
+		touch(map_much(90 * MIB), 90 * MIB);
+		gate_open(&ready);
+		for (;;)
+			if (usleep(1000) == 0)
+				read(again, bytes, 100);
+	}
+	gate_wait(&ready);
+	reader = child_fork();
+	if (reader == 0) {
+		uint8_t *p = map_much(60 * MIB);
+
+		for (ssize_t done = 0, n; done < (ssize_t)(60 * MIB); done += n)
+			CHECK((n = read(fd[0], p + done, 60 * MIB - done)) > 0);
+		_exit(0);
+	}
+	child_expect(victim, KILLED);
+	child_expect(reader, 0);
+	CHECK(kill(feeder, SIGKILL) == 0);
+	child_expect(feeder, KILLED);
+	gate_close(&ready);
+}
+
 /* --- who is chosen --- */
 
 /* 40 MiB die for a growing 80, because these count 500 thousandths of all memory less. */

@@ -382,6 +382,10 @@ static void run_program(void)
 		frame_put_u32(&out, HOST_EXEC_FAILED, 0, atoi(argument));
 		finish_exit(atoi(argument) == ENOENT ? 127 : 126);
 	}
+	if (strcmp(name, "out-of-memory") == 0) {
+		frame_put(&out, HOST_OUT_OF_MEMORY, 0, NULL, 0);
+		finish(9);
+	}
 	if (strcmp(name, "panic") == 0) {
 		say(HOST_PANIC, "the sky");
 		say(HOST_PANIC, " is falling\n");

@@ -205,6 +205,14 @@ static void program_that_cannot_start_is_reported_like_a_shell(void **state)
 	assert_run(RUN("exec-failed", "8"), 126, "", "coppice: exec-failed: Exec format error\n");
 }
 
+static void want_of_memory_is_said(void **state)
+{
+	(void)state;
+	assert_run(RUN("-m", "256M", "out-of-memory"), 137, "",
+		   "coppice: out-of-memory: killed: out of memory (256 MiB); give a larger "
+		   "--memory\n");
+}
+
 static void panic_is_125_with_its_text(void **state)
 {
 	(void)state;
@@ -852,6 +860,7 @@ int main(void)
 		cmocka_unit_test(exit_status_is_the_programs),
 		cmocka_unit_test(death_by_a_signal_is_128_plus_its_number),
 		cmocka_unit_test(program_that_cannot_start_is_reported_like_a_shell),
+		cmocka_unit_test(want_of_memory_is_said),
 		cmocka_unit_test(panic_is_125_with_its_text),
 		cmocka_unit_test(kernel_that_vanishes_is_125),
 		cmocka_unit_test(qemu_that_fails_is_125_with_its_error),
