@@ -12,6 +12,7 @@
 #include "fs/procfs_memory_priv.h"
 #include "lib/string.h"
 #include "mm/commit.h"
+#include "mm/reclaim.h"
 #include "mm/slab.h"
 #include "mm/space.h"
 #include "mm/swap.h"
@@ -56,11 +57,17 @@ static void gather_kernel(struct figures *f, const struct frame_census *c)
 static void gather_events(struct figures *f)
 {
 	const struct mm_counters *c = &mm_counters;
+	struct reclaim_counters reclaimed[2];
 
 	f->minor_faults = load_relaxed(&c->faults_minor);
 	f->major_faults = load_relaxed(&c->faults_major);
 	f->faults = f->minor_faults + f->major_faults;
 	f->oom_kills = oom_kill_count();
+	reclaim_counters(reclaimed);
+	f->scanned = reclaimed[0].scanned;
+	f->stolen = reclaimed[0].freed;
+	f->background_scanned = reclaimed[1].scanned;
+	f->background_stolen = reclaimed[1].freed;
 	f->reused = load_relaxed(&c->pages_reused);
 	f->huge_nodes = load_relaxed(&c->huge_nodes);
 	f->huge_frames = f->huge_nodes * PTES_PER_TABLE;

@@ -38,7 +38,8 @@
 /* One reclaimer at a time; guards what is static here. */
 static struct mutex reclaim_lock;
 static struct waitq reclaim_wanted = WAITQ_INIT(reclaim_wanted);
-static bool reclaim_asked; /* atomic */
+static bool reclaim_asked;                                            /* atomic */
+static struct reclaim_counters counters[2], *counting = &counters[0]; /* whose work it is */
 
 struct table_place {
 	u64 space; /* id */
@@ -218,6 +219,7 @@ static bool table_take(struct page *table, u32 *i, const struct locked_ranges *l
 	for (; *i < PTES_PER_TABLE && b->count < BATCH_PAGES; ++*i) {
 		struct pte e = pte_load(&slots[*i]);
 
+		atomic_add(&counting->scanned, pte_is_resident(e));
 		if (!pte_is_resident(e) || (pte_is_accessed(e) && !b->used_too) ||
 		    (l->mask[*i / 64] & BIT(*i % 64)))
 			continue;
@@ -452,18 +454,35 @@ static u64 reclaim_some(u64 target)
 	return freed;
 }
 
-bool memory_reclaim(void)
+static bool reclaim_as(struct reclaim_counters *who)
 {
-	u64 before = frame_free_count();
+	u64 before = frame_free_count(), freed = 0;
 	bool some;
 
 	if (shortage_current()->failed) /* that a test asked for: there is nothing to be done */
 		return false;
 	mutex_lock(&reclaim_lock);
 	/* Whoever had the lock may have freed enough for all who waited. */
-	some = frame_free_count() > before + RECLAIM_PAGES || reclaim_some(RECLAIM_PAGES) > 0;
+	some = frame_free_count() > before + RECLAIM_PAGES;
+	if (!some) {
+		counting = who;
+		freed = reclaim_some(RECLAIM_PAGES);
+		atomic_add(&who->freed, freed);
+	}
 	mutex_unlock(&reclaim_lock);
-	return some;
+	return some || freed;
+}
+
+bool memory_reclaim(void)
+{
+	return reclaim_as(&counters[0]);
+}
+
+void reclaim_counters(struct reclaim_counters out[2])
+{
+	for (u32 i = 0; i < 2; i++)
+		out[i] = (struct reclaim_counters){ load_relaxed(&counters[i].scanned),
+						    load_relaxed(&counters[i].freed) };
 }
 
 static bool memory_is_low(void)
@@ -496,7 +515,7 @@ void reclaim_thread(void *unused)
 	for (;;) {
 		wait_event(&reclaim_wanted, load_acquire(&reclaim_asked));
 		/* If it is in vain, whoever needs memory sees to it, and asks again. */
-		while (frame_free_count() < 3 * frame_reserve && memory_reclaim())
+		while (frame_free_count() < 3 * frame_reserve && reclaim_as(&counters[1]))
 			cpu_preempt_point();
 		store_release(&reclaim_asked, false);
 	}

@@ -25,6 +25,13 @@ struct mm;
  */
 void memory_advise(struct mm *mm, u64 start, u64 end, bool out);
 
+/* What has been done since boot, by who needed memory [0] and by the thread [1]: pages. A */
+struct reclaim_counters {
+	u64 scanned; /* looked at by the back hand */
+	u64 freed;
+};
+void reclaim_counters(struct reclaim_counters out[2]);
+
 /* A hint, cheap, from anywhere without a spinlock: wake the thread below if frames run short. */
 void memory_want(void);
 

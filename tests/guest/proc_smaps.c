@@ -114,14 +114,14 @@ TEST(mm, smaps_of_shared_memory)
 
 	fill(p, 4, 1);
 	say_figures("4 pages written", p);
-	(void)read_only[9 * PAGE];
-	say_figures("one page read", p);
 	CHILD (0) {
 		CHECK_EQ(read_only[0], *p);
 		fill(p, 4, 2);
 		say_figures("in a child that wrote them", p);
 	}
 	say_figures("after it", p);
+	(void)read_only[9 * PAGE];
+	say_figures("one page read", p);
 }
 
 /* A child that exits may take its time with its memory on Linux. */
@@ -223,9 +223,8 @@ TEST(mm, clear_refs_takes_1_to_5)
 		if (!tries[i][0])
 			continue;
 		CHECK(fd >= 0);
-		errno = 0;
-		say("%s: %zd %s\n", tries[i], write(fd, tries[i], strlen(tries[i])),
-		    errno_name(errno));
+		ssize_t n = write(fd, tries[i], strlen(tries[i]));
+		say("%s: %s\n", tries[i], n < 0 ? errno_name(errno) : "ok");
 		close(fd);
 	}
 	if (is_root()) {
@@ -388,4 +387,64 @@ TEST(mm, smaps_rollup_sums_up)
 		CHECK(memcmp(end - 3, " kB", 3) == 0);
 	}
 	CHECK(strstr(text, "---p 00000000 00:00 0 ") && strstr(text, "  [rollup]\n"));
+}
+
+/* Whether the machine gives 2 MiB pages to areas that ask for them only. */
+static bool huge_on_request(void)
+{
+	file_read_text("/sys/kernel/mm/transparent_hugepage/enabled", text, sizeof(text));
+	return strcmp(text, "always [madvise] never\n") == 0;
+}
+
+TEST(mm, smaps_of_2_mib_pages)
+{
+	uint8_t *p = mmap((void *)0x600000000000, 8 << 20, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+
+	if (!huge_on_request())
+		return;
+	CHECK(p != MAP_FAILED);
+	CHECK_EQ(field(smaps_of(p), "THPeligible:"), 0);
+	CHECK(madvise(p, 8 << 20, MADV_HUGEPAGE) == 0);
+	CHECK_EQ(field(smaps_of(p), "THPeligible:"), 1);
+	p[0] = p[5 << 20] = 1;
+	CHECK_EQ(field(smaps_of(p), "Rss:"), 4096);
+	CHECK_EQ(field(smaps_of(p), "Pss:"), 4096);
+	CHECK_EQ(field(smaps_of(p), "AnonHugePages:"), 4096);
+	CHECK_EQ(field(smaps_of(p), "Private_Dirty:"), 4096);
+	CHILD (0) {
+		CHECK_EQ(field(smaps_of(p), "AnonHugePages:"), 4096);
+		CHECK_EQ(field(smaps_of(p), "Pss:"), 2048);
+		CHECK_EQ(field(smaps_of(p), "Shared_Dirty:"), 4096);
+	}
+	CHECK(munmap(p + (4 << 20), 1 << 20) == 0); /* around it: the pages stay, but not as one */
+	CHECK_EQ(field(smaps_of(p + (5 << 20)), "AnonHugePages:"), 0);
+	CHECK_EQ(field(smaps_of(p + (5 << 20)), "Rss:"), 1024);
+	CHECK_EQ(field(smaps_of(p), "AnonHugePages:"), 2048);
+}
+
+TEST(mm, the_switch_of_2_mib_pages)
+{
+	static const char path[] = "/sys/kernel/mm/transparent_hugepage/enabled";
+	static const char *const tries[] = { "x", "alwaysx", "ALWAYS", " never", "madvise never" };
+	char before[100];
+	struct stat st;
+
+	CHECK(stat(path, &st) == 0);
+	say("mode %o\n", st.st_mode);
+	file_read_text(path, before, sizeof(before));
+	for (size_t i = 0; is_root() && i < COUNT_OF(tries); i++) {
+		int fd = open(path, O_WRONLY);
+
+		CHECK(fd >= 0);
+		ssize_t n = write(fd, tries[i], strlen(tries[i]));
+		say("%s: %s\n", tries[i], n < 0 ? errno_name(errno) : "ok");
+		close(fd);
+	}
+	file_read_text(path, text, sizeof(text));
+	CHECK_STR(text, before);
+	if (is_root()) {
+		become_user();
+		TRY_FD(open(path, O_WRONLY));
+	}
 }
