@@ -161,6 +161,8 @@ u64 object_clean(u64 max);
  * to swap: how many are gone. Locks as for object_clean.
  */
 u64 object_swap_out(u64 max);
+/* How many pages of [first, end) are in swap. Locks as for object_clean, or space.rw held. */
+u64 object_swapped(struct object *o, u64 first, u64 end);
 /*
  * For swapoff: bring back what is in slots of the device. 0, -ENOMEM, -EIO, -EINTR; *filled counts up.
  * No lock may be held. May sleep, long.

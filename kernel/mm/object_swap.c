@@ -21,6 +21,24 @@
 #define SCAN_PAGES 256u /* that are looked at without giving the lock up */
 #define READ_AROUND 8u  /* slots that lie behind each other are read with the first */
 
+u64 object_swapped(struct object *o, u64 first, u64 end)
+{
+	u64 n = 0;
+
+	if (!load_relaxed(&o->swapped))
+		return 0;
+	spin_lock(&o->lock);
+	for (u64 index = first;; index++) {
+		const void *item = radix_next(&o->pages, &index);
+
+		if (!item || index >= end)
+			break;
+		n += item_is_slot(item);
+	}
+	spin_unlock(&o->lock);
+	return n;
+}
+
 /* --- out --- */
 
 /* o->lock held. May the page go, as far as can be seen? */

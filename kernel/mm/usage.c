@@ -189,6 +189,13 @@ void space_usage(struct mm *mm, const struct area *a, struct area_usage *sum)
 	space_tables_visit(mm, a->start, a->end, usage_table, sum);
 	if (a->flags & AREA_LOCKED)
 		sum->pss_locked += sum->pss - before;
+	/* What an object has in swap is in no table. Linux shares it among nobody. */
+	if (a->object) {
+		u64 first = a->offset >> PAGE_SHIFT;
+		u64 pages = (a->end - a->start) >> PAGE_SHIFT;
+
+		sum->swap += object_swapped(a->object, first, first + pages) * PAGE_SIZE;
+	}
 }
 
 /* --- accesses and peaks --- */
