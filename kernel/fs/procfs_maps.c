@@ -93,7 +93,7 @@ static void usage_lines(struct text *t, const struct area_usage *u)
 	size_line(t, "Referenced:", u->referenced);
 	size_line(t, "Anonymous:", u->anonymous);
 	size_line(t, "KSM:", 0);
-	size_line(t, "LazyFree:", 0);
+	size_line(t, "LazyFree:", u->lazyfree);
 	size_line(t, "AnonHugePages:", u->anonymous_huge);
 	size_line(t, "ShmemPmdMapped:", 0);
 	size_line(t, "FilePmdMapped:", 0);

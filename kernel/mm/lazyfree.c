@@ -23,6 +23,7 @@ static void table_give_up(struct page *table, u64 start, u64 end, struct limbo *
 			continue;
 		if (pte_is_writable(pte_exchange(slot, pte_set_lazy(e))))
 			limbo_shoot_page(limbo, va);
+		table->aged = 1; /* its pages are not all alike any more (usage.c) */
 	}
 }
 

@@ -190,7 +190,7 @@ void space_vm_peak(struct mm *mm);
 struct area_usage {
 	/* bytes */
 	u64 rss, shared_clean, shared_dirty, private_clean, private_dirty, referenced, anonymous;
-	u64 anonymous_huge, swap;
+	u64 anonymous_huge, lazyfree, swap;
 	/* shares: what is left of each page when it is divided among all who map it */
 	u64 pss, pss_anon, pss_file, pss_shmem, pss_dirty, pss_locked, swap_pss;
 };

@@ -68,7 +68,7 @@ static void space_tables_visit(struct mm *mm, u64 start, u64 end, table_fn fn, v
 struct page_run {
 	enum leaf_kind kind;
 	u64 pages, share;
-	bool dirty, accessed;
+	bool dirty, accessed, lazy;
 };
 
 static void usage_add(struct area_usage *u, const struct page_run *r)
@@ -86,6 +86,8 @@ static void usage_add(struct area_usage *u, const struct page_run *r)
 	} else {
 		u->pss_file += pss;
 	}
+	if (r->lazy)
+		u->lazyfree += bytes;
 	if (r->accessed)
 		u->referenced += bytes;
 	if (r->dirty)
@@ -122,8 +124,9 @@ static void usage_leaf(struct area_usage *u, const struct page *t, struct pte e,
 	if (run.kind == LEAF_NONE)
 		return;
 	run.share = share / max(page_mappings(p), 1u);
-	run.dirty = page_is_dirty(p, run.kind) || pte_is_dirty(e);
-	run.accessed = !t->aged || pte_is_accessed(e);
+	run.lazy = pte_is_lazy(e);
+	run.dirty = !run.lazy && (page_is_dirty(p, run.kind) || pte_is_dirty(e));
+	run.accessed = !run.lazy && (!t->aged || pte_is_accessed(e));
 	usage_add(u, &run);
 }
 
