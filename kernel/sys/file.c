@@ -333,7 +333,7 @@ static long sync_part(struct file *f, s64 offset, s64 length, u32 flags)
 		return -EINVAL;
 	if (!S_ISREG(mode) && !S_ISDIR(mode) && !S_ISLNK(mode) && !S_ISBLK(mode))
 		return -ESPIPE;
-	if (!o)
+	if (!o || load_relaxed(&o->kept_dirty))
 		return 0;
 	if (flags & SYNC_FILE_RANGE_WRITE)
 		(void)object_sync(o, (u64)offset, length ? (u64)end : UINT64_MAX);

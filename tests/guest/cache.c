@@ -366,6 +366,37 @@ TEST(cache, random_operations_agree_with_an_array)
 	each_place(random_stream);
 }
 
+/* A file without a name is as good as others, as long as it is open. */
+static void without_a_name(const struct place *p)
+{
+	int fd = p->fd;
+
+	if (strcmp(p->name, "memfd") == 0 || strcmp(p->name, "root") == 0)
+		return;
+	put(fd, 5 * PAGE, 9);
+	CHECK(fsync(fd) == 0);
+	volatile uint8_t *shared = map(fd, 4, MAP_SHARED);
+	CHECK(unlink(p->path) == 0);
+	shared[PAGE] = 1;
+	CHECK(msync((void *)shared, 4 * PAGE, MS_SYNC) == 0);
+	CHECK(ftruncate(fd, PAGE) == 0);
+	CHECK(ftruncate(fd, 4 * PAGE) == 0);
+	CHECK_EQ(shared[PAGE], 0);
+	shared[2 * PAGE] = 2;
+	CHECK(sync_file_range(fd, 0, 0, 7) == 0);
+	CHECK(msync((void *)shared, 4 * PAGE, MS_SYNC) == 0);
+	CHECK(fsync(fd) == 0 && fdatasync(fd) == 0);
+	CHECK(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) == 0);
+	CHECK(get(fd, PAGE) == 0 && get(fd, 2 * PAGE) == 2 && get(fd, 3 * PAGE) == 0);
+	CHECK(munmap((void *)shared, 4 * PAGE) == 0);
+	CHECK(get(fd, 2 * PAGE) == 2);
+}
+
+TEST(cache, files_without_a_name)
+{
+	each_place(without_a_name);
+}
+
 static time_t modified(int fd)
 {
 	struct stat st;
