@@ -191,6 +191,39 @@ static bool next_part(struct mm *mm, u64 *start, u64 *end, u32 *flags)
 	return found;
 }
 
+/* Does the leaf permit the access already, so that a fault would change nothing? */
+static bool is_populated(struct pte e, bool write)
+{
+	return pte_is_present(e) && (!write || pte_is_writable(e));
+}
+
+/*
+ * Past what lies from va on, in one leaf table, and needs no fault: to lock or populate what is
+ * there already should cost a look. Its table is pinned on the way.
+ */
+static u64 skip_populated(struct mm *mm, u64 va, u64 end, bool write, bool pin)
+{
+	u64 start = va;
+	bool owned;
+
+	read_lock(&mm->rw);
+	struct page *t = node_leaf_lock(mm, va, &owned);
+	if (t && (owned || !write)) {
+		u64 span = slot_span(t->level);
+
+		end = min(end, ROUND_DOWN(va, slot_span(2)) + slot_span(2));
+		while (va < end && is_populated(pte_load(slot_of(t, va)), write))
+			va = ROUND_DOWN(va, span) + span;
+	}
+	if (t)
+		spin_unlock(&t->lock);
+	va = min(va, end);
+	if (pin)
+		node_pin(mm, start, va);
+	read_unlock(&mm->rw);
+	return va;
+}
+
 static int populate_part(struct mm *mm, u64 start, u64 end, u32 flags)
 {
 	/* Shared pages are only looked at: writing is not about to break anything (as Linux). */
@@ -202,7 +235,10 @@ static int populate_part(struct mm *mm, u64 start, u64 end, u32 flags)
 		return 0;
 	if (!(flags & AREA_PROT))
 		return -EFAULT;
-	for (u64 va = start; va < end; va = result.next) {
+	for (u64 va = start;; va = result.next) {
+		va = skip_populated(mm, va, end, access == ACCESS_WRITE, flags & AREA_LOCKED);
+		if (va >= end)
+			return 0;
 		int err = space_fault(mm, va, access, &result);
 
 		if (err)
@@ -216,7 +252,6 @@ static int populate_part(struct mm *mm, u64 start, u64 end, u32 flags)
 		if (thread_killed())
 			return -EINTR;
 	}
-	return 0;
 }
 
 int space_populate(struct mm *mm, u64 start, u64 end, bool ignore_errors)
