@@ -3,7 +3,7 @@
  *
  * Downgrades reach the leaves at once, in place, also in tables that other spaces share: an entry
  * loses permissions, which changes what nobody sees (whoever may do more gets it back by a fault);
- * that needs no memory, but where the range cuts a huge leaf: that is split first. Upgrades are lazy: fault.c, case 12. Invariant L: a leaf's R/W implies that
+ * that needs no memory. Upgrades are lazy: fault.c, case 12. Invariant L: a leaf's R/W implies that
  * the area permits writing now.
  */
 #include "mm/protect.h"
@@ -145,14 +145,10 @@ static int protect_edit(struct edit *e, u64 start, u64 end, u32 prot, u64 *done)
 	/* Leaves never allow more than their area: where no area loses, none need change. */
 	if (*done > start && areas_for_each(e->mm->areas, start, *done, area_loses, &prot)) {
 		struct restrict_leaves r = { &e->limbo, prot };
-		int split = huge_split_at(e->mm, start);
 
-		if (!split)
-			split = huge_split_at(e->mm, *done);
-		if (split) {
-			err = split;
-			*done = start; /* the areas stay as they are, too */
-		}
+		/* Without memory for it a huge leaf loses as a whole; faults on the rest split it. */
+		(void)huge_split_at(e->mm, start);
+		(void)huge_split_at(e->mm, *done);
 		node_for_each_leaf(e->mm, start, *done, leaf_restrict, &r);
 	}
 	return err;

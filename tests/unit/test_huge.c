@@ -348,6 +348,46 @@ static void test_protecting_all_of_it_keeps_it_and_a_part_splits_it(void **state
 	space_put(mm);
 }
 
+/* The leaves that the range cuts keep what they allow elsewhere: no fault takes it back. */
+static void test_protecting_parts_of_two_leaves_costs_the_rest_nothing(void **state)
+{
+	struct mm *mm = huge_space(2);
+
+	(void)state;
+	assert_int_equal(space_protect(mm, page_va(400), 200 * PAGE_SIZE, AREA_READ, false), 0);
+	hosted_check();
+	counted = mm_counters;
+	store(page_va(399), 399);
+	store(page_va(600), 600);
+	assert_int_equal(since(faults_minor) - since(faults_spurious), 0);
+	assert_faults(user_store(page_va(400), 1, &r), SIGSEGV, 2);
+	assert_faults(user_store(page_va(599), 1, &r), SIGSEGV, 2);
+	pages_must_be_intact(mm, 0, 1024, NO_PAGE);
+	space_put(mm);
+}
+
+/* It must not fail for want of a table: the leaf loses as a whole, and faults sort it out. */
+static void test_protecting_a_part_without_memory_for_a_split(void **state)
+{
+	struct mm *mm = huge_space(1);
+	u64 n = 0;
+
+	(void)state;
+	while (is_huge(mm, BASE) && areas_summary(mm->areas).count == 1) {
+		alloc_fail_after(n++);
+		(void)space_protect(mm, page_va(100), 100 * PAGE_SIZE, AREA_READ, false);
+		alloc_fail_after(UINT64_MAX);
+		hosted_check();
+	}
+	assert_true(is_huge(mm, BASE));
+	store(page_va(99), 99);
+	store(page_va(200), 200);
+	assert_false(is_huge(mm, BASE));
+	assert_faults(user_store(page_va(150), 1, &r), SIGSEGV, 2);
+	pages_must_be_intact(mm, 0, 512, NO_PAGE);
+	space_put(mm);
+}
+
 /* Under a table that two spaces share, the split is in place: neither gets a table of its own. */
 static void test_a_part_protected_under_a_shared_table_is_split_in_place_for_both(void **state)
 {
@@ -622,6 +662,8 @@ int main(int argc, char **argv)
 		TEST(test_whole_nodes_go_without_memory),
 		TEST(test_dontneed_of_a_part_leaves_the_rest),
 		TEST(test_protecting_all_of_it_keeps_it_and_a_part_splits_it),
+		TEST(test_protecting_parts_of_two_leaves_costs_the_rest_nothing),
+		TEST(test_protecting_a_part_without_memory_for_a_split),
 		TEST(test_a_part_protected_under_a_shared_table_is_split_in_place_for_both),
 		TEST(test_what_half_of_it_permits_the_other_half_does_not_get),
 		TEST(test_mremap_moves_it_whole_where_it_fits_and_splits_it_elsewhere),
