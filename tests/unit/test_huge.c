@@ -139,6 +139,23 @@ static void test_without_a_free_block_a_small_page_comes_at_once(void **state)
 	space_put(mm);
 }
 
+static void test_frames_that_the_cpu_keeps_are_joined_before_a_block_is_missed(void **state)
+{
+	struct page *taken[64], *p;
+	u32 n = 0;
+
+	(void)state;
+	while ((taken[n] = frame_alloc_order(HUGE_ORDER, PAGE_KERNEL)))
+		n++;
+	assert_true(n > 0);
+	for (u32 i = 0; i < HUGE_PAGES; i++)
+		frame_free(taken[n - 1] + i);
+	p = frame_alloc_order(HUGE_ORDER, PAGE_KERNEL);
+	assert_ptr_equal(p, taken[n - 1]);
+	while (n)
+		frame_free_order(taken[--n], HUGE_ORDER);
+}
+
 /* --- fork --- */
 
 static void test_a_write_after_fork_copies_one_page(void **state)
@@ -460,6 +477,34 @@ static void test_mremap_moves_it_whole_where_it_fits_and_splits_it_elsewhere(voi
 	space_put(mm);
 }
 
+/* A move that failed has left an empty table where the leaf would go: then its pages go one by one. */
+static void test_mremap_to_a_place_with_an_empty_table(void **state)
+{
+	struct mm *mm = huge_space(1);
+	u32 flags = REMAP_MAYMOVE | REMAP_FIXED, n = 0;
+	u64 far = 0x8000000000;
+	s64 r;
+
+	(void)state;
+	map_anonymous(mm, page_va(2048), 1);
+	store(page_va(2048), 5);
+	do {
+		alloc_fail_after(n++);
+		r = space_remap(mm, page_va(2048), PAGE_SIZE, PAGE_SIZE, flags, far);
+		alloc_fail_after(UINT64_MAX);
+		if (r < 0 && space_table_bytes(mm) > 6 * PAGE_SIZE)
+			break;
+	} while (r < 0);
+	must(r == -ENOMEM, "no failure leaves a table");
+	counted = mm_counters;
+	assert_int_equal(space_remap(mm, BASE, HUGE_SIZE, HUGE_SIZE, flags, far), far);
+	assert_int_equal(since(huge_splits), 1);
+	hosted_check();
+	for (u32 p = 0; p < 512; p++)
+		assert_int_equal(load(far + p * PAGE_SIZE), p);
+	space_put(mm);
+}
+
 /* It moves under the child's own tables; the parent keeps it where it was. */
 static void test_mremap_after_fork_moves_a_shared_node(void **state)
 {
@@ -652,6 +697,7 @@ int main(int argc, char **argv)
 		TEST(test_a_private_mapping_of_a_file_gets_small_pages),
 		TEST(test_where_a_page_is_already_the_others_come_one_by_one),
 		TEST(test_without_a_free_block_a_small_page_comes_at_once),
+		TEST(test_frames_that_the_cpu_keeps_are_joined_before_a_block_is_missed),
 		TEST(test_a_write_after_fork_copies_one_page),
 		TEST(test_a_node_whose_other_owner_left_is_taken_back_whole),
 		TEST(test_a_node_with_a_page_of_another_is_not_taken_back),
@@ -667,6 +713,7 @@ int main(int argc, char **argv)
 		TEST(test_a_part_protected_under_a_shared_table_is_split_in_place_for_both),
 		TEST(test_what_half_of_it_permits_the_other_half_does_not_get),
 		TEST(test_mremap_moves_it_whole_where_it_fits_and_splits_it_elsewhere),
+		TEST(test_mremap_to_a_place_with_an_empty_table),
 		TEST(test_mremap_after_fork_moves_a_shared_node),
 		TEST(test_a_split_that_fails_changes_nothing),
 		TEST(test_reports_know_it),
