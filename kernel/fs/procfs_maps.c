@@ -1,5 +1,5 @@
 /*
- * procfs_maps.c - the areas of a process: maps, smaps, smaps_rollup. Byte for byte as on Linux, for
+ * procfs_maps.c - the areas of a process: maps, smaps, smaps_rollup, numa_maps. Byte for byte as on Linux, for
  * programs scan these lines.
  *
  * The rule: the walk over the areas holds the space's lock, so what it calls neither sleeps nor
@@ -9,6 +9,7 @@
 
 #include "fs/procfs_priv.h"
 #include "fs/vfs_priv.h"
+#include "lib/string.h"
 #include "mm/slab.h"
 #include "mm/space.h"
 #include "proc/proc.h"
@@ -159,13 +160,14 @@ static int maps_area(struct mm *mm, struct area *a, void *arg)
 	return w->text->failed;
 }
 
-static int areas_show(struct text *t, const struct proc_node *n, bool usage)
+static int each_area_show(struct text *t, const struct proc_node *n,
+			  int (*fn)(struct mm *mm, struct area *a, void *arg), bool usage)
 {
 	struct maps_walk w = { .text = t, .usage = usage, .path = kmalloc(PATH_MAX_BYTES) };
 	struct mm *mm = process_mm_get(n->process);
 
 	if (mm && w.path)
-		space_areas(mm, 0, maps_area, &w);
+		space_areas(mm, 0, fn, &w);
 	if (mm)
 		space_put(mm);
 	kfree(w.path);
@@ -174,12 +176,58 @@ static int areas_show(struct text *t, const struct proc_node *n, bool usage)
 
 int proc_maps_show(struct text *t, const struct proc_node *n)
 {
-	return areas_show(t, n, false);
+	return each_area_show(t, n, maps_area, false);
 }
 
 int proc_smaps_show(struct text *t, const struct proc_node *n)
 {
-	return areas_show(t, n, true);
+	return each_area_show(t, n, maps_area, true);
+}
+
+/* --- numa_maps: all memory is of node 0, and of no policy but the default --- */
+
+static void pages_item(struct text *t, const char *name, u64 bytes)
+{
+	if (bytes)
+		text_printf(t, " %s=%lu", name, (u64)(bytes / PAGE_SIZE));
+}
+
+static int numa_area(struct mm *mm, struct area *a, void *arg)
+{
+	struct maps_walk *w = arg;
+	struct area_usage u = { 0 };
+	const char *role = area_role(mm, a);
+	u64 dirty, dev, ino;
+
+	text_printf(w->text, "%08lx default", a->start);
+	if (a->file) {
+		a->file_ops->describe(a->file, w->path, PATH_MAX_BYTES, &dev, &ino);
+		text_string(w->text, " file=");
+		text_escaped(w->text, w->path, "\n\t= \\");
+	} else if (role && role[0] == '/') {
+		text_string(w->text, " file=");
+		text_escaped(w->text, role, "\n\t= \\");
+	} else if (role && strcmp(role, "[heap]") == 0) {
+		text_string(w->text, " heap");
+	} else if (role && strcmp(role, "[stack]") == 0) {
+		text_string(w->text, " stack");
+	}
+	space_usage(mm, a, &u);
+	dirty = u.shared_dirty + u.private_dirty;
+	pages_item(w->text, "anon", u.anonymous);
+	pages_item(w->text, "dirty", dirty);
+	if (u.rss != u.anonymous && u.rss != dirty)
+		pages_item(w->text, "mapped", u.rss);
+	if (u.least_share && u.least_share < USAGE_PAGE)
+		text_printf(w->text, " mapmax=%lu", (u64)(USAGE_PAGE / u.least_share));
+	pages_item(w->text, "N0", u.rss);
+	text_string(w->text, u.rss ? " kernelpagesize_kB=4\n" : "\n");
+	return 0;
+}
+
+int proc_numa_maps_show(struct text *t, const struct proc_node *n)
+{
+	return each_area_show(t, n, numa_area, false);
 }
 
 /* --- smaps_rollup --- */

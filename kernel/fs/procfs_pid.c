@@ -219,6 +219,7 @@ int proc_constant_show(struct text *t, const struct proc_node *n)
 	LINK("exe", proc_exe_follow),                                                   \
 	PROC_FILE("mounts", 0444, proc_mounts_show),                                    \
 	PROC_FILE("mountinfo", 0444, proc_mountinfo_show),                              \
+	PROC_INSPECT("numa_maps", 0444, proc_numa_maps_show),                           \
 	PROC_INSPECT("smaps", 0444, proc_smaps_show),                                   \
 	PROC_INSPECT("smaps_rollup", 0444, proc_smaps_rollup_show),                     \
 	PROC_WRITABLE("clear_refs", 0200, NULL, proc_clear_refs_store),                 \

@@ -182,6 +182,7 @@ extern const struct file_ops proc_mem_file_ops, proc_pagemap_file_ops;
 
 /* procfs_maps.c: its areas */
 int proc_maps_show(struct text *t, const struct proc_node *n);
+int proc_numa_maps_show(struct text *t, const struct proc_node *n);
 int proc_smaps_show(struct text *t, const struct proc_node *n);
 int proc_smaps_rollup_show(struct text *t, const struct proc_node *n);
 

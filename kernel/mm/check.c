@@ -12,6 +12,7 @@
 #include "lib/print.h"
 #include "lib/string.h"
 #include "mm/area_priv.h"
+#include "mm/census.h"
 #include "mm/commit.h"
 #include "mm/huge.h"
 #include "mm/object_priv.h"
@@ -139,6 +140,9 @@ static void check_leaf(struct check *c, struct page *t, u32 slot, struct pte e, 
 	    !(p->flags & PAGE_DIRTY))
 		violation(c, "table %llu slot %u: writable entry of page %llu, which is not dirty",
 			  frame_id(t), slot, frame_id(p));
+	if (!t->copied && p->kind == PAGE_ANON && page_mappings(p) != 1)
+		violation(c, "table %llu slot %u: never copied, but page %llu has %u mappings",
+			  frame_id(t), slot, frame_id(p), page_mappings(p));
 	if (pte_is_writable(e) && !pte_is_shared(e) && (page_count(p) != 1 || p->kind != PAGE_ANON))
 		violation(c, "W: table %llu slot %u: writable entry, page %llu has count %u",
 			  frame_id(t), slot, frame_id(p), page_count(p));

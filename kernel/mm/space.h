@@ -193,6 +193,7 @@ struct area_usage {
 	u64 anonymous_huge, lazyfree, swap;
 	/* shares: what is left of each page when it is divided among all who map it */
 	u64 pss, pss_anon, pss_file, pss_shmem, pss_dirty, pss_locked, swap_pss;
+	u64 least_share; /* of the page that most map; 0: there is no page */
 };
 static inline u64 usage_share_bytes(u64 share)
 {

@@ -76,6 +76,9 @@ static void usage_add(struct area_usage *u, const struct page_run *r)
 	u64 bytes = r->pages * PAGE_SIZE, pss = r->pages * r->share;
 	bool private = r->share == USAGE_PAGE;
 
+	if (!r->pages)
+		return;
+	u->least_share = u->least_share ? min(u->least_share, r->share) : r->share;
 	u->rss += bytes;
 	u->pss += pss;
 	if (r->kind == LEAF_ANON) {

@@ -448,3 +448,37 @@ TEST(mm, the_switch_of_2_mib_pages)
 		TRY_FD(open(path, O_WRONLY));
 	}
 }
+
+/* The line of numa_maps about the area at p, without its address. */
+static void say_numa(const char *what, const void *p)
+{
+	char start[32];
+
+	file_read_text("/proc/self/numa_maps", text, sizeof(text));
+	snprintf(start, sizeof(start), "%08lx ", (unsigned long)(uintptr_t)p);
+	char *at = strstr(text, start);
+	CHECK(at != NULL);
+	at += strlen(start);
+	*strchr(at, '\n') = 0;
+	char *active = strstr(at, " active="); /* Linux's lists */
+	if (active)
+		memmove(active, strchr(active + 1, ' '), strlen(strchr(active + 1, ' ')) + 1);
+	say("%s: %s\n", what, at);
+}
+
+TEST(mm, numa_maps_of_small_areas)
+{
+	uint8_t *p = lone_area(16, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	uint8_t *s = lone_area(16, PROT_READ | PROT_WRITE, MAP_SHARED);
+	volatile uint8_t *read_only = s;
+
+	say_numa("untouched", p);
+	fill(p, 3, 1);
+	say_numa("3 pages", p);
+	fill(s, 2, 1);
+	say_numa("shared", s);
+	(void)read_only[12 * PAGE];
+	say_numa("shared, one read", s);
+	CHILD (0)
+		say_numa("in a child", p);
+}
