@@ -10,8 +10,10 @@
 #include "lib/waitq.h"
 #include "mm/fault.h"
 #include "mm/node.h"
+#include "mm/lazyfree.h"
 #include "mm/page.h"
 #include "mm/protect.h"
+#include "mm/reclaim.h"
 
 /* --- advice that sets flags --- */
 
@@ -139,17 +141,15 @@ static int advise_dontneed(struct mm *mm, u64 start, u64 end, int advice)
 	return err ? err : result;
 }
 
-/*
- * MADV_FREE: pages may be dropped when memory is short; that they keep their contents until then is
- * allowed, so only the range is checked.
- */
 static int advise_free(struct mm *mm, u64 start, u64 end)
 {
 	int result;
 
 	read_lock(&mm->rw);
-	(void)droppable_end(mm, start, end, MADV_FREE, &result);
+	end = droppable_end(mm, start, end, MADV_FREE, &result);
 	read_unlock(&mm->rw);
+	if (end > start)
+		space_free_lazily(mm, start, end);
 	return result;
 }
 
@@ -197,10 +197,20 @@ static int area_remove(struct area *a, u64 start, u64 end, void *arg)
 	return object_punch(a->object, offset, offset + (end - start));
 }
 
-/* MADV_COLD, MADV_PAGEOUT: not where pages are to stay. What they hint at, reclaim finds itself. */
+struct cool {
+	struct mm *mm;
+	bool out;
+};
+
+/* MADV_COLD, MADV_PAGEOUT: not where pages are to stay. */
 static int area_cool(struct area *a, u64 start, u64 end, void *arg)
 {
-	return a->flags & (AREA_LOCKED | AREA_SPECIAL) ? -EINVAL : 0;
+	struct cool *c = arg;
+
+	if (a->flags & (AREA_LOCKED | AREA_SPECIAL))
+		return -EINVAL;
+	memory_advise(c->mm, start, end, c->out);
+	return 0;
 }
 
 /* MADV_WILLNEED: what a file has is read in, as far as memory is there for it; no holes. */
@@ -318,8 +328,11 @@ int space_advise(struct mm *mm, u64 addr, u64 length, int advice)
 		return each_area_unlocked(mm, addr, end, area_fetch, NULL);
 	case MADV_COLLAPSE:
 		return each_area_unlocked(mm, addr, end, area_collapse, NULL);
-	default: /* MADV_COLD, MADV_PAGEOUT */
-		return each_area_unlocked(mm, addr, end, area_cool, NULL);
+	default: { /* MADV_COLD, MADV_PAGEOUT */
+		struct cool c = { mm, advice == MADV_PAGEOUT };
+
+		return each_area_unlocked(mm, addr, end, area_cool, &c);
+	}
 	}
 }
 

@@ -140,6 +140,8 @@ int space_protect(struct mm *mm, u64 addr, u64 length, u32 prot, bool growsdown)
 #define REMAP_FIXED 2
 #define REMAP_DONTUNMAP 4
 s64 space_remap(struct mm *mm, u64 addr, u64 old_length, u64 new_length, u32 flags, u64 new_addr);
+/* remap_file_pages: page is where in the file it starts. 0, -EINVAL, or what space_map says. */
+int space_remap_file(struct mm *mm, u64 addr, u64 length, u64 page, bool populate);
 u64 space_brk(struct mm *mm,
 	      u64 brk); /* the break afterwards: unchanged if it could not be moved */
 int space_advise(struct mm *mm, u64 addr, u64 length, int advice); /* MADV_* */

@@ -206,6 +206,13 @@ SYSCALL5(mremap, u64, addr, u64, old_length, u64, new_length, u64, flags, u64, n
 	return space_remap(current_mm(), addr, old_length, new_length, (u32)flags, new_addr);
 }
 
+SYSCALL5(remap_file_pages, u64, addr, u64, length, u64, prot, u64, page, u64, flags)
+{
+	if (prot)
+		return -EINVAL;
+	return space_remap_file(current_mm(), addr, length, page, !(flags & MAP_NONBLOCK));
+}
+
 SYSCALL3(mseal, u64, addr, u64, length, u64, flags)
 {
 	return flags ? -EINVAL : space_seal(current_mm(), addr, length);
