@@ -306,10 +306,15 @@ int space_advise(struct mm *mm, u64 addr, u64 length, int advice)
 		if (!flags)
 			return -EINVAL;
 	}
-	if (addr % PAGE_SIZE || end < addr || (length && end == addr) || end > USER_END)
+	if (addr % PAGE_SIZE || end < addr || (length && end == addr))
 		return -EINVAL;
 	if (addr == end)
 		return 0;
+	if (end > USER_END) { /* a hole, behind all that there is */
+		int err = addr < USER_END ? space_advise(mm, addr, USER_END - addr, advice) : 0;
+
+		return err ? err : -ENOMEM;
+	}
 	if (flags)
 		return advise_flags(mm, addr, end, flags);
 	switch (advice) {

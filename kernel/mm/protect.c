@@ -8,6 +8,8 @@
  */
 #include "mm/protect.h"
 
+#include <asm/mman.h>
+
 #include "lib/err.h"
 #include "mm/edit.h"
 #include "mm/huge.h"
@@ -121,15 +123,16 @@ static int protect_check(const struct edit *e, const struct area *a, u64 bytes, 
 }
 
 /*
- * PROT_GROWSDOWN: from the start of the stack on. *start and the result as mprotect(2).
+ * PROT_GROWSDOWN: from the start of the stack on. No area grows up. *start and the result as
+ * mprotect(2).
  */
-static int protect_stack_start(const struct mm *mm, u64 *start, u64 end)
+static int protect_stack_start(const struct mm *mm, u64 *start, u64 end, u32 grows)
 {
 	const struct area *first = areas_find_next(mm->areas, *start);
 
-	if (!first || first->start >= end)
+	if (!first || first->start >= (grows == PROT_GROWSDOWN ? end : *start + 1))
 		return -ENOMEM;
-	if (!(first->flags & AREA_GROWSDOWN))
+	if (grows != PROT_GROWSDOWN || !(first->flags & AREA_GROWSDOWN))
 		return -EINVAL;
 	*start = first->start;
 	return 0;
@@ -171,7 +174,7 @@ static void protect_populate_locked(struct mm *mm, u64 start, u64 end)
 	}
 }
 
-int space_protect(struct mm *mm, u64 addr, u64 length, u32 prot, bool growsdown)
+int space_protect(struct mm *mm, u64 addr, u64 length, u32 prot, u32 grows)
 {
 	u64 start = addr, end = addr + ROUND_UP(length, PAGE_SIZE), done;
 	struct edit e;
@@ -181,11 +184,11 @@ int space_protect(struct mm *mm, u64 addr, u64 length, u32 prot, bool growsdown)
 		return -EINVAL;
 	if (!length)
 		return 0;
-	if (end <= addr || end > USER_END)
+	if (end <= addr)
 		return -ENOMEM;
 	edit_begin(&e, mm);
-	if (growsdown)
-		err = protect_stack_start(mm, &start, end);
+	if (grows)
+		err = protect_stack_start(mm, &start, end, grows);
 	done = start;
 	if (!err)
 		err = protect_edit(&e, start, end, prot, &done);

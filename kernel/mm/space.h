@@ -135,7 +135,8 @@ int space_unmap(struct mm *mm, u64 addr, u64 length);
  */
 int space_detach(struct mm *mm, u64 addr, const struct area_file_ops *file_ops,
 		 u64 (*size)(const void *file));
-int space_protect(struct mm *mm, u64 addr, u64 length, u32 prot, bool growsdown);
+/* grows: 0, PROT_GROWSDOWN or PROT_GROWSUP. */
+int space_protect(struct mm *mm, u64 addr, u64 length, u32 prot, u32 grows);
 #define REMAP_MAYMOVE 1
 #define REMAP_FIXED 2
 #define REMAP_DONTUNMAP 4

@@ -123,6 +123,14 @@ static s64 map_anonymous(u32 flags, struct map_request *r)
 	return space_map(current_mm(), r);
 }
 
+/* The size that MAP_HUGETLB asks for: the processor's two, or none said. */
+static bool huge_size_exists(u32 flags)
+{
+	u32 size = flags & (MAP_HUGE_MASK << MAP_HUGE_SHIFT);
+
+	return !size || size == MAP_HUGE_2MB || size == MAP_HUGE_1GB;
+}
+
 SYSCALL6(mmap, u64, addr, u64, length, u32, prot, u32, flags, int, fd, u64, offset)
 {
 	u32 type = flags & MAP_TYPE;
@@ -148,9 +156,9 @@ SYSCALL6(mmap, u64, addr, u64, length, u32, prot, u32, flags, int, fd, u64, offs
 		return -EINVAL;
 	if (r.fixed ? addr % PAGE_SIZE : false)
 		return -EINVAL;
-	/* There are no huge pages to be had. */
+	/* There are no huge pages to be had, of the sizes that there are. */
 	if (flags & MAP_HUGETLB)
-		return flags & MAP_ANONYMOUS ? -ENOMEM : -EINVAL;
+		return flags & MAP_ANONYMOUS && huge_size_exists(flags) ? -ENOMEM : -EINVAL;
 	if (!r.fixed)
 		r.addr = ROUND_DOWN(addr, PAGE_SIZE);
 	if (flags & MAP_ANONYMOUS)

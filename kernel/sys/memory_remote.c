@@ -137,3 +137,66 @@ SYSCALL6(process_vm_writev, u32, pid, u64, local, u64, nlocal, u64, remote, u64,
 {
 	return vm_call(pid, local, nlocal, remote, nremote, flags, true);
 }
+
+/* --- advice for another process --- */
+
+/* What may be said of another's memory: nothing that changes what it reads (process_madvise(2)). */
+static bool advice_is_harmless(int advice)
+{
+	return advice == MADV_COLD || advice == MADV_PAGEOUT || advice == MADV_WILLNEED ||
+	       advice == MADV_COLLAPSE;
+}
+
+/* The space that a pidfd's process has, if the caller may advise on it: counted, or ERR_PTR. */
+static struct mm *advised_space(int pidfd, int advice)
+{
+	struct process *p = pidfd_process(pidfd);
+	struct mm *mm;
+
+	if (IS_ERR(p))
+		return ERR_PTR(PTR_ERR(p));
+	mm = process_may_inspect(p) ? process_mm_get(p) : ERR_PTR(-EPERM);
+	process_put(p);
+	if (!mm)
+		return ERR_PTR(-ESRCH);
+	if (IS_ERR(mm) || mm == thread_current()->mm)
+		return mm;
+	int err = !advice_is_harmless(advice)                   ? -EINVAL
+		  : !cred_capable(cred_current(), CAP_SYS_NICE) ? -EPERM
+								: 0;
+	if (!err)
+		return mm;
+	space_put(mm);
+	return ERR_PTR(err);
+}
+
+/* Range after range, up to the first that fails: bytes advised on, or its error if it is the first. */
+static s64 advise_parts(struct mm *mm, const struct vm_cursor *c, int advice)
+{
+	s64 total = 0;
+
+	for (u64 i = 0; i < c->count; i++) {
+		int err = space_advise(mm, (u64)c->parts[i].iov_base, c->parts[i].iov_len, advice);
+
+		if (err)
+			return total ? total : err;
+		total += (s64)c->parts[i].iov_len;
+	}
+	return total;
+}
+
+SYSCALL5(process_madvise, int, pidfd, u64, ranges, u64, count, int, advice, u32, flags)
+{
+	struct vm_cursor c = { 0 };
+	s64 r = flags ? -EINVAL : cursor_get(&c, ranges, count);
+
+	if (!r) {
+		struct mm *mm = advised_space(pidfd, advice);
+
+		r = IS_ERR(mm) ? PTR_ERR(mm) : advise_parts(mm, &c, advice);
+		if (!IS_ERR(mm))
+			space_put(mm);
+	}
+	kfree(c.parts);
+	return r;
+}
