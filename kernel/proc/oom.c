@@ -97,7 +97,7 @@ s64 oom_badness(struct process *p)
 	rss = space_rss(mm);
 	tables = space_table_bytes(mm) / PAGE_SIZE;
 	space_unpin(mm);
-	return (s64)(rss.anon + rss.file + rss.shmem + tables) +
+	return (s64)(rss.anon + rss.file + rss.shmem + rss.swap + tables) +
 	       adjust * ((s64)oom_total_pages() / OOM_SCORE_ADJ_MAX);
 }
 

@@ -10,6 +10,7 @@
 #include "mm/slab.h"
 #include "mm/space.h"
 #include "proc/calls.h"
+#include "proc/oom.h"
 #include "sys/syscall.h"
 
 /* Flags that MAP_SHARED_VALIDATE knows: also sizes of huge pages (the bits of these two). */
@@ -228,7 +229,14 @@ SYSCALL3(mseal, u64, addr, u64, length, u64, flags)
 
 SYSCALL1(brk, u64, brk)
 {
-	return (long)space_brk(current_mm(), brk);
+	u64 shortages, now;
+
+	/* A failure is no errno here, so the table of calls does not see it. */
+	do {
+		shortages = shortage_current()->count;
+		now = space_brk(current_mm(), brk);
+	} while (unlikely(brk && now != brk) && oom_retry(shortages));
+	return (long)now;
 }
 
 SYSCALL3(madvise, u64, addr, u64, length, int, advice)
