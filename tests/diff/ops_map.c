@@ -110,6 +110,20 @@ static void run_map_growsdown(struct rng *r)
 	    -1, 0);
 }
 
+/* Memory that may come in huge pages, and does where it is written to. */
+static void run_map_huge(struct rng *r)
+{
+	struct arena *a = &arenas[ARENA_HUGE];
+	u64 units = (a->end - a->start) / HUGE_PAGE, first = rng_below(r, units);
+	u64 addr = a->start + first * HUGE_PAGE;
+	u64 length = (1 + rng_below(r, units - first)) * HUGE_PAGE;
+	u64 at = addr + rng_below(r, length / PAGE) * PAGE;
+
+	map(addr, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	result(madvise((void *)addr, length, MADV_HUGEPAGE));
+	access_run(access_store, at, 8, rng_next(r));
+}
+
 static void run_map_wrong(struct rng *r)
 {
 	struct range g = range_pick(r);
@@ -230,9 +244,14 @@ static void run_protect(struct rng *r)
 static void run_remap(struct rng *r)
 {
 	struct range from = range_pick(r), to = range_pick(r);
-	u64 old_length = from.length, new_length = to.length, addr = from.addr, target = to.addr;
+	u64 old_length = from.length, addr = from.addr, new_length, target;
 	int flags = MREMAP_MAYMOVE;
 
+	/* What may be huge pages stays where nobody asks which pages are resident (run_mincore). */
+	while (from.arena->huge && !to.arena->huge)
+		to = range_pick(r);
+	new_length = to.length;
+	target = to.addr;
 	switch (rng_below(r, 10)) {
 	case 0:
 		flags = 0;
@@ -258,6 +277,8 @@ static void run_remap(struct rng *r)
 	default:
 		break;
 	}
+	if (from.arena->huge && flags & MREMAP_MAYMOVE)
+		flags |= MREMAP_FIXED;
 	/* Nothing beyond the arena may be replaced. */
 	if (flags & MREMAP_FIXED && new_length > to.arena->end - target)
 		new_length = to.arena->end - target;
@@ -388,6 +409,7 @@ const struct operation map_operations[] = {
 	{ "mmap-anywhere", 35, run_map_anywhere },
 	{ "mmap-noreplace", 12, run_map_noreplace },
 	{ "mmap-growsdown", 6, run_map_growsdown },
+	{ "mmap-huge", 5, run_map_huge },
 	{ "mmap-wrong", 8, run_map_wrong },
 	{ "munmap", 40, run_unmap },
 	{ "clear", 1, run_clear },
