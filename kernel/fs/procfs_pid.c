@@ -113,11 +113,19 @@ int proc_parse_number(const char *text, s64 *out)
 	return *end ? -EINVAL : 0;
 }
 
-static int set_score_adj(struct process *p, s64 adj)
+/*
+ * Without privilege not below what somebody with it has set last (through oom_adj: not below what is),
+ * or a process could hide from the consequences of its own greed.
+ */
+static int set_score_adj(struct process *p, s64 adj, s32 lowest)
 {
-	if (adj < score_adj(p) && !cred_capable(cred_current(), CAP_SYS_RESOURCE))
+	bool privileged = cred_capable(cred_current(), CAP_SYS_RESOURCE);
+
+	if (adj < lowest && !privileged)
 		return -EACCES;
 	store_relaxed(&p->oom_score_adj, (u32)(s32)adj);
+	if (privileged)
+		store_relaxed(&p->oom_score_adj_min, (u32)(s32)adj);
 	return 0;
 }
 
@@ -130,7 +138,7 @@ static int oom_score_adj_store(const char *text, const struct proc_node *n)
 		return err;
 	if (adj < OOM_SCORE_ADJ_MIN || adj > OOM_SCORE_ADJ_MAX)
 		return -EINVAL;
-	return set_score_adj(n->process, adj);
+	return set_score_adj(n->process, adj, (s32)load_relaxed(&n->process->oom_score_adj_min));
 }
 
 static int oom_adj_store(const char *text, const struct proc_node *n)
@@ -142,9 +150,8 @@ static int oom_adj_store(const char *text, const struct proc_node *n)
 		return err;
 	if (adj < OOM_DISABLE || adj > OOM_ADJUST_MAX)
 		return -EINVAL;
-	return set_score_adj(n->process, adj == OOM_ADJUST_MAX
-						 ? OOM_SCORE_ADJ_MAX
-						 : adj * OOM_SCORE_ADJ_MAX / -OOM_DISABLE);
+	adj = adj == OOM_ADJUST_MAX ? OOM_SCORE_ADJ_MAX : adj * OOM_SCORE_ADJ_MAX / -OOM_DISABLE;
+	return set_score_adj(n->process, adj, score_adj(n->process));
 }
 
 /* --- others --- */

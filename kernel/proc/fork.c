@@ -231,6 +231,7 @@ static void process_inherit(struct process *p, struct process *from, const struc
 	p->no_new_privs = from->no_new_privs;
 	p->personality = from->personality;
 	p->oom_score_adj = from->oom_score_adj;
+	p->oom_score_adj_min = from->oom_score_adj_min;
 	spin_lock(&from->signal_lock);
 	memcpy(p->actions, from->actions, sizeof(p->actions));
 	spin_unlock(&from->signal_lock);

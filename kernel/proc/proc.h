@@ -222,7 +222,8 @@ struct process {
 	u64 start_ns;                                  /* C */
 	u64 rlimit_soft[RLIMIT_COUNT], rlimit_hard[RLIMIT_COUNT]; /* P */
 	u32 oom_score_adj;                                        /* A: a signed number */
-	bool oom_victim;                                          /* A: killed for want of memory */
+	u32 oom_score_adj_min; /* A: a signed number: how low it may be set without privilege */
+	bool oom_victim;       /* A: killed for want of memory */
 	bool oom_origin; /* A: is bringing memory back from swap: if there is no room, it is why */
 	bool execed;     /* T: has called exec since fork (setpgid) */
 	bool dumpable, no_new_privs, child_subreaper; /* P */

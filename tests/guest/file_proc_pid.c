@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <pthread.h>
+#include <sys/prctl.h>
 
 static const char *const files[] = {
 	"environ", "auxv",  "maps",    "smaps",     "smaps_rollup", "pagemap", "status",
@@ -251,6 +252,57 @@ TEST(file, proc_oom_scores_are_set)
 	try_write("/proc/self/stat", "x");
 	try_write("/proc/uptime", "x");
 	try_write("/proc/sys/kernel/ostype", "x");
+}
+
+static void say_score(const char *file)
+{
+	char path[64], text[64];
+
+	snprintf(path, sizeof(path), "/proc/self/%s", file);
+	file_read_text(path, text, sizeof(text));
+	say("%s: %s", file, text);
+}
+
+/* Root in a container may lack the privilege: Coppice alone is asked what root may do. */
+TEST(file, proc_oom_scores_are_lowered_by_privilege_alone)
+{
+	static const char *const scores[] = { "300", "200", "0", "100", "-1", "-1000" };
+	static const char *const old_scores[] = { "15", "10", "5", "-17", "12" };
+	char text[64];
+
+	if (!is_root())
+		return;
+	CHILD (0) {
+		become_user();
+		prctl(PR_SET_DUMPABLE, 1);
+		for (size_t i = 0; i < COUNT_OF(scores); i++) {
+			try_write("/proc/self/oom_score_adj", scores[i]);
+			say_score("oom_score_adj");
+		}
+		CHILD (0) { /* inherits both the score and how low it may go */
+			say_score("oom_score_adj");
+			try_write("/proc/self/oom_score_adj", "0");
+			try_write("/proc/self/oom_score_adj", "-1");
+		}
+		for (size_t i = 0; i < COUNT_OF(old_scores); i++) {
+			try_write("/proc/self/oom_adj", old_scores[i]);
+			say_score("oom_adj");
+			say_score("oom_score_adj");
+		}
+	}
+	if (!on_coppice())
+		return;
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY);
+	CHECK(fd >= 0 && write(fd, "-1000", 5) == 5);
+	file_read_text("/proc/self/oom_score", text, sizeof(text));
+	CHECK_STR(text, "0\n");
+	file_read_text("/proc/self/oom_adj", text, sizeof(text));
+	CHECK_STR(text, "-17\n");
+	CHECK(write(fd, "50", 2) == 2);
+	become_user(); /* what was opened before stays open, but not the right to go lower */
+	CHECK(write(fd, "60", 2) == 2 && write(fd, "50", 2) == 2);
+	CHECK_ERRNO(write(fd, "49", 2), EACCES);
+	close(fd);
 }
 
 TEST(file, proc_maps_name_files_and_what_became_of_them)

@@ -99,6 +99,23 @@ TEST(mm, smaps_of_private_memory)
 	say_figures("read-only", p);
 }
 
+/* When Linux gets to counting them as such depends on its lists. */
+TEST(mm, smaps_of_memory_that_was_given_up)
+{
+	uint8_t *p = lone_area(16, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+
+	fill(p, 8, 1);
+	CHECK(madvise(p, 5 * PAGE, MADV_FREE) == 0);
+	CHECK_EQ(field(smaps_of(p), "Private_Clean:"), 20);
+	CHECK_EQ(field(smaps_of(p), "Private_Dirty:"), 12);
+	CHECK_EQ(field(smaps_of(p), "Referenced:"), 12);
+	CHECK(!on_coppice() || field(smaps_of(p), "LazyFree:") == 20);
+	fill(p, 2, 2);
+	CHECK_EQ(field(smaps_of(p), "Private_Clean:"), 12);
+	CHECK_EQ(field(smaps_of(p), "Referenced:"), 20);
+	CHECK(!on_coppice() || field(smaps_of(p), "LazyFree:") == 12);
+}
+
 TEST(mm, smaps_of_populated_memory)
 {
 	say_figures("for writing",
