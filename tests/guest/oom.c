@@ -90,7 +90,7 @@ TEST(oom, a_hundred_hogs_beside_a_shell)
 		}
 		_exit(0);
 	}
-	status = system("i=0; while [ $i -lt 20 ]; do ./helper-hog; [ $? = 137 ] || exit 1;"
+	status = system("i=0; while [ $i -lt 8 ]; do ./helper-hog; [ $? = 137 ] || exit 1;"
 			" i=$((i+1)); done 2>/dev/null;"
 			"while [ $i -lt 100 ]; do ./helper-hog huge; [ $? = 137 ] || exit 2;"
 			" i=$((i+1)); done 2>/dev/null");
@@ -136,7 +136,8 @@ TEST(oom, a_hog_that_locks_its_memory)
 	if (!on_coppice() || !is_root())
 		return;
 	CHILD (KILLED) {
-		mmap(NULL, 2 * MEMORY, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0);
+		mmap(NULL, 2 * MEMORY, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_LOCKED,
+		     -1, 0);
 	}
 	CHILD (KILLED) {
 		mlock(map_much(2 * MEMORY), 2 * MEMORY);
@@ -341,7 +342,8 @@ TEST(oom, a_hog_of_shared_memory)
 	if (!on_coppice())
 		return;
 	CHILD (KILLED) {
-		uint8_t *p = mmap(NULL, 2 * MEMORY, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		uint8_t *p = mmap(NULL, 2 * MEMORY, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE,
+				  -1, 0);
 
 		CHECK(p != MAP_FAILED);
 		touch(p, 2 * MEMORY);
