@@ -15,8 +15,8 @@ struct frame_census {
 };
 
 /*
- * Costs a few instructions for each frame of the machine, takes no lock and lets others run
- * meanwhile: exact only if nothing changes.
+ * Costs some instructions for each frame that is in use, takes no lock and lets others run meanwhile:
+ * exact only if nothing changes.
  */
 void frame_census(struct frame_census *out);
 

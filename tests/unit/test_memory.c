@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "mm/census.h"
 #include "mm/radix.h"
 #include "mm/slab.h"
 
@@ -49,6 +50,43 @@ static void test_blocks_are_aligned_distinct_and_counted_once(void **state)
 	while (n--)
 		frame_free_order(held[n].p, held[n].order);
 	assert_int_equal(frame_free_count(), free);
+}
+
+static void test_the_census_finds_what_was_given_out(void **state)
+{
+	struct frame_census before, now;
+	struct page *blocks[FRAME_ORDER_MAX + 1], *single;
+	u64 frames = 0, allocated, freed, allocated_before, freed_before;
+
+	(void)state;
+	hosted_seed(1);
+	frame_census(&before);
+	frame_event_counts(&allocated_before, &freed_before);
+	for (u32 order = 0; order <= FRAME_ORDER_MAX; order++) {
+		blocks[order] = frame_alloc_order(order, PAGE_KERNEL);
+		assert_non_null(blocks[order]);
+		frames += 1ull << order;
+	}
+	single = frame_alloc(PAGE_ANON);
+	frame_census(&now);
+	assert_int_equal(now.by_kind[PAGE_KERNEL], before.by_kind[PAGE_KERNEL] + frames);
+	assert_int_equal(now.by_kind[PAGE_ANON], before.by_kind[PAGE_ANON] + 1);
+	assert_int_equal(now.by_kind[PAGE_FREE], frame_free_count());
+	u64 in_blocks = 0, all = 0;
+	for (u32 order = 0; order <= FRAME_ORDER_MAX; order++)
+		in_blocks += now.free_blocks[order] << order;
+	assert_true(in_blocks <= now.by_kind[PAGE_FREE]); /* CPUs keep some beside */
+	for (u32 kind = 0; kind < PAGE_KINDS; kind++)
+		all += now.by_kind[kind];
+	assert_int_equal(all, frame_total);
+	for (u32 order = 0; order <= FRAME_ORDER_MAX; order++)
+		frame_free_order(blocks[order], order);
+	frame_free(single);
+	frame_event_counts(&allocated, &freed);
+	assert_int_equal(allocated - allocated_before, frames + 1);
+	assert_int_equal(freed - freed_before, frames + 1);
+	frame_census(&now);
+	assert_int_equal(now.by_kind[PAGE_FREE], before.by_kind[PAGE_FREE]);
 }
 
 /* How many blocks of the largest order there are. */
@@ -317,6 +355,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_blocks_are_aligned_distinct_and_counted_once),
+		cmocka_unit_test(test_the_census_finds_what_was_given_out),
 		cmocka_unit_test(test_free_blocks_join_again),
 		cmocka_unit_test(test_reserved_memory_and_holes_are_never_given_out),
 		cmocka_unit_test(test_a_page_is_freed_with_its_last_count),
