@@ -32,7 +32,22 @@ static int shm_show(struct text *t, const struct proc_node *n)
 	return 0;
 }
 
+static int sem_show(struct text *t, const struct proc_node *n)
+{
+	struct sem_status s;
+
+	text_string(
+		t, "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      "
+		   "ctime\n");
+	for (u64 place = 0; sem_next(&place, &s); place++)
+		text_printf(t, "%10d %10d  %4o %10u %5u %5u %5u %5u %10lu %10lu\n", s.ipc.key,
+			    s.ipc.id, s.ipc.mode, s.count, s.ipc.uid, s.ipc.gid, s.ipc.cuid,
+			    s.ipc.cgid, (u64)s.otime, (u64)s.ctime);
+	return 0;
+}
+
 const struct proc_entry proc_sysvipc_children[PROC_SYSVIPC_CHILDREN] = {
+	PROC_FILE("sem", 0444, sem_show),
 	PROC_FILE("shm", 0444, shm_show),
 };
 

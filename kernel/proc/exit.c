@@ -283,6 +283,7 @@ static void __noreturn process_exit(struct thread *t, u32 status)
 	posix_timers_exit(p);
 	process_drop_files(p);
 	process_drop_space(p);
+	sem_process_exit(p);
 	shm_creator_gone(t);
 	vfork_complete(t);
 	process_become_zombie(p, status);

@@ -16,6 +16,7 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "mm/space.h"
+#include "proc/ipc.h"
 #include "proc/ptrace_priv.h"
 #include "proc/sched_priv.h"
 
@@ -462,6 +463,8 @@ int process_unshare(u64 flags)
 		return -EINVAL;
 	if (flags & CLONE_NAMESPACES)
 		return -EPERM;
+	if (flags & CLONE_SYSVSEM)
+		sem_process_exit(p);
 	if (flags & CLONE_FS)
 		err = unshare_fs(p);
 	if (!err && flags & CLONE_FILES)

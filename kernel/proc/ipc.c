@@ -24,6 +24,12 @@ void ipc_table_init(struct ipc_table *t)
 		list_init(&t->keys[i]);
 }
 
+void ipc_init(void)
+{
+	shm_init();
+	sem_init();
+}
+
 void ipc_object_init(struct ipc_object *o, s32 key, u32 mode)
 {
 	const struct cred *c = cred_current();

@@ -7,6 +7,7 @@
 
 #include "lib/types.h"
 
+struct process;
 struct thread;
 
 /* Start, before the first program. */
@@ -18,6 +19,13 @@ struct ipc_status { /* struct ipc64_perm */
 	u32 uid, gid, cuid, cgid;
 	u32 mode; /* permission bits, and SHM_DEST, SHM_LOCKED */
 	u32 sequence;
+};
+
+/* What IPC_STAT, SHM_STAT and SHM_STAT_ANY, and their like for other kinds, go by. */
+enum ipc_which {
+	IPC_BY_ID,
+	IPC_BY_PLACE,
+	IPC_BY_PLACE_ANY, /* whatever its permissions */
 };
 
 /* --- shared memory (shm.c): shmop(2), shmctl(2); results are negative errno --- */
@@ -52,12 +60,7 @@ int shm_get(s32 key, u64 size, u32 flags);   /* the identifier */
 s64 shm_attach(s32 id, u64 addr, u32 flags); /* the address */
 int shm_detach(u64 addr);
 
-enum shm_which {
-	SHM_BY_ID,        /* IPC_STAT */
-	SHM_BY_PLACE,     /* SHM_STAT */
-	SHM_BY_PLACE_ANY, /* SHM_STAT_ANY: whatever its permissions */
-};
-int shm_stat(s32 id, enum shm_which which, struct shm_status *out);
+int shm_stat(s32 id, enum ipc_which which, struct shm_status *out);
 int shm_set(s32 id, u32 uid, u32 gid, u32 mode);
 int shm_remove(s32 id);
 int shm_lock_memory(s32 id, bool on);
@@ -77,5 +80,43 @@ int shm_set_limits(const struct shm_limits *set);
 
 /* A thread is about to go, after its space: what it created has no creator any more. */
 void shm_creator_gone(struct thread *t);
+
+/* --- semaphores (sem.c): semop(2), semctl(2) --- */
+
+#define SEM_VALUE_MAX 32767u      /* SEMVMX */
+#define SEM_OPERATIONS_MAX 500u   /* SEMOPM */
+#define SEM_SETS_MAX 32000u       /* SEMMNI */
+#define SEM_SET_SIZE_MAX 32000u   /* SEMMSL */
+#define SEM_TOTAL_MAX 1024000000u /* SEMMNS */
+
+struct sem_operation {
+	u16 number;
+	bool nowait, undo;
+	s32 change;
+};
+
+struct sem_status {
+	struct ipc_status ipc;
+	s64 otime, ctime; /* seconds since the epoch; 0: never */
+	u32 count;
+};
+
+int sem_get(s32 key, s32 count, u32 flags); /* the identifier */
+/* deadline: DEADLINE_NONE, or when to give up, with -EAGAIN. -EINTR, -EIDRM. May sleep. */
+int sem_operate(s32 id, const struct sem_operation *operations, u32 count, u64 deadline);
+enum sem_question { SEM_ASK_VALUE, SEM_ASK_PID, SEM_ASK_INCREASE, SEM_ASK_ZERO };
+int sem_ask(s32 id, u32 number, enum sem_question what);
+/* How many there are in the set that the caller may read, or alter. */
+int sem_count(s32 id, bool alter);
+int sem_get_all(s32 id, u16 *values, u32 count);
+int sem_set_all(s32 id, const u16 *values, u32 count);
+int sem_set_one(s32 id, u32 number, s32 value);
+int sem_stat(s32 id, enum ipc_which which, struct sem_status *out);
+int sem_set_status(s32 id, u32 uid, u32 gid, u32 mode);
+int sem_remove(s32 id);
+u32 sem_totals(u32 *sets, u64 *semaphores); /* the highest place in use */
+bool sem_next(u64 *place, struct sem_status *out);
+/* The process ends, or leaves what it shares (CLONE_SYSVSEM): what it is to undo is undone. */
+void sem_process_exit(struct process *p);
 
 #endif

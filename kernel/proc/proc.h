@@ -262,6 +262,7 @@ struct process {
 	bool notify_continue;        /* S: the parent is still to be told that it continues */
 	struct thread *exec_thread;  /* S: waits for the others to die */
 	struct uid_count *uid_count; /* T: processes of its real user (cred.c) */
+	struct list sem_undos;       /* the lock of sem.c: what to undo of System V semaphores */
 	struct list tracees;         /* T: struct trace.link: whom it traces */
 	/* T: who traces its first thread: a zombie is that process's before it is the parent's */
 	struct trace *trace;

@@ -39,6 +39,7 @@ struct process *process_alloc(void)
 	list_init(&p->threads);
 	list_init(&p->posix_timers);
 	list_init(&p->tracees);
+	list_init(&p->sem_undos);
 	spin_init(&p->lock, RANK_PROCESS);
 	spin_init(&p->signal_lock, RANK_SIGNAL);
 	signal_queue_init(&p->pending);

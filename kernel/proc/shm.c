@@ -56,7 +56,7 @@ static struct shm_limits limits = {
 	.segments = SEGMENTS_DEFAULT,
 };
 
-void ipc_init(void)
+void shm_init(void)
 {
 	ipc_table_init(&table);
 }
@@ -371,16 +371,16 @@ static void fill_status(const struct segment *s, struct shm_status *out)
 	};
 }
 
-int shm_stat(s32 id, enum shm_which which, struct shm_status *out)
+int shm_stat(s32 id, enum ipc_which which, struct shm_status *out)
 {
 	struct segment *s;
 	int err = 0;
 
 	spin_lock(&table.lock);
-	s = segment_of(which == SHM_BY_ID ? ipc_find(&table, id) : ipc_find_place(&table, id));
+	s = segment_of(which == IPC_BY_ID ? ipc_find(&table, id) : ipc_find_place(&table, id));
 	if (IS_ERR(s))
 		err = (int)PTR_ERR(s);
-	else if (which != SHM_BY_PLACE_ANY && !ipc_permits(&s->ipc, MAY_READ))
+	else if (which != IPC_BY_PLACE_ANY && !ipc_permits(&s->ipc, MAY_READ))
 		err = -EACCES;
 	else
 		fill_status(s, out);

@@ -73,7 +73,7 @@ static long usage_info(void __user *out)
 }
 
 /* By a place in the table the identifier is the result. */
-static long status(s32 id, enum shm_which which, void __user *out)
+static long status(s32 id, enum ipc_which which, void __user *out)
 {
 	struct shm_status s;
 	struct shmid64_ds ds;
@@ -98,7 +98,7 @@ static long status(s32 id, enum shm_which which, void __user *out)
 	ds.shm_nattch = s.attached;
 	if (copy_to_user(out, &ds, sizeof(ds)))
 		return -EFAULT;
-	return which == SHM_BY_ID ? 0 : s.ipc.id;
+	return which == IPC_BY_ID ? 0 : s.ipc.id;
 }
 
 static long change(s32 id, const void __user *in)
@@ -120,11 +120,11 @@ SYSCALL3(shmctl, s32, id, int, command, void __user *, arg)
 	case SHM_INFO:
 		return usage_info(arg);
 	case IPC_STAT:
-		return status(id, SHM_BY_ID, arg);
+		return status(id, IPC_BY_ID, arg);
 	case SHM_STAT:
-		return status(id, SHM_BY_PLACE, arg);
+		return status(id, IPC_BY_PLACE, arg);
 	case SHM_STAT_ANY:
-		return status(id, SHM_BY_PLACE_ANY, arg);
+		return status(id, IPC_BY_PLACE_ANY, arg);
 	case IPC_SET:
 		return change(id, arg);
 	case IPC_RMID:
