@@ -30,6 +30,7 @@ u64 proc_ino(const struct proc_node *n)
 	if (n->process)
 		h ^= (u64)n->process->pid * 0x9e3779b97f4a7c15ull;
 	h ^= ((u64)n->tid << 32 | (u32)n->number) * 0xc2b2ae3d27d4eb4full;
+	h ^= (n->start ^ n->end << 20) * 0x165667b19e3779f9ull;
 	h ^= h >> 29;
 	h *= 0xbf58476d1ce4e5b9ull;
 	return h >>

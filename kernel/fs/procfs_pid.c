@@ -243,6 +243,7 @@ int proc_constant_show(struct text *t, const struct proc_node *n)
 
 static const struct proc_entry process_children[] = {
 	DYNAMIC("task", 0555, proc_task_ops, proc_task_file_ops),
+	DYNAMIC("map_files", 0500, proc_map_files_ops, proc_map_files_file_ops),
 	COMMON_ENTRIES,
 	USER_NAMESPACE_FILE("setgroups", "allow\n"),
 };

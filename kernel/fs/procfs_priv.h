@@ -8,7 +8,8 @@
  * whole.
  *
  * procfs.c is the mechanism, procfs_text.c the text. The entries: procfs_root.c /proc itself,
- * procfs_pid.c a process's directory, procfs_status.c and procfs_mm.c its files, procfs_fd.c its
+ * procfs_pid.c a process's directory, procfs_status.c, procfs_mm.c, procfs_maps.c and
+ * procfs_map_files.c its files, procfs_fd.c its
  * descriptors, procfs_system.c, procfs_memory.c, procfs_vmstat.c, procfs_frames.c, procfs_cpu.c,
  * procfs_block.c and procfs_swaps.c the machine,
  * procfs_sys.c and procfs_vm.c /proc/sys, procfs_coppice.c our own counters, sysfs.c and
@@ -82,6 +83,7 @@ struct proc_node {
 	struct process *process; /* counted; NULL: the system */
 	u32 tid;                 /* one thread of it; 0: the process as a whole */
 	s32 number;              /* one descriptor of it, or a CPU; -1: none */
+	u64 start, end;          /* one area of it; 0: none */
 };
 
 #define PROC_FILE(name_, mode_, show_)                                  \
@@ -161,6 +163,10 @@ int proc_root_follow(const struct proc_node *n, struct path *out);
  * it: 0, or -EINVAL.
  */
 int proc_parse_number(const char *text, s64 *out);
+
+/* procfs_map_files.c: its areas that map files */
+extern const struct inode_ops proc_map_files_ops;
+extern const struct file_ops proc_map_files_file_ops;
 
 /* procfs_status.c: who a process is and what it has used */
 int proc_stat_show(struct text *t, const struct proc_node *n);

@@ -6,6 +6,7 @@
 #include "check.h"
 
 #include <ctype.h>
+#include <dirent.h>
 
 static char text[1 << 18];
 
@@ -498,4 +499,50 @@ TEST(mm, numa_maps_of_small_areas)
 	say_numa("shared, one read", s);
 	CHILD (0)
 		say_numa("in a child", p);
+}
+
+TEST(mm, map_files_are_links_to_what_is_mapped)
+{
+	static const char *const bad[] = { "0-1", "x", "1000", "1000-", "-1000", "" };
+	char path[100], target[4096];
+	struct stat st, of_file;
+	size_t listed = 0;
+	bool seen = false;
+
+	if (!is_root())
+		return;
+	int fd = file_make("mapped", 4 * PAGE);
+	CHECK(fstat(fd, &of_file) == 0);
+	uint8_t *p = mmap(NULL, 3 * PAGE, PROT_READ, MAP_SHARED, fd, PAGE);
+	CHECK(p != MAP_FAILED);
+	snprintf(path, sizeof(path), "/proc/self/map_files/%lx-%lx", (long)p, (long)p + 3 * PAGE);
+	CHECK(stat("/proc/self/map_files", &st) == 0);
+	say("directory: mode %o\n", st.st_mode);
+	CHECK(lstat(path, &st) == 0);
+	say("link: mode %o\n", st.st_mode);
+	ssize_t n = readlink(path, target, sizeof(target) - 1);
+	CHECK(n > 0);
+	target[n] = 0;
+	say("leads to %s\n", strrchr(target, '/'));
+	if (stat(path, &st) == 0) /* a container's root may not follow */
+		CHECK_EQ(st.st_ino, of_file.st_ino);
+	DIR *dir = opendir("/proc/self/map_files");
+	CHECK(dir != NULL);
+	for (struct dirent *e; (e = readdir(dir));) {
+		listed++;
+		seen |= strcmp(e->d_name, strrchr(path, '/') + 1) == 0;
+	}
+	closedir(dir);
+	CHECK(seen && listed >= 4);
+	for (size_t i = 0; i < COUNT_OF(bad); i++) {
+		char wrong[100];
+
+		snprintf(wrong, sizeof(wrong), "/proc/self/map_files/%s", bad[i]);
+		if (bad[i][0])
+			TRY(readlink(wrong, target, sizeof(target)));
+	}
+	CHECK(munmap(p + PAGE, PAGE) == 0);
+	TRY(readlink(path, target, sizeof(target)));
+	become_user();
+	TRY_FD(open("/proc/self/map_files", O_RDONLY | O_DIRECTORY));
 }
