@@ -9,6 +9,7 @@
 #include "mm/slab.h"
 #include "proc/calls.h"
 #include "proc/proc.h"
+#include "sys/rw.h"
 #include "sys/syscall.h"
 
 #define SPLICE_F_MOVE 0x1
@@ -57,18 +58,6 @@ SYSCALL2(pipe2, s32 __user *, fds, u32, flags)
 }
 
 /* -EPIPE is told by a signal too. */
-static ssize with_sigpipe(ssize r)
-{
-	if (r == -EPIPE) {
-		struct signal_source s = { .code = 0 /* SI_USER */,
-					   .pid = process_current()->pid,
-					   .uid = cred_current()->uid };
-
-		signal_thread(thread_current(), SIGPIPE, &s);
-	}
-	return r;
-}
-
 /* The offset at *user into *pos; *out: pos, or NULL where there is no user pointer. */
 static int offset_get(const u64 __user *user, u64 *pos, u64 **out)
 {
@@ -96,7 +85,7 @@ static ssize splice_files(struct file *in, u64 __user *in_user, struct file *out
 		return r;
 	if ((in_pos && in->stream) || (out_pos && out->stream))
 		return -ESPIPE;
-	r = with_sigpipe(pipe_splice(in, in_pos, out, out_pos, n, flags & SPLICE_F_NONBLOCK));
+	r = write_result(pipe_splice(in, in_pos, out, out_pos, n, flags & SPLICE_F_NONBLOCK));
 	if (in_pos && put_user(in_value, in_user))
 		return -EFAULT;
 	if (out_pos && put_user(out_value, out_user))
@@ -137,7 +126,7 @@ SYSCALL4(tee, s32, fd_in, s32, fd_out, size_t, n, u32, flags)
 	in = fd_file(fd_in);
 	out = fd_file(fd_out);
 	if (in && out)
-		r = with_sigpipe(pipe_tee(in, out, n, flags & SPLICE_F_NONBLOCK));
+		r = write_result(pipe_tee(in, out, n, flags & SPLICE_F_NONBLOCK));
 	if (in)
 		file_put(in);
 	if (out)
@@ -163,7 +152,7 @@ SYSCALL4(vmsplice, s32, fd, const struct iovec __user *, vec, size_t, count, u32
 		r = -ENOMEM;
 	} else if (!copy_from_user(parts, vec, count * sizeof(*parts))) {
 		iter_init_parts(&it, parts, (u32)count);
-		r = with_sigpipe(pipe_transfer(f, &it, flags & SPLICE_F_NONBLOCK));
+		r = write_result(pipe_transfer(f, &it, flags & SPLICE_F_NONBLOCK));
 	}
 	kfree(parts);
 	file_put(f);

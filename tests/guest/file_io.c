@@ -447,6 +447,29 @@ TEST(file, rlimit_fsize)
 		signal(SIGXFSZ, SIG_DFL);
 		pwrite(fd, bytes, 10, 5 << 20);
 	}
+	int in = file_make("in", 5 * PAGE), fds[2];
+	off_t at = (1 << 20) - 100;
+	struct iovec parts[2] = { { bytes, 60 }, { bytes, 60 } };
+	CHECK(pipe(fds) == 0 && write(fds[1], bytes, 1000) == 1000);
+	TRY(pwritev(fd, parts, 2, at));
+	TRY(pwritev(fd, parts, 2, at + 100));
+	TRY(copy_file_range(in, NULL, fd, &at, 1000, 0));
+	TRY(copy_file_range(in, NULL, fd, &at, 1000, 0));
+	TRY(lseek(fd, (1 << 20) - 100, SEEK_SET));
+	TRY(sendfile(fd, in, NULL, 1000));
+	TRY(sendfile(fd, in, NULL, 1000));
+	at = (1 << 20) - 100;
+	TRY(splice(fds[0], NULL, fd, &at, 1000, 0));
+	TRY(splice(fds[0], NULL, fd, &at, 1000, 0));
+	TRY(lseek(fd, 0, SEEK_END));
+	CHILD (-SIGXFSZ) {
+		signal(SIGXFSZ, SIG_DFL);
+		splice(fds[0], NULL, fd, &at, 1000, 0);
+	}
+	CHILD (-SIGXFSZ) {
+		signal(SIGXFSZ, SIG_DFL);
+		sendfile(fd, in, NULL, 1000);
+	}
 }
 
 TEST(file, unlinked_files_live_while_open)
