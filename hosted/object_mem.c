@@ -86,11 +86,13 @@ static void mem_object_free(struct object *o)
 static const struct object_ops file_ops = { .read_pages = file_read_pages,
 					    .write_pages = file_write_pages,
 					    .free = mem_object_free };
+static const struct object_ops changed_ops = { .read_pages = file_read_pages,
+					       .free = mem_object_free };
 static const struct object_ops memory_ops = { .page_charge = memory_charge,
 					      .page_uncharge = memory_uncharge,
 					      .free = mem_object_free };
 
-struct mem_object *mem_object_file(u64 size, u64 (*fill)(u64 offset))
+static struct mem_object *file_with(const struct object_ops *ops, u64 size, u64 (*fill)(u64 offset))
 {
 	struct mem_object *m = calloc(1, sizeof(*m));
 
@@ -99,9 +101,19 @@ struct mem_object *mem_object_file(u64 size, u64 (*fill)(u64 offset))
 		u64 word = fill(at);
 		memcpy(m->disk + at, &word, 8);
 	}
-	object_init(&m->object, &file_ops, 0, size);
+	object_init(&m->object, ops, 0, size);
 	mem_objects_alive++;
 	return m;
+}
+
+struct mem_object *mem_object_file(u64 size, u64 (*fill)(u64 offset))
+{
+	return file_with(&file_ops, size, fill);
+}
+
+struct mem_object *mem_object_changed(u64 size, u64 (*fill)(u64 offset))
+{
+	return file_with(&changed_ops, size, fill);
 }
 
 struct mem_object *mem_object_memory(u64 size, u64 charge_max)

@@ -21,6 +21,8 @@ struct mem_object {
  * fill(offset) by 8-byte words.
  */
 struct mem_object *mem_object_file(u64 size, u64 (*fill)(u64 offset));
+/* The same, but what is changed stays in memory: as files of the root file system. */
+struct mem_object *mem_object_changed(u64 size, u64 (*fill)(u64 offset));
 struct mem_object *mem_object_memory(u64 size, u64 charge_max);
 
 extern u64 mem_objects_alive;

@@ -335,7 +335,8 @@ static int memfs_getattr(struct inode *i, struct attributes *out)
 		out->size = n->size;
 		out->blocks = n->from_lower ? n->blocks : S_ISDIR(i->mode) ? PAGE_SIZE / 512 : 0;
 	} else if (n->from_lower) {
-		bool same = out->size == n->size && !load_relaxed(&i->object->dirty_count);
+		bool same = out->size == n->size && !load_relaxed(&i->object->dirty_count) &&
+			    !load_relaxed(&i->object->swapped);
 
 		out->blocks = same ? n->blocks
 				   : DIV_ROUND_UP(out->size, PAGE_SIZE) * (PAGE_SIZE / 512);

@@ -31,7 +31,7 @@ static u64 evict_part(struct object *o, u64 max, bool *ended)
 		p = radix_next(&o->pages, &index);
 		if (!p)
 			break;
-		if (!page_is_idle(p))
+		if (item_is_slot(p) || !page_is_idle(p))
 			continue;
 		if (p->flags & PAGE_REFERENCED) { /* a second chance */
 			page_flag_clear(p, PAGE_REFERENCED);
@@ -59,7 +59,7 @@ void object_drop_idle(struct object *o, u64 first, u64 end)
 			p = radix_next(&o->pages, &first);
 			if (!p || first >= end)
 				break;
-			if (!page_is_idle(p))
+			if (item_is_slot(p) || !page_is_idle(p))
 				continue;
 			object_page_detach(o, p);
 			page_put(p);

@@ -28,7 +28,7 @@ struct object_ops {
 	/*
 	 * Write `count` dirty, locked pages (at most 32, contiguous in the object, from page
 	 * `index` on) to where they belong, as far as they lie below the size. NULL: stays in
-	 * memory only (never evicted while dirty). May sleep. 0 or negative errno.
+	 * memory and swap (never evicted while dirty). May sleep. 0 or negative errno.
 	 */
 	int (*write_pages)(struct object *o, u64 index, struct page **pages, u32 count);
 	/*
@@ -46,7 +46,7 @@ struct object {
 	u32 flags; /* OBJECT_*; constant */
 	const struct object_ops *ops;
 	struct spinlock lock; /* O */
-	/* O: index -> struct page (memory: or a swap slot); those dirty or being written are marked */
+	/* O: index -> struct page, or a swap slot; those dirty or being written are marked */
 	struct radix pages;
 	u64 page_count;   /* O: pages present */
 	u64 swapped;      /* O: pages whose bytes are in swap slots */
@@ -157,8 +157,8 @@ static inline bool object_needs_sync(const struct object *o)
  */
 u64 object_clean(u64 max);
 /*
- * For memory pressure: move up to max pages of memory objects that nothing but the cache refers to
- * to swap: how many are gone. Locks as for object_clean.
+ * For memory pressure: move up to max pages that belong nowhere else (of memory objects, or dirty
+ * without write_pages) and that nothing but the cache refers to, to swap: how many are gone. Locks as for object_clean.
  */
 u64 object_swap_out(u64 max);
 /* How many pages of [first, end) are in swap. Locks as for object_clean, or space.rw held. */

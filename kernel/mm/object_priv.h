@@ -58,6 +58,8 @@ static inline u64 object_pages_of_size(const struct object *o)
 }
 
 /* --- writeback.c --- */
+/* o->lock held, the page is o's. */
+void object_page_dirty_locked(struct object *o, struct page *p);
 /* o->lock held: the page is no longer dirty, or has left the object. */
 void object_page_undirty(struct object *o, struct page *p);
 

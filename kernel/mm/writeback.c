@@ -49,8 +49,7 @@ bool writeback_is_due(void)
 							  &mm_tunables.dirty_background_bytes);
 }
 
-/* o->lock held, the page is o's. */
-static void page_dirty_locked(struct object *o, struct page *p)
+void object_page_dirty_locked(struct object *o, struct page *p)
 {
 	if (p->flags & PAGE_DIRTY)
 		return;
@@ -84,7 +83,7 @@ void object_page_dirty(struct object *o, struct page *p)
 		return;
 	spin_lock(&o->lock);
 	if (p->cache.object == o)
-		page_dirty_locked(o, p);
+		object_page_dirty_locked(o, p);
 	spin_unlock(&o->lock);
 }
 
@@ -211,7 +210,7 @@ static void run_done(struct object *o, struct page **pages, u32 count, int err)
 	for (u32 i = 0; i < count; i++) {
 		page_flag_clear(pages[i], PAGE_WRITING);
 		if (err)
-			page_dirty_locked(o, pages[i]);
+			object_page_dirty_locked(o, pages[i]);
 		else if (!(pages[i]->flags & PAGE_DIRTY))
 			radix_unmark(&o->pages, pages[i]->cache.index);
 	}

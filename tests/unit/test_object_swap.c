@@ -284,6 +284,50 @@ static void test_swapoff_brings_objects_back(void **state)
 	object_put(&m->object);
 }
 
+static void test_changed_pages_of_a_file_go_to_swap_and_clean_ones_are_dropped(void **state)
+{
+	struct fault_result r;
+	u64 v = 5;
+
+	(void)state;
+	hosted_seed(1);
+	disk_add(DISK_PAGES);
+	struct mem_object *m = mem_object_changed(PAGES * PAGE_SIZE, offset_itself);
+	struct object *o = &m->object;
+	for (u32 p = 0; p < PAGES; p++)
+		assert_int_equal(object_read(o, &v, 8, p * PAGE_SIZE), 8);
+	for (u32 p = 0; p < 4; p++) {
+		v = word_at(p);
+		assert_int_equal(object_write(o, &v, 8, p * PAGE_SIZE), 8);
+	}
+	assert_int_equal(swap_out_all(), 4);
+	assert_int_equal(object_evict(1000) + object_evict(1000), PAGES - 4);
+	assert_int_equal(object_cache_frames(), 0);
+	hosted_check();
+	struct mm *mm = new_space();
+	map_pages(mm, BASE, PAGES, RW | AREA_SHARED, o, 0);
+	hosted_load_space(mm);
+	assert_int_equal(user_load(BASE, &v, &r), 0);
+	assert_int_equal(v, word_at(0));
+	assert_int_equal(load(page_va(6)), 6 * PAGE_SIZE);
+	space_put(mm);
+	assert_int_equal(object_evict(1000) + object_evict(1000) > 0, true); /* the clean ones */
+	disk.write_failures = 1;
+	object_swap_out(1000);
+	object_swap_out(1000);
+	disk.read_failures = 1;
+	(void)object_read(o, &v, 8, 0);
+	object_evict(1000), object_evict(1000);
+	hosted_check();
+	must_hold(m, 0, 4);
+	for (u32 p = 4; p < PAGES; p++) {
+		assert_int_equal(object_read(o, &v, 8, p * PAGE_SIZE), 8);
+		assert_int_equal(v, p * PAGE_SIZE);
+	}
+	object_put(o);
+	disk_remove();
+}
+
 /* --- at once --- */
 
 struct together {
@@ -357,6 +401,59 @@ static void test_stores_and_writes_while_memory_goes_out_are_not_lost(void **sta
 	each_seed(together_run, SEEDS);
 }
 
+static u64 stored_before(u64 i)
+{
+	return i > 4 ? i - 4 : 0;
+}
+
+/* Two write, one drops what is clean, one swaps out what is not. */
+static void changed_cpu(u32 cpu, void *arg)
+{
+	struct together *t = arg;
+	struct object *o = &t->m->object;
+	u64 v;
+
+	if (cpu >= 2) {
+		while (t->left) {
+			(void)(cpu == 2 ? object_swap_out(4) : object_evict(4));
+			hosted_pause();
+		}
+		return;
+	}
+	for (u64 i = 1; i <= 12; i++) {
+		u64 at = place_of(cpu, (u32)i % 4);
+
+		must(object_read(o, &v, 8, at) == 8 && v == (stored_before(i) ?: at),
+		     "cpu %u reads %lu in round %lu", cpu, v, i);
+		must(object_write(o, &i, 8, at) == 8, "write");
+	}
+	t->left--;
+}
+
+static void changed_run(void)
+{
+	disk_add(DISK_PAGES);
+	struct together t = { .m = mem_object_changed(PAGES * PAGE_SIZE, offset_itself),
+			      .left = 2 };
+	u64 v;
+
+	hosted_run(4, changed_cpu, &t);
+	hosted_check();
+	for (u32 cpu = 0; cpu < 2; cpu++)
+		for (u32 page = 0; page < 4; page++)
+			must(object_read(&t.m->object, &v, 8, place_of(cpu, page)) == 8 &&
+				     v == (page ? 8 + page : 12),
+			     "cpu %u page %u: %lu", cpu, page, v);
+	object_put(&t.m->object);
+	disk_remove();
+}
+
+static void test_changed_pages_are_never_dropped(void **state)
+{
+	(void)state;
+	each_seed(changed_run, SEEDS);
+}
+
 /* Truncation, punching and swapoff against pages that go out and come back. */
 static void cut_cpu(u32 cpu, void *arg)
 {
@@ -416,6 +513,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_each_allocation_of_bringing_a_page_back_may_fail),
 		cmocka_unit_test(test_full_swap_and_what_must_stay),
 		cmocka_unit_test(test_swapoff_brings_objects_back),
+		cmocka_unit_test(
+			test_changed_pages_of_a_file_go_to_swap_and_clean_ones_are_dropped),
+		cmocka_unit_test(test_changed_pages_are_never_dropped),
 		cmocka_unit_test(test_stores_and_writes_while_memory_goes_out_are_not_lost),
 		cmocka_unit_test(test_cutting_and_swapoff_while_memory_goes_out),
 	};
