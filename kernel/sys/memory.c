@@ -198,9 +198,7 @@ SYSCALL4(pkey_mprotect, u64, addr, u64, length, u32, prot, int, key)
 
 SYSCALL2(pkey_alloc, u64, flags, u64, rights)
 {
-	if (flags || rights & ~(u64)(PKEY_DISABLE_ACCESS | PKEY_DISABLE_WRITE))
-		return -EINVAL;
-	return -ENOSPC;
+	return -EINVAL;
 }
 
 SYSCALL1(pkey_free, int, key)

@@ -155,7 +155,7 @@ static struct mm *advised_space(int pidfd, int advice)
 
 	if (IS_ERR(p))
 		return ERR_PTR(PTR_ERR(p));
-	mm = process_may_inspect(p) ? process_mm_get(p) : ERR_PTR(-EPERM);
+	mm = process_may_inspect(p) ? process_mm_get(p) : ERR_PTR(-EACCES);
 	process_put(p);
 	if (!mm)
 		return ERR_PTR(-ESRCH);
