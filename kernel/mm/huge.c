@@ -138,13 +138,14 @@ void huge_split(struct mm *mm, struct page *table, u64 va, struct page *t, bool 
 	t->copied = !table_fill(t, e, sole_reference);
 	t->pinned = table->pinned;
 	t->aged = table->aged;
-	pte_store(slot, pte_table(t, true));
+	/* Before t is reachable: from then on others may drop the references that it holds. */
 	if (sole_reference) {
 		huge_end(head);
 		atomic_add(&mm_counters.huge_dissolved, 1);
 	} else {
 		huge_put_referenced(head);
 	}
+	pte_store(slot, pte_table(t, true));
 	atomic_add(&mm_counters.huge_splits, 1);
 	atomic_add(&mm_counters.shootdowns, 1);
 }
