@@ -183,8 +183,10 @@ typedef ssize (*transfer)(struct file *f, struct iter *it, u64 *pos);
 
 static ssize file_transfer_at(struct file *f, transfer op, struct iter *it, u64 *pos)
 {
-	if ((s64)it->left < 0 || (s64)(*pos + it->left) < 0)
+	if ((s64)it->left < 0 || (!f->addresses && (s64)(*pos + it->left) < 0))
 		return -EINVAL;
+	if ((s64)*pos < 0 && it->left >= -*pos)
+		return -EOVERFLOW;
 	it->left = min(it->left, TRANSFER_MAX);
 	return op(f, it, pos);
 }

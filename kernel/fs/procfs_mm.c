@@ -249,8 +249,14 @@ static s64 mem_seek(struct file *f, s64 offset, int whence)
 	return (s64)f->pos;
 }
 
+static int mem_open(struct file *f)
+{
+	f->addresses = true;
+	return memory_open(f);
+}
+
 const struct file_ops proc_mem_file_ops = {
-	.open = memory_open, .read = mem_read, .write = mem_write, .seek = mem_seek
+	.open = mem_open, .read = mem_read, .write = mem_write, .seek = mem_seek
 };
 
 /* --- clear_refs --- */

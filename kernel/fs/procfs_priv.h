@@ -9,9 +9,8 @@
  *
  * procfs.c is the mechanism, procfs_text.c the text. The entries: procfs_root.c /proc itself,
  * procfs_pid.c a process's directory, procfs_status.c, procfs_mm.c, procfs_maps.c and
- * procfs_map_files.c its files, procfs_fd.c its
- * descriptors, procfs_system.c, procfs_memory.c, procfs_vmstat.c, procfs_frames.c, procfs_cpu.c,
- * procfs_block.c and procfs_swaps.c the machine,
+ * procfs_map_files.c its files, procfs_fd.c its descriptors, procfs_system.c, procfs_memory.c,
+ * procfs_vmstat.c, procfs_frames.c, procfs_cpu.c, procfs_block.c and procfs_swaps.c the machine,
  * procfs_sys.c and procfs_vm.c /proc/sys, procfs_coppice.c our own counters, sysfs.c and
  * sysfs_block.c /sys.
  */

@@ -230,6 +230,7 @@ struct file {
 	struct path path;      /* counted; dentry is never NULL (pipes have one of pipefs) */
 	struct inode *inode;   /* of path.dentry, or opened alias; counted by the dentry */
 	struct mutex pos_lock; /* RANK_FILE_POSITION */
+	bool addresses;        /* C: positions are addresses, of all 64 bits */
 	u64 pos;               /* pos_lock */
 	struct cred *cred;     /* who opened it; counted */
 	u32 owner_pid;         /* F_SETOWN */

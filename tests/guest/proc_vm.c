@@ -141,6 +141,43 @@ TEST(mm, drop_caches_is_only_for_writing)
 	TRY_FD(open(VM "drop_caches", O_WRONLY));
 }
 
+static const char *value_of(const char *name)
+{
+	static char value[100];
+	char path[100];
+
+	path_of(path, name);
+	file_read_text(path, value, sizeof(value));
+	value[strcspn(value, "\n")] = 0;
+	return value;
+}
+
+static void set_value(const char *name, const char *value)
+{
+	char path[100];
+
+	path_of(path, name);
+	CHECK_STR(write_result(path, value), "ok");
+}
+
+/* On Linux they are the machine's, and others depend on them. */
+TEST(mm, of_two_vm_tunables_one_is_in_force)
+{
+	if (!on_coppice() || !is_root())
+		return;
+	set_value("dirty_bytes", "1048576\n");
+	CHECK_STR(value_of("dirty_bytes"), "1048576");
+	CHECK_STR(value_of("dirty_ratio"), "0");
+	set_value("dirty_ratio", " 20 ");
+	CHECK_STR(value_of("dirty_bytes"), "0");
+	CHECK_STR(value_of("dirty_ratio"), "20");
+	set_value("overcommit_kbytes", "0x1000");
+	CHECK_STR(value_of("overcommit_kbytes"), "4096");
+	CHECK_STR(value_of("overcommit_ratio"), "0");
+	set_value("overcommit_ratio", "50");
+	CHECK_STR(value_of("overcommit_kbytes"), "0");
+}
+
 static long counter(const char *name)
 {
 	static char text[16384];
