@@ -26,7 +26,7 @@ $(GUEST_OUT)/guest-tests-dynamic: $(GUEST_OBJ)
 -include $(GUEST_OBJ:.o=.d)
 
 # What a program may do with a disk, and with more memory than there is; tests/run starts them where there is a disk.
-SWAP_TESTS := $(GUEST_OUT)/swap-disk $(GUEST_OUT)/swap-failing $(GUEST_OUT)/swap-pressure
+SWAP_TESTS := $(GUEST_OUT)/swap-disk $(GUEST_OUT)/swap-failing
 
 $(SWAP_TESTS): $(GUEST_OUT)/swap-%: tests/swap/%.c kernel/dev/swap_header.h
 	$(call say,LINK,$@)
