@@ -233,6 +233,7 @@ void p9fs_evict(struct inode *i)
 		list_remove(&name->link);
 		name_free(n, name);
 	}
+	n->inode = NULL;
 	mutex_unlock(&n->lock);
 	if (n->dir_fid != P9_NO_FID)
 		p9_clunk(c, n->dir_fid);

@@ -110,8 +110,11 @@ static int p9fs_write_pages(struct object *o, u64 index, struct page **pages, u3
 
 	mutex_lock(&n->lock);
 	size = load_acquire(&o->size);
-	if (n->host_limit != UINT64_MAX)
-		/* the host's file is not what it should be any more, and nobody can name it */
+	if (!n->inode || n->host_limit != UINT64_MAX)
+		/*
+		 * It was unlinked and is closed; or the host's file is not what it should be any
+		 * more, and nobody can name it.
+		 */
 		err = -EIO;
 	else if (start < size)
 		err = need_write_fid(n);

@@ -36,8 +36,9 @@ struct p9_name {
  * nobody gives up a fid that is in use.
  */
 struct p9_node {
-	struct object object;    /* regular files */
-	struct inode *inode;     /* C */
+	struct object object; /* regular files */
+	/* C; N: NULL once it has gone: the object may be left to whoever looks for memory */
+	struct inode *inode;
 	struct list table_link;  /* T */
 	struct mutex lock;       /* RANK_DEVICE */
 	u32 dir_fid;             /* C: directories */
