@@ -114,13 +114,14 @@ static void area_flags(struct text *t, u32 flags)
 		u32 flag;
 		char name[4];
 	} names[] = {
-		{ AREA_READ, "rd" },       { AREA_WRITE, "wr" },      { AREA_EXEC, "ex" },
-		{ SHARED_MAYWRITE, "sh" }, { AREA_MAYREAD, "mr" },    { AREA_MAYWRITE, "mw" },
-		{ AREA_MAYEXEC, "me" },    { AREA_SHARED, "ms" },     { AREA_GROWSDOWN, "gd" },
-		{ AREA_LOCKED, "lo" },     { AREA_SEQ_READ, "sr" },   { AREA_RAND_READ, "rr" },
-		{ AREA_DONTFORK, "dc" },   { AREA_SPECIAL, "de" },    { AREA_ACCOUNT, "ac" },
-		{ AREA_NORESERVE, "nr" },  { AREA_WIPEONFORK, "wf" }, { AREA_DONTDUMP, "dd" },
-		{ AREA_HUGEPAGE, "hg" },   { AREA_NOHUGEPAGE, "nh" },
+		{ AREA_READ, "rd" },       { AREA_WRITE, "wr" },     { AREA_EXEC, "ex" },
+		{ SHARED_MAYWRITE, "sh" }, { AREA_MAYREAD, "mr" },   { AREA_MAYWRITE, "mw" },
+		{ AREA_MAYEXEC, "me" },    { AREA_SHARED, "ms" },    { AREA_GROWSDOWN, "gd" },
+		{ AREA_LOCKED, "lo" },     { AREA_SEQ_READ, "sr" },  { AREA_RAND_READ, "rr" },
+		{ AREA_DONTFORK, "dc" },   { AREA_SPECIAL, "de" },   { AREA_LOCKONFAULT, "lf" },
+		{ AREA_ACCOUNT, "ac" },    { AREA_NORESERVE, "nr" }, { AREA_WIPEONFORK, "wf" },
+		{ AREA_DONTDUMP, "dd" },   { AREA_HUGEPAGE, "hg" },  { AREA_NOHUGEPAGE, "nh" },
+		{ AREA_MERGEABLE, "mg" },  { AREA_SEALED, "sl" },
 	};
 
 	if ((flags & AREA_SHARED) && (flags & AREA_MAYWRITE))

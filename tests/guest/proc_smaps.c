@@ -142,12 +142,16 @@ TEST(mm, smaps_of_shared_memory)
 	say_figures("one page read", p);
 }
 
-/* A child that exits may take its time with its memory on Linux. */
+/*
+ * Where tables are shared, what shares them divides its part of a page again: another division than Linux's, of the same sum. Here every
+ * child has written into the one table of the area, so that all have tables of their own.
+ */
 TEST(mm, smaps_shares_of_many_children)
 {
 	enum { CHILDREN = 7 };
 	struct gate ready = gate_make(), done = gate_make();
-	uint8_t *p = lone_area(64, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	uint8_t *p = mmap((void *)0x600000000000, 64 * PAGE, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 	pid_t pids[CHILDREN];
 
 	fill(p, 64, 1);
@@ -189,6 +193,59 @@ TEST(mm, smaps_of_whole_tables)
 	CHECK(mremap(p, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to);
 	say_figures("one moved", p + PAGE);
 	say_figures("here", to);
+}
+
+static void say_flags(const char *what, const void *p)
+{
+	say("%s: %s\n", what, strstr(smaps_of(p), "VmFlags:"));
+}
+
+TEST(mm, smaps_flags)
+{
+	static const struct {
+		const char *name;
+		int advice;
+	} advices[] = {
+		{ "random", MADV_RANDOM },         { "sequential", MADV_SEQUENTIAL },
+		{ "dontfork", MADV_DONTFORK },     { "wipeonfork", MADV_WIPEONFORK },
+		{ "dontdump", MADV_DONTDUMP },     { "hugepage", MADV_HUGEPAGE },
+		{ "nohugepage", MADV_NOHUGEPAGE }, { "mergeable", MADV_MERGEABLE },
+	};
+	static const struct {
+		const char *name;
+		int prot, flags;
+	} kinds[] = {
+		{ "none", PROT_NONE, MAP_PRIVATE },
+		{ "read", PROT_READ, MAP_PRIVATE },
+		{ "write", PROT_WRITE, MAP_PRIVATE },
+		{ "read, write", PROT_READ | PROT_WRITE, MAP_PRIVATE },
+		{ "all", PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE },
+		{ "noreserve", PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE },
+		{ "locked", PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_LOCKED },
+		{ "growsdown", PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_GROWSDOWN },
+		{ "shared", PROT_READ | PROT_WRITE, MAP_SHARED },
+		{ "shared, read", PROT_READ, MAP_SHARED },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(kinds); i++)
+		say_flags(kinds[i].name, lone_area(4, kinds[i].prot, kinds[i].flags));
+	for (size_t i = 0; i < COUNT_OF(advices); i++) {
+		uint8_t *p = lone_area(4, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+
+		if (madvise(p, 4 * PAGE, advices[i].advice) == 0)
+			say_flags(advices[i].name, p);
+		else
+			say("%s: %s\n", advices[i].name, errno_name(errno));
+	}
+	uint8_t *p = lone_area(4, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	CHECK(mlock2(p, 4 * PAGE, MLOCK_ONFAULT) == 0);
+	say_flags("locked on fault", p);
+	int fd = file_make("file", 4 * PAGE), read_only = open("file", O_RDONLY);
+	say_flags("file, shared", mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0));
+	say_flags("file opened for reading, shared",
+		  mmap(NULL, PAGE, PROT_READ, MAP_SHARED, read_only, 0));
+	say_flags("file opened for reading, private",
+		  mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, read_only, PAGE));
 }
 
 static void clear_refs(const char *what)
