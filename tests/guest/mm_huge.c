@@ -203,6 +203,30 @@ TEST(mm, huge_pages_under_children_that_rewrite_them)
 	}
 }
 
+/* More than there is memory (the group has 64 MiB, and swap): they are split, and go page by page. */
+TEST(pressure, huge_pages_that_were_swapped_are_as_they_were_left)
+{
+	const size_t pages = 48 * HUGE_PAGES;
+	uint8_t *p = map_huge(48, true);
+	pid_t pid[2];
+
+	fill(p, pages, 1000);
+	for (size_t w = 0; w < 2; w++) {
+		pid[w] = child_fork();
+		if (pid[w])
+			continue;
+		size_t first = w * pages / 2;
+
+		fill(p + first * PAGE, pages / 2, 77000);
+		CHECK(filled(p + first * PAGE, pages / 2, 77000));
+		CHECK(filled(p + (pages / 2 - first) * PAGE, pages / 2, 1000 + pages / 2 - first));
+		_exit(0);
+	}
+	for (size_t w = 0; w < 2; w++)
+		child_expect(pid[w], 0);
+	CHECK(filled(p, pages, 1000));
+}
+
 /* --- when they come --- */
 
 TEST(mm, huge_pages_come_only_where_they_are_asked_for)
