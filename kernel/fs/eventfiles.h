@@ -29,9 +29,16 @@ int timerfd_get(struct file *f, struct timerfd_setting *out);
  * memfd: a file in memory with seals (F_SEAL_* of fcntl(2)), each of which forbids something for
  * ever. name: as memfd_create(2) got it. ERR_PTR
  */
+#define MEMFD_SEAL_EXEC 0x20u /* F_SEAL_EXEC, younger than the headers of Debian 12 */
 struct file *memfd_create_file(const char *name, u32 mode, u32 flags, u32 seals);
 /* F_GET_SEALS; -EINVAL where there are none. */
 long memfd_get_seals(struct file *f);
+/*
+ * Around the look at the seals and the making of a shared mapping: in between F_SEAL_WRITE cannot be
+ * added (-EBUSY). Nothing for other files.
+ */
+void memfd_map_begin(struct file *f);
+void memfd_map_end(struct file *f);
 /* F_ADD_SEALS: 0, -EINVAL, -EPERM, -EBUSY (mapped shared and writable). */
 long memfd_add_seals(struct file *f, u32 seals);
 

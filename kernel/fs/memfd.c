@@ -19,10 +19,16 @@
 #include "mm/space.h"
 
 #define SEALS_WRITE (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)
-#define SEALS_ALL (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | SEALS_WRITE)
+#define SEALS_ALL (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | SEALS_WRITE | MEMFD_SEAL_EXEC)
+#define MODE_EXEC 0111u
 
 struct memfd {
 	struct rwlock lock; /* RANK_INODE_DIR */
+	/*
+	 * Shared mappings on their way, which a scan of all areas does not find yet. Grows under
+	 * `lock` shared, so it does not while seals are added.
+	 */
+	u32 maps_coming;
 	u32 seals; /* changes under `lock` and the inode's lock: either is enough to read */
 	const struct inode_ops *memfs_ops;
 };
@@ -100,6 +106,8 @@ static int memfd_setattr(struct inode *i, const struct attribute_change *c)
 		    (c->size > size && (m->seals & F_SEAL_GROW)))
 			return -EPERM;
 	}
+	if (c->valid & SET_MODE && m->seals & MEMFD_SEAL_EXEC && (c->mode ^ i->mode) & MODE_EXEC)
+		return -EPERM;
 	return m->memfs_ops->setattr(i, c);
 }
 
@@ -135,6 +143,23 @@ long memfd_get_seals(struct file *f)
 	return f->ops == &memfd_file_ops ? (long)memfd_of(f->inode)->seals : -EINVAL;
 }
 
+void memfd_map_begin(struct file *f)
+{
+	struct memfd *m = memfd_of(f->inode);
+
+	if (f->ops != &memfd_file_ops)
+		return;
+	read_lock(&m->lock);
+	atomic_add(&m->maps_coming, 1);
+	read_unlock(&m->lock);
+}
+
+void memfd_map_end(struct file *f)
+{
+	if (f->ops == &memfd_file_ops)
+		atomic_sub(&memfd_of(f->inode)->maps_coming, 1);
+}
+
 long memfd_add_seals(struct file *f, u32 seals)
 {
 	struct inode *i = f->inode;
@@ -147,10 +172,12 @@ long memfd_add_seals(struct file *f, u32 seals)
 		return -EPERM;
 	write_lock(&m->lock);
 	mutex_lock(&i->lock);
+	if (seals & MEMFD_SEAL_EXEC && i->mode & MODE_EXEC) /* what can be executed stays as it is */
+		seals |= F_SEAL_SHRINK | F_SEAL_GROW | SEALS_WRITE;
 	if (m->seals & F_SEAL_SEAL)
 		err = -EPERM;
 	else if ((seals & F_SEAL_WRITE) && !(m->seals & F_SEAL_WRITE) &&
-		 space_for_each(maps_writable, i->object))
+		 (load_acquire(&m->maps_coming) || space_for_each(maps_writable, i->object)))
 		err = -EBUSY;
 	else
 		m->seals |= seals;

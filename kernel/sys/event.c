@@ -312,21 +312,29 @@ SYSCALL2(timerfd_gettime, s32, fd, struct __kernel_itimerspec __user *, user)
 /* --- memfd --- */
 
 #define MEMFD_NAME_MAX 249 /* NAME_MAX without "memfd:" */
-#define MEMFD_KNOWN (MFD_CLOEXEC | MFD_ALLOW_SEALING)
+/* Younger than the headers of Debian 12. */
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 8u
+#define MFD_EXEC 0x10u
+#endif
+#define MEMFD_KNOWN (MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL | MFD_EXEC)
 
 SYSCALL2(memfd_create, const char __user *, user_name, u32, flags)
 {
 	char name[MEMFD_NAME_MAX + 1];
+	u32 seals = flags & MFD_ALLOW_SEALING ? 0 : F_SEAL_SEAL, mode = 0777;
 	ssize n;
 
-	if (flags & ~(u32)MEMFD_KNOWN)
+	if (flags & ~(u32)MEMFD_KNOWN || (flags & MFD_EXEC && flags & MFD_NOEXEC_SEAL))
 		return -EINVAL;
+	if (flags & MFD_NOEXEC_SEAL) { /* never to be executed; implies MFD_ALLOW_SEALING */
+		mode = 0666;
+		seals = MEMFD_SEAL_EXEC;
+	}
 	n = string_from_user(name, user_name, sizeof(name));
 	if (n < 0)
 		return n == -ENAMETOOLONG ? -EINVAL : n;
-	return install(
-		memfd_create_file(name, 0777, O_RDWR, flags & MFD_ALLOW_SEALING ? 0 : F_SEAL_SEAL),
-		flags & MFD_CLOEXEC);
+	return install(memfd_create_file(name, mode, O_RDWR, seals), flags & MFD_CLOEXEC);
 }
 
 /* --- inotify --- */

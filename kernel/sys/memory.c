@@ -102,9 +102,11 @@ static s64 map_file(int fd, u32 flags, struct map_request *r)
 
 	if (!f)
 		return -EBADF;
+	memfd_map_begin(f);
 	err = map_file_prepare(f, flags, r);
 	/* That there is no place for it is found out first. */
 	at = err ? space_place(current_mm(), r) : space_map(current_mm(), r);
+	memfd_map_end(f);
 	if (r->object)
 		object_put(r->object);
 	file_put(f);
