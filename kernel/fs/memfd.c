@@ -172,7 +172,8 @@ long memfd_add_seals(struct file *f, u32 seals)
 		return -EPERM;
 	write_lock(&m->lock);
 	mutex_lock(&i->lock);
-	if (seals & MEMFD_SEAL_EXEC && i->mode & MODE_EXEC) /* what can be executed stays as it is */
+	if (seals & MEMFD_SEAL_EXEC &&
+	    i->mode & MODE_EXEC) /* what can be executed stays as it is */
 		seals |= F_SEAL_SHRINK | F_SEAL_GROW | SEALS_WRITE;
 	if (m->seals & F_SEAL_SEAL)
 		err = -EPERM;

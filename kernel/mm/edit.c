@@ -213,6 +213,13 @@ static u64 place_anywhere(const struct edit *e, u64 size)
 	return place ? place : place_up(e, BOTTOM_UP_BASE, USER_END, size);
 }
 
+u64 edit_place_align(const struct object *o, u32 flags, u64 hint, u64 size)
+{
+	bool fits = !o && !(flags & AREA_SHARED) && !hint && size % slot_span(2) == 0;
+
+	return fits ? slot_span(2) : 0;
+}
+
 u64 edit_find_place(const struct edit *e, const struct place_request *r)
 {
 	u64 limit = r->below_2g ? LOW_END : USER_END, place;

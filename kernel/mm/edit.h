@@ -58,6 +58,11 @@ struct place_request {
 	u64 align;     /* of the place, if there is room for it; 0: pages */
 	bool below_2g; /* MAP_32BIT */
 };
+/*
+ * Private memory of a multiple of 2 MiB is placed so that 2 MiB pages fit, as on Linux, if it may go
+ * anywhere: the alignment for a place_request.
+ */
+u64 edit_place_align(const struct object *o, u32 flags, u64 hint, u64 size);
 /* Find a place: at the hint, else as high as possible below mmap_base, else above. 0: none. */
 u64 edit_find_place(const struct edit *e, const struct place_request *r);
 /* Is nothing mapped in [start, end)? */

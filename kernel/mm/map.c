@@ -11,7 +11,6 @@
 #include "lib/waitq.h"
 #include "mm/commit.h"
 #include "mm/edit.h"
-#include "mm/huge.h"
 #include "mm/shmem.h"
 
 /* --- mmap --- */
@@ -45,9 +44,7 @@ static s64 map_place(struct edit *e, const struct map_request *r, u64 length)
 	if (r->fixed)
 		return r->noreplace && !edit_is_free(e, r->addr, r->addr + length) ? -EEXIST
 										   : (s64)r->addr;
-	/* so that 2 MiB pages fit, as on Linux */
-	if (!r->object && !(r->flags & AREA_SHARED) && !r->addr && length % HUGE_SIZE == 0)
-		place.align = HUGE_SIZE;
+	place.align = edit_place_align(r->object, r->flags, r->addr, length);
 	u64 at = edit_find_place(e, &place);
 	return at ? (s64)at : -ENOMEM;
 }

@@ -324,6 +324,7 @@ static s64 remap_at(struct edit *e, struct remap *r, bool *publish)
 	}
 	if (!(r->flags & REMAP_MAYMOVE))
 		return -ENOMEM;
+	place.align = edit_place_align(r->area->object, r->area->flags, 0, r->new_length);
 	r->to = edit_find_place(e, &place);
 	if (!r->to)
 		return -ENOMEM;
@@ -371,6 +372,8 @@ static s64 remap_to(struct edit *e, struct remap *r, bool *publish)
 	if (!(r->flags & REMAP_FIXED)) { /* the address is a hint */
 		struct place_request place = { .hint = r->to, .size = r->new_length };
 
+		place.align =
+			edit_place_align(r->area->object, r->area->flags, r->to, r->new_length);
 		r->to = edit_find_place(e, &place);
 		if (!r->to)
 			return -ENOMEM;

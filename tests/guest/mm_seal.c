@@ -26,12 +26,12 @@ static int sealable(size_t pages)
 	return fd;
 }
 
-#define MAPS(...)                                                                    \
-	do {                                                                         \
-		void *p_ = mmap(__VA_ARGS__);                                        \
+#define MAPS(...)                                                                            \
+	do {                                                                                 \
+		void *p_ = mmap(__VA_ARGS__);                                                \
 		say(#__VA_ARGS__ ": %s\n", p_ == MAP_FAILED ? errno_name(errno) : "mapped"); \
-		if (p_ != MAP_FAILED)                                                \
-			munmap(p_, PAGE);                                            \
+		if (p_ != MAP_FAILED)                                                        \
+			munmap(p_, PAGE);                                                    \
 	} while (0)
 
 TEST(mm, a_write_seal_and_mappings)
@@ -155,8 +155,10 @@ TEST(mm, a_mapping_and_a_seal_at_once)
 TEST(mm, process_vm_calls_refuse)
 {
 	uint8_t *p = map_anon(4), *q = map_anon(4);
-	struct iovec local[] = { { p, PAGE }, { p + PAGE, PAGE } }, remote[] = { { q, PAGE }, { q + PAGE, PAGE } };
-	struct iovec negative = { p, (size_t)-1 }, nowhere = { (void *)8, PAGE }, over = { q + 3 * PAGE, 2 * PAGE };
+	struct iovec local[] = { { p, PAGE }, { p + PAGE, PAGE } },
+		     remote[] = { { q, PAGE }, { q + PAGE, PAGE } };
+	struct iovec negative = { p, (size_t)-1 }, nowhere = { (void *)8, PAGE },
+		     over = { q + 3 * PAGE, 2 * PAGE };
 
 	CHECK_EQ(munmap(q + 4 * PAGE - PAGE, PAGE), 0);
 	over.iov_base = q + 2 * PAGE;
