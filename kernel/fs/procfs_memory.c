@@ -92,6 +92,8 @@ void proc_figures(struct figures *f)
 	f->shmem = min(object_shmem_frames(), f->cache);
 	f->file = f->cache - f->shmem;
 	f->dirty = object_dirty_frames();
+	f->writing = object_writing_frames();
+	f->dirtied = object_dirtied();
 	f->anon = load_relaxed(&mm_counters.anon_pages);
 	f->anon -= min(f->anon, census.unmapped);
 	f->swap_cache = swap_cache_frames();
@@ -102,6 +104,8 @@ void proc_figures(struct figures *f)
 	f->tables = load_relaxed(&mm_counters.tables);
 	gather_kernel(f, &census);
 	gather_events(f);
+	f->read_kib += kib(f->swapped_in << PAGE_SHIFT); /* what is swapped is paged, too */
+	f->written_kib += kib(f->swapped_out << PAGE_SHIFT);
 	f->anon_and_shmem = f->anon + f->shmem;
 	proc_drop_counts(&f->drop_pages, &f->drop_names);
 	f->available = f->free - min(f->free, frame_reserve) + f->file + f->reclaimed;
@@ -142,7 +146,7 @@ static void meminfo_user(struct text *t, const struct figures *f)
 	frames_line(t, "Zswap:", 0);
 	frames_line(t, "Zswapped:", 0);
 	frames_line(t, "Dirty:", f->dirty);
-	frames_line(t, "Writeback:", 0);
+	frames_line(t, "Writeback:", f->writing);
 	frames_line(t, "AnonPages:", f->anon);
 	frames_line(t, "Mapped:", f->mapped);
 	frames_line(t, "Shmem:", f->shmem);

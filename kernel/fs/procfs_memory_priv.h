@@ -25,6 +25,7 @@ struct figures { /* frames, or events since boot */
 	u64 drop_pages, drop_names; /* writes to drop_caches */
 	u64 swap_cache, swap_total, swap_free, swapped_in, swapped_out;
 	u64 scanned, stolen, background_scanned, background_stolen; /* by reclaim */
+	u64 writing, dirtied;
 	u64 oom_kills;
 	u64 blocks[FRAME_ORDER_MAX + 1];
 };

@@ -197,6 +197,8 @@ int object_for_each(int (*fn)(struct object *o, void *arg), void *arg);
 void object_system_init(void);
 u64 object_cache_frames(void); /* frames in the page cache, radix nodes not counted */
 u64 object_shmem_frames(void);
-u64 object_dirty_frames(void); /* dirty ones that belong somewhere else */
+u64 object_dirty_frames(void);   /* dirty ones that belong somewhere else */
+u64 object_writing_frames(void); /* on their way there */
+u64 object_dirtied(void);        /* how often one became dirty, since boot */
 
 #endif

@@ -25,8 +25,19 @@
 
 struct waitq writeback_wait = WAITQ_INIT(writeback_wait);
 
-static u64 dirty_frames; /* A: that can be written out */
-static u64 time_now_ns;  /* A: as the background work last said */
+static u64 dirty_frames;            /* A: that can be written out */
+static u64 writing_frames, dirtied; /* A */
+static u64 time_now_ns;             /* A: as the background work last said */
+
+u64 object_writing_frames(void)
+{
+	return load_relaxed(&writing_frames);
+}
+
+u64 object_dirtied(void)
+{
+	return load_relaxed(&dirtied);
+}
 
 u64 object_dirty_frames(void)
 {
@@ -60,6 +71,7 @@ void object_page_dirty_locked(struct object *o, struct page *p)
 	if (!o->ops->write_pages)
 		return;
 	atomic_add(&dirty_frames, 1);
+	atomic_add(&dirtied, 1);
 	if (writeback_is_due() && !list_empty(&writeback_wait.waiters))
 		waitq_wake_all(&writeback_wait);
 }
@@ -199,6 +211,7 @@ static void run_clean(struct object *o, u64 index, struct page **pages, u32 coun
 		page_flag_clear(pages[i], PAGE_MAPPED_WRITE);
 	}
 	o->writing += count;
+	atomic_add(&writing_frames, count);
 	spin_unlock(&o->lock);
 	if (mapped && load_acquire(&o->mapped_areas))
 		space_for_each(space_protect_object, &w);
@@ -215,6 +228,7 @@ static void run_done(struct object *o, struct page **pages, u32 count, int err)
 			radix_unmark(&o->pages, pages[i]->cache.index);
 	}
 	o->writing -= count;
+	atomic_sub(&writing_frames, count);
 	spin_unlock(&o->lock);
 	if (err)
 		error_record(o, err);
