@@ -119,12 +119,12 @@ void proc_figures(struct figures *f)
 
 /* --- meminfo --- */
 
-/* Nothing sorts pages into active and inactive ones: all that could be reclaimed counts as active. */
 static void frames_line(struct text *t, const char *name, u64 frames)
 {
 	text_printf(t, "%-16s%8lu kB\n", name, (u64)(frames << (PAGE_SHIFT - 10)));
 }
 
+/* Nothing sorts pages into active and inactive ones: all that could be reclaimed counts as active. */
 static void meminfo_user(struct text *t, const struct figures *f)
 {
 	frames_line(t, "MemTotal:", f->total);
