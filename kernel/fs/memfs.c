@@ -460,11 +460,11 @@ static int zero_lower(struct object *o, u64 start, u64 end)
 
 static int file_punch(struct inode *i, u64 start, u64 end)
 {
+	/* Also beyond the end: the last page goes whole, and so do pages that were kept there. */
+	if (!memfs_node_of(i)->from_lower)
+		return object_punch(i->object, start, end);
 	end = min(end, i->object->size);
-	if (start >= end)
-		return 0;
-	return memfs_node_of(i)->from_lower ? zero_lower(i->object, start, end)
-					    : object_punch(i->object, start, end);
+	return start < end ? zero_lower(i->object, start, end) : 0;
 }
 
 /* Give every page of [start, end) its memory. On failure the new ones beyond the size go again. */

@@ -401,8 +401,8 @@ static s64 remap_one(struct mm *mm, struct remap r)
 	return result;
 }
 
-/* The part of the next area at or after *from, up to end: its length, or 0. */
-static u64 next_area(struct mm *mm, u64 *from, u64 end)
+/* The part of the next area at or after *from, up to end: its length, or 0, and the area's flags. */
+static u64 next_area(struct mm *mm, u64 *from, u64 end, u32 *flags)
 {
 	u64 length = 0;
 
@@ -411,6 +411,7 @@ static u64 next_area(struct mm *mm, u64 *from, u64 end)
 	if (a && a->start < end) {
 		*from = max(*from, a->start);
 		length = min(a->end, end) - *from;
+		*flags = a->flags;
 	}
 	read_unlock(&mm->rw);
 	return length;
@@ -418,15 +419,19 @@ static u64 next_area(struct mm *mm, u64 *from, u64 end)
 
 /*
  * A move to a fixed place without a change of length takes all areas in the range along, one after
- * the other, with the holes between them (Linux since 6.17).
+ * the other, with the holes between them (Linux since 6.17). A System V segment goes only alone.
  */
 static s64 remap_many(struct mm *mm, const struct remap *r)
 {
-	u64 at = r->from, end = r->from + r->old_length, length = next_area(mm, &at, end);
+	u64 at = r->from, end = r->from + r->old_length;
+	u32 flags = 0;
+	u64 length = next_area(mm, &at, end, &flags);
 
 	if (!length || at != r->from)
 		return -EFAULT;
-	for (; length; length = next_area(mm, &at, end)) {
+	for (; length; length = next_area(mm, &at, end, &flags)) {
+		if (flags & AREA_SYSV && length != r->old_length)
+			return -EFAULT;
 		struct remap part = { .from = at,
 				      .to = r->to + (at - r->from),
 				      .old_length = length,

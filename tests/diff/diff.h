@@ -130,9 +130,10 @@ struct operation {
 };
 
 extern const struct operation map_operations[], advise_operations[], file_operations[],
-	access_operations[], family_operations[]; /* each ends with a NULL name */
+	access_operations[], shm_operations[], family_operations[]; /* each ends with a NULL name */
 
 void files_init(void);
+void shm_init(void);
 int file_pick(struct rng *r); /* a descriptor */
 const char *file_label(int fd);
 void files_fold(void);

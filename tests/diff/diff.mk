@@ -15,7 +15,9 @@ SEEDS ?= 1 2 3 4
 
 .PHONY: test-diff diff
 test-diff: $(DIFF_STREAM) $(BUILD)/coppice $(KERNEL_DEBUG)
-	@tests/diff/run --build $(BUILD) --kernel $(KERNEL_DEBUG) --count 5000 --seeds 1 2 3 4
+	@tests/diff/run --build $(BUILD) --kernel $(KERNEL_DEBUG) --count 8000 --seeds 1 2 3 4 5 6
 
 diff: $(DIFF_STREAM) $(BUILD)/coppice $(KERNEL_RELEASE)
 	@tests/diff/run --build $(BUILD) --kernel $(KERNEL_RELEASE) --count $(OPS) --seeds $(SEEDS)
+
+TESTS += test-diff

@@ -135,8 +135,9 @@ void fail(const char *what)
 
 /* --- a step --- */
 
-static const struct operation *const lists[] = { map_operations, advise_operations, file_operations,
-						 access_operations, family_operations };
+static const struct operation *const lists[] = { map_operations,  advise_operations,
+						 file_operations, access_operations,
+						 shm_operations,  family_operations };
 
 static const struct operation *operation_pick(struct rng *r)
 {
@@ -286,6 +287,7 @@ int main(int argc, char **argv)
 		fail("board");
 	access_init();
 	files_init();
+	shm_init();
 	arenas_init();
 	while (board->index < options.count)
 		step();

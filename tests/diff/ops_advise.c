@@ -5,6 +5,8 @@
 
 #include <linux/mman.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 struct advice {
@@ -100,8 +102,28 @@ static void run_free(struct rng *r)
 		fold(access_quiet(access_fill, page, PAGE, value));
 }
 
+/* By process_madvise, on itself: several ranges in one call. */
+static void run_process_advise(struct rng *r)
+{
+	const struct advice *a = advice_pick(r);
+	int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	struct iovec parts[3];
+
+	if (pidfd < 0)
+		fail("pidfd_open");
+	say(" %s", a->name);
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		struct range g = range_pick(r);
+		parts[i] = (struct iovec){ (void *)g.addr, g.length };
+		say(" %s %lx", place(g.addr), g.length);
+	}
+	result(syscall(SYS_process_madvise, pidfd, parts, ARRAY_SIZE(parts), a->advice, 0));
+	close(pidfd);
+}
+
 const struct operation advise_operations[] = {
 	{ "madvise", 90, run_advise },
 	{ "madvise-free", 8, run_free },
+	{ "process_madvise", 6, run_process_advise },
 	{ NULL, 0, NULL },
 };

@@ -329,3 +329,17 @@ TEST(mm, others_may_read_only_what_the_area_says)
 	stack[-64] = 's';
 	CHECK_EQ(process_vm_writev(getpid(), &here, 1, &there, 1, 0), 8);
 }
+
+TEST(mm, a_hole_beyond_the_end_takes_the_last_page_whole)
+{
+	int fd = memfd_create("hole", 0);
+	struct stat st;
+
+	CHECK_EQ(pwrite(fd, "xx", 2, PAGE - 1), 2);
+	CHECK_EQ(fallocate(fd, FALLOC_FL_KEEP_SIZE, 4 * PAGE, 2 * PAGE), 0);
+	CHECK_EQ(fstat(fd, &st), 0);
+	say("%ld bytes, %ld blocks\n", (long)st.st_size, (long)st.st_blocks);
+	CHECK_EQ(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, PAGE, 4 * PAGE), 0);
+	CHECK_EQ(fstat(fd, &st), 0);
+	say("%ld bytes, %ld blocks\n", (long)st.st_size, (long)st.st_blocks);
+}
