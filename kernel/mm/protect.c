@@ -157,21 +157,20 @@ static int protect_edit(struct edit *e, u64 start, u64 end, u32 prot, u64 *done)
 	return err;
 }
 
-/* Locked private areas in [start, end) that may be written get their pages. */
-static void protect_populate_locked(struct mm *mm, u64 start, u64 end)
+/*
+ * How far one edit goes: over all, unless there are locked areas; then to the end of the area at
+ * start. *fetch: it is locked, private, and becomes writable: then its pages are fetched (Linux).
+ */
+static u64 protect_step(const struct edit *e, u64 start, u64 end, u32 prot, bool *fetch)
 {
-	const u32 mask = AREA_LOCKED | AREA_WRITE | AREA_SHARED;
-
-	while (start < end) {
-		read_lock(&mm->rw);
-		const struct area *a = areas_find_next(mm->areas, start);
-		u64 from = a ? max(a->start, start) : end, to = a ? min(a->end, end) : end;
-		bool due = a && (a->flags & mask) == (AREA_LOCKED | AREA_WRITE);
-		read_unlock(&mm->rw);
-		if (due && from < to)
-			(void)space_populate(mm, from, to, true);
-		start = to;
-	}
+	*fetch = false;
+	if (!(prot & AREA_WRITE) || !areas_summary(e->areas).locked)
+		return end;
+	const struct area *a = areas_find(e->areas, start);
+	if (!a)
+		return end;
+	*fetch = (a->flags & (AREA_LOCKED | AREA_WRITE | AREA_SHARED)) == AREA_LOCKED;
+	return min(a->end, end);
 }
 
 int space_protect(struct mm *mm, u64 addr, u64 length, u32 prot, u32 grows)
@@ -186,16 +185,21 @@ int space_protect(struct mm *mm, u64 addr, u64 length, u32 prot, u32 grows)
 		return 0;
 	if (end <= addr)
 		return -ENOMEM;
-	edit_begin(&e, mm);
-	if (grows)
-		err = protect_stack_start(mm, &start, end, grows);
-	done = start;
-	if (!err)
-		err = protect_edit(&e, start, end, prot, &done);
-	edit_end(&e, done > start);
-	/* What became writable in a locked area is fetched, as on Linux. */
-	if (prot & AREA_WRITE && done > start)
-		protect_populate_locked(mm, start, done);
+	for (u64 step; !err && start < end; start = step) {
+		bool fetch;
+
+		edit_begin(&e, mm);
+		if (grows)
+			err = protect_stack_start(mm, &start, end, grows);
+		grows = 0;
+		step = protect_step(&e, start, end, prot, &fetch);
+		done = start;
+		if (!err)
+			err = protect_edit(&e, start, step, prot, &done);
+		edit_end(&e, done > start);
+		if (fetch && done > start)
+			(void)space_populate(mm, start, done, true);
+	}
 	return err;
 }
 

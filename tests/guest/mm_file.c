@@ -343,3 +343,28 @@ TEST(mm, a_hole_beyond_the_end_takes_the_last_page_whole)
 	CHECK_EQ(fstat(fd, &st), 0);
 	say("%ld bytes, %ld blocks\n", (long)st.st_size, (long)st.st_blocks);
 }
+
+TEST(mm, mprotect_fetches_what_becomes_writable_in_a_locked_area)
+{
+	int fd = memfd_create("locked", 0);
+	char *map = mmap(NULL, 2 * PAGE, PROT_READ, MAP_PRIVATE, fd, 0);
+
+	CHECK(map != MAP_FAILED);
+	CHECK_EQ(ftruncate(fd, 2 * PAGE), 0);
+	CHECK_EQ(mlock(map, 2 * PAGE), 0);
+	CHECK_EQ(mprotect(map + PAGE, PAGE, PROT_READ | PROT_WRITE), 0);
+	CHECK_EQ(pwrite(fd, "a", 1, 0), 1);
+	CHECK_EQ(pwrite(fd, "b", 1, PAGE), 1);
+	say("%d %d\n", map[0], map[PAGE]); /* the second is a copy by now */
+
+	/* Not where it was writable already. */
+	CHECK_EQ(ftruncate(fd, 4 * PAGE), 0);
+	map = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	CHECK(map != MAP_FAILED);
+	CHECK_EQ(syscall(SYS_mlock2, map, 4 * PAGE, 1), 0); /* MLOCK_ONFAULT */
+	CHECK_EQ(munlock(map + 2 * PAGE, PAGE), 0);
+	CHECK_EQ(mprotect(map, 4 * PAGE, PROT_READ | PROT_WRITE | PROT_EXEC), 0);
+	CHECK_EQ(pwrite(fd, "c", 1, 3 * PAGE), 1);
+	say("%d\n", map[3 * PAGE]);
+	CHECK_EQ(munlockall(), 0);
+}
