@@ -46,7 +46,25 @@ static int sem_show(struct text *t, const struct proc_node *n)
 	return 0;
 }
 
+static int msg_show(struct text *t, const struct proc_node *n)
+{
+	struct msg_status s;
+
+	text_string(
+		t,
+		"       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  "
+		"cgid      stime      rtime      ctime\n");
+	for (u64 place = 0; msg_next(&place, &s); place++) {
+		text_printf(t, "%10d %10d  %4o  %10lu %10u %5u %5u %5u %5u %5u %5u ", s.ipc.key,
+			    s.ipc.id, s.ipc.mode, s.bytes, s.count, s.send_pid, s.receive_pid,
+			    s.ipc.uid, s.ipc.gid, s.ipc.cuid, s.ipc.cgid);
+		text_printf(t, "%10lu %10lu %10lu\n", (u64)s.stime, (u64)s.rtime, (u64)s.ctime);
+	}
+	return 0;
+}
+
 const struct proc_entry proc_sysvipc_children[PROC_SYSVIPC_CHILDREN] = {
+	PROC_FILE("msg", 0444, msg_show),
 	PROC_FILE("sem", 0444, sem_show),
 	PROC_FILE("shm", 0444, shm_show),
 };

@@ -239,7 +239,7 @@ extern const struct proc_entry proc_sys_children[PROC_SYS_CHILDREN];
 extern const struct proc_entry proc_coppice_children[PROC_COPPICE_CHILDREN];
 
 /* procfs_ipc.c: /proc/sysvipc, and parameters in /proc/sys/kernel */
-#define PROC_SYSVIPC_CHILDREN 2
+#define PROC_SYSVIPC_CHILDREN 3
 extern const struct proc_entry proc_sysvipc_children[PROC_SYSVIPC_CHILDREN];
 int proc_shmall_show(struct text *t, const struct proc_node *n);
 int proc_shmall_store(const char *text, const struct proc_node *n);

@@ -28,6 +28,7 @@ void ipc_init(void)
 {
 	shm_init();
 	sem_init();
+	msg_init();
 }
 
 void ipc_object_init(struct ipc_object *o, s32 key, u32 mode)

@@ -5,6 +5,7 @@
 #ifndef PROC_IPC_H
 #define PROC_IPC_H
 
+#include "lib/list.h"
 #include "lib/types.h"
 
 struct process;
@@ -118,5 +119,43 @@ u32 sem_totals(u32 *sets, u64 *semaphores); /* the highest place in use */
 bool sem_next(u64 *place, struct sem_status *out);
 /* The process ends, or leaves what it shares (CLONE_SYSVSEM): what it is to undo is undone. */
 void sem_process_exit(struct process *p);
+
+/* --- message queues (msg.c): msgop(2), msgctl(2) --- */
+
+#define MSG_SIZE_MAX 8192     /* MSGMAX */
+#define MSG_QUEUE_BYTES 16384 /* MSGMNB */
+#define MSG_QUEUES_MAX 32000  /* MSGMNI */
+#define MSG_NOERROR 010000u   /* flags of msgrcv: Linux's */
+#define MSG_EXCEPT 020000u
+#define MSG_COPY 040000u
+
+struct message {
+	struct list link;
+	s64 type;
+	u64 size;
+	u8 data[];
+};
+
+struct msg_status {
+	struct ipc_status ipc;
+	s64 stime, rtime, ctime; /* seconds since the epoch; 0: never */
+	u64 bytes, limit;
+	u32 count, send_pid, receive_pid;
+};
+
+struct message *message_new(u64 size); /* NULL without memory */
+void message_free(struct message *m);
+int msg_get(s32 key, u32 flags); /* the identifier */
+/* 0: the queue has m. -ERESTARTNOHAND. May sleep. */
+int msg_send(s32 id, struct message *m, bool nowait);
+/* 0: *out is the caller's. flags: IPC_NOWAIT, MSG_NOERROR, MSG_EXCEPT. -ERESTARTNOHAND. May sleep. */
+int msg_receive(s32 id, u64 room, s64 type, u32 flags, struct message **out);
+/* MSG_COPY: *out is a copy of the message at a place of the queue. */
+int msg_copy(s32 id, u64 room, s64 place, bool noerror, struct message **out);
+int msg_stat(s32 id, enum ipc_which which, struct msg_status *out);
+int msg_set(s32 id, u32 uid, u32 gid, u32 mode, u64 limit);
+int msg_remove(s32 id);
+u32 msg_totals(u32 *queues, u64 *messages, u64 *bytes); /* the highest place in use */
+bool msg_next(u64 *place, struct msg_status *out);
 
 #endif

@@ -33,6 +33,7 @@ struct ipc_table {
 void ipc_table_init(struct ipc_table *t);
 void shm_init(void);
 void sem_init(void);
+void msg_init(void);
 
 /* A new object's status: owner and creator are the caller. */
 void ipc_object_init(struct ipc_object *o, s32 key, u32 mode);
