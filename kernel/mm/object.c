@@ -621,12 +621,13 @@ int object_truncate(struct object *o, u64 size)
 	write_lock(&o->size_lock);
 	store_release(&o->size, size);
 	write_unlock(&o->size_lock);
-	if (size < old) {
-		u64 first = DIV_ROUND_UP(size, PAGE_SIZE);
+	u64 first = DIV_ROUND_UP(size, PAGE_SIZE);
 
+	/* Also if nothing changes: a write that failed may have left pages beyond the end. */
+	if (size <= old)
 		pages_detach(o, first, UINT64_MAX);
+	if (size < old)
 		truncate_unmap(o, first, UINT64_MAX, true);
-	}
 	return 0;
 }
 
