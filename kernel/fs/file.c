@@ -423,9 +423,17 @@ static int area_file_sync(void *file, u64 start, u64 end)
 	return file_sync_range(file, start, end, true);
 }
 
+static int area_file_remap(void *file, u32 *flags)
+{
+	struct file *f = file;
+
+	return f->ops->map_check ? f->ops->map_check(f, flags) : 0;
+}
+
 const struct area_file_ops file_area_ops = {
 	.get = area_file_get,
 	.put = area_file_put,
 	.describe = area_file_describe,
 	.sync = area_file_sync,
+	.remap = area_file_remap,
 };

@@ -143,6 +143,15 @@ long memfd_get_seals(struct file *f)
 	return f->ops == &memfd_file_ops ? (long)memfd_of(f->inode)->seals : -EINVAL;
 }
 
+/* With SEALS_WRITE it cannot be made writable later either. */
+static int memfd_map_check(struct file *f, u32 *flags)
+{
+	if (!(memfd_of(f->inode)->seals & SEALS_WRITE))
+		return 0;
+	*flags &= ~(u32)AREA_MAYWRITE;
+	return *flags & AREA_WRITE ? -EPERM : 0;
+}
+
 void memfd_map_begin(struct file *f)
 {
 	struct memfd *m = memfd_of(f->inode);
@@ -195,6 +204,7 @@ static const struct file_ops memfd_file_ops = {
 	.write = memfd_write,
 	.seek = file_seek_object,
 	.fallocate = memfd_fallocate,
+	.map_check = memfd_map_check,
 };
 
 struct file *memfd_create_file(const char *name, u32 mode, u32 flags, u32 seals)

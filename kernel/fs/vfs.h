@@ -207,6 +207,11 @@ struct file_ops {
 	 * may be changed
 	 */
 	struct object *(*mmap)(struct file *f, u64 *offset, u32 area_flags);
+	/*
+	 * May the file be mapped shared with these AREA_* flags? It may take MAY flags away. 0 or an
+	 * errno. NULL: yes
+	 */
+	int (*map_check)(struct file *f, u32 *area_flags);
 	/* Bytes [start, end), and what else belongs to the file's data. NULL: 0 */
 	int (*fsync)(struct file *f, u64 start, u64 end, bool data_only);
 	int (*fallocate)(struct file *f, int mode, u64 offset, u64 length); /* NULL: -EOPNOTSUPP */

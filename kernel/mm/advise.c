@@ -213,9 +213,41 @@ static int area_cool(struct area *a, u64 start, u64 end, void *arg)
 	return 0;
 }
 
-/* MADV_WILLNEED: what a file has is read in, as far as memory is there for it; no holes. */
+static bool leaf_in_swap(struct page *table, struct pte *slot, u64 va, void *arg)
+{
+	if (!pte_is_swap(pte_load(slot)))
+		return true;
+	*(u64 *)arg = va;
+	return false;
+}
+
+/* Bring private pages of [va, end) back from swap, as far as they may be read. */
+static void fetch_swapped(struct mm *mm, u64 va, u64 end)
+{
+	struct fault_result result;
+
+	while (va < end) {
+		u64 found = end;
+
+		read_lock(&mm->rw);
+		node_for_each_leaf(mm, va, end, leaf_in_swap, &found);
+		read_unlock(&mm->rw);
+		if (found >= end || thread_interrupted() ||
+		    space_fault(mm, found, ACCESS_READ, &result))
+			return;
+		va = found + PAGE_SIZE;
+		cpu_preempt_point();
+	}
+}
+
+/*
+ * MADV_WILLNEED: what a file has is read in, and what is in swap, as far as memory is there for it;
+ * no holes. arg: the space.
+ */
 static int area_fetch(struct area *a, u64 start, u64 end, void *arg)
 {
+	if (!(a->flags & AREA_SHARED))
+		fetch_swapped(arg, start, end);
 	if (!a->object)
 		return 0;
 	u64 last = min(a->offset + (end - a->start), load_acquire(&a->object->size));
@@ -330,7 +362,7 @@ int space_advise(struct mm *mm, u64 addr, u64 length, int advice)
 	case MADV_POPULATE_WRITE:
 		return advise_populate(mm, addr, end, ACCESS_WRITE);
 	case MADV_WILLNEED:
-		return each_area_unlocked(mm, addr, end, area_fetch, NULL);
+		return each_area_unlocked(mm, addr, end, area_fetch, mm);
 	case MADV_COLLAPSE:
 		return each_area_unlocked(mm, addr, end, area_collapse, NULL);
 	default: { /* MADV_COLD, MADV_PAGEOUT */

@@ -58,7 +58,11 @@ int space_remap_file(struct mm *mm, u64 addr, u64 length, u64 page, bool populat
 	struct area *a = remap_request(mm, end, &r);
 	if (!a)
 		return -EINVAL;
-	s64 at = page << PAGE_SHIFT >> PAGE_SHIFT == page ? space_map(mm, &r) : -EOVERFLOW;
+	s64 at = page << PAGE_SHIFT >> PAGE_SHIFT == page ? 0 : -EOVERFLOW;
+	if (!at && r.file && r.file_ops->remap)
+		at = r.file_ops->remap(r.file, &r.flags);
+	if (!at)
+		at = space_map(mm, &r);
 	area_put(a);
 	return at < 0 ? (int)at : 0;
 }

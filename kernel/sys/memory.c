@@ -43,8 +43,6 @@ static u32 area_flags(u32 prot, u32 flags)
 /* What the way the file was opened permits (mmap(2), EACCES). */
 static int map_file_check(struct file *f, u32 flags, struct map_request *r)
 {
-	long seals = memfd_get_seals(f);
-
 	if ((flags & MAP_TYPE) == MAP_SHARED_VALIDATE && flags & ~(u32)MAP_KNOWN)
 		return -EOPNOTSUPP;
 	if (!f->can_read)
@@ -52,12 +50,8 @@ static int map_file_check(struct file *f, u32 flags, struct map_request *r)
 	if ((flags & MAP_TYPE) == MAP_PRIVATE)
 		return 0;
 	r->flags |= AREA_SHARED;
-	if (seals > 0 && seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) {
-		r->flags &= ~(u32)AREA_MAYWRITE;
-		return r->flags & AREA_WRITE ? -EPERM : 0;
-	}
 	if (f->can_write)
-		return 0;
+		return f->ops->map_check ? f->ops->map_check(f, &r->flags) : 0;
 	if (r->flags & AREA_WRITE)
 		return -EACCES;
 	r->flags &= ~(u32)AREA_MAYWRITE;

@@ -274,3 +274,52 @@ TEST(mm, brk_and_its_neighbours)
 	    brk_to(start + 5 * PAGE) +
 		    ((uint8_t *)raw_syscall(SYS_brk, 1, 0, 0, 0, 0, 0) - start) / (long)PAGE);
 }
+
+static size_t count_areas(void)
+{
+	char line[512];
+	size_t count = 0;
+	FILE *f = fopen("/proc/self/maps", "r");
+
+	CHECK(f != NULL);
+	while (fgets(line, sizeof(line), f))
+		count += !strstr(line, "[vsyscall]");
+	fclose(f);
+	return count;
+}
+
+/* What would make more areas than vm.max_map_count is refused; madvise says EAGAIN. */
+TEST(mm, the_number_of_areas_is_limited)
+{
+	enum { MORE = 70000 };
+	uint8_t *room = mmap(NULL, (MORE + 10) * PAGE, PROT_NONE, ANON | MAP_NORESERVE, -1, 0),
+		*three = map_anon(3);
+	uint8_t *stack = map_anon(3); /* for stdio, which maps nothing any more */
+	size_t i;
+
+	(void)stack;
+	count_areas();
+	CHECK_EQ(munmap(room, (MORE + 10) * PAGE), 0);
+	for (i = 0; i < MORE; i++)
+		if (mmap(room + i * PAGE, PAGE, i % 2 ? PROT_READ : RW, ANON | MAP_FIXED, -1, 0) ==
+		    MAP_FAILED)
+			break;
+	say("%s, with %zu areas\n", errno_name(errno), count_areas());
+	TRY(munmap(three + PAGE, PAGE)); /* would make two of one */
+	TRY(mprotect(three + PAGE, PAGE, PROT_READ));
+	TRY(mprotect(three, PAGE, PROT_READ));
+	TRY(madvise(three + PAGE, PAGE, MADV_DONTFORK));
+	TRY(mlock(three + PAGE, PAGE));
+	say("%s\n", mremap(three, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+			   room + (MORE + 5) * PAGE) == MAP_FAILED
+			    ? errno_name(errno)
+			    : "done");
+	say("%s\n", mremap(three, 3 * PAGE, 6 * PAGE, MREMAP_MAYMOVE) == MAP_FAILED
+			    ? errno_name(errno)
+			    : "done");
+	TRY(mprotect(three, 3 * PAGE, PROT_READ)); /* as a whole */
+	TRY(munmap(three, PAGE));                  /* at the edge */
+	TRY(munmap(room + 10 * PAGE, 20 * PAGE));
+	TRY(mprotect(three + PAGE, PAGE, RW));
+	say("%zu\n", count_areas());
+}

@@ -2,6 +2,8 @@
  * test_swap.c - pages that go to swap and come back: what is seen stays the same, in every order of CPUs, and what is counted is exact. The numbers are
  * those of docs/testing.md.
  */
+#include <asm/mman.h>
+
 #include "mm/lazyfree.h"
 #include "mm/node.h"
 #include "mm/reclaim.h"
@@ -118,6 +120,26 @@ static void test_swapoff_brings_everything_back(void **state)
 	space_put(parent);
 	space_put(child);
 	census_must_equal(&before);
+}
+
+static void test_willneed_brings_back_what_pageout_took(void **state)
+{
+	(void)state;
+	hosted_seed(12);
+	struct swap_mem *d = swap_mem_add(128);
+	struct mm *mm = new_space();
+	map_anonymous(mm, BASE, PAGES);
+	for (u32 p = 0; p < PAGES; p++)
+		store_in(mm, page_va(p), 50 + p);
+	assert_int_equal(space_advise(mm, BASE, PAGES * PAGE_SIZE, MADV_PAGEOUT), 0);
+	assert_true(pages_in_swap(mm) >= PAGES / 2);
+	assert_int_equal(space_advise(mm, BASE, PAGES * PAGE_SIZE, MADV_WILLNEED), 0);
+	assert_int_equal(pages_in_swap(mm), 0);
+	for (u32 p = 0; p < PAGES; p++)
+		assert_int_equal(load_in(mm, page_va(p)), 50 + p);
+	hosted_check();
+	space_put(mm);
+	swap_mem_remove(d);
 }
 
 static void test_locked_areas_stay_in_memory(void **state)
@@ -507,6 +529,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(
 			test_what_was_swapped_out_through_one_and_written_through_another_reads_old),
 		cmocka_unit_test(test_swapoff_brings_everything_back),
+		cmocka_unit_test(test_willneed_brings_back_what_pageout_took),
 		cmocka_unit_test(test_locked_areas_stay_in_memory),
 		cmocka_unit_test(
 			test_a_device_that_fails_loses_nothing_and_a_full_one_takes_no_more),
