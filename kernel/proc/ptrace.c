@@ -436,7 +436,8 @@ struct thread *trace_freeze(u32 tid)
 
 	if (!t)
 		return ERR_PTR(-ESRCH);
-	stands = t->tracing.stopped && !t->tracing.listening && !t->tracing.frozen && !p->exiting;
+	stands = t->tracing.stopped && !t->tracing.listening && !t->tracing.frozen &&
+		 !trace_is_dying(t);
 	t->tracing.frozen |= stands;
 	tracee_unlock(p);
 	if (!stands)
@@ -453,7 +454,7 @@ void trace_thaw(struct thread *t)
 	spin_lock(&p->signal_lock);
 	t->tracing.frozen = false;
 	/* One that was killed or sent on meanwhile waits for this; others stay as they are. */
-	if (p->exiting || !t->tracing.stopped)
+	if (trace_is_dying(t) || !t->tracing.stopped)
 		thread_unpark(t);
 	spin_unlock(&p->signal_lock);
 	process_put(p);

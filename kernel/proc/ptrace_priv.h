@@ -34,6 +34,12 @@ struct trace {
 #define TRACE_STEP 0x2
 #define TRACE_EMULATE 0x4 /* calls are reported, and not made */
 
+/* S held: killed with its process, or alone, by another thread's exec. */
+static inline bool trace_is_dying(const struct thread *t)
+{
+	return t->process->exiting || load_relaxed(&t->work) & WORK_EXIT;
+}
+
 /* --- ptrace.c: who traces whom --- */
 
 /* T and S held. The thread takes over the trace; process: its own, for a first thread. */

@@ -61,7 +61,7 @@ static void stand_still(struct thread *t)
 
 		thread_prepare_park();
 		spin_lock(&p->signal_lock);
-		killed = p->exiting;
+		killed = trace_is_dying(t);
 		done = (!t->tracing.stopped || killed) && !t->tracing.frozen;
 		spin_unlock(&p->signal_lock);
 		if (done) {
@@ -88,7 +88,7 @@ static int stop(struct thread *t, u32 code, int why, struct signal_info *info, u
 		s->notify = false;
 		atomic_and(&t->work, ~WORK_TRAP);
 	}
-	if (!t->trace || p->exiting)
+	if (!t->trace || trace_is_dying(t))
 		return 0;
 	s->stopped = s->unreported = true;
 	s->listening = false;
@@ -100,7 +100,7 @@ static int stop(struct thread *t, u32 code, int why, struct signal_info *info, u
 	trace_tell_tracer(t, why, (int)(code & 0x7f));
 	stand_still(t);
 	spin_lock(&p->signal_lock);
-	sig = p->exiting ? 0 : s->resume_signal;
+	sig = trace_is_dying(t) ? 0 : s->resume_signal;
 	s->stopped = s->listening = false;
 	s->info = NULL;
 	/* Sent on out of a group stop, it takes no part in it any more. */

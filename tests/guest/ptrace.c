@@ -1093,3 +1093,31 @@ TEST(ptrace, exec_by_a_thread)
 	step_on(PTRACE_CONT, pid, 0, "exec");
 	CHECK_ERRNO(waitpid(tid, NULL, __WALL), ECHILD);
 }
+
+TEST(ptrace, exec_by_a_thread_ends_who_stands_still)
+{
+	unsigned long message;
+	pthread_t thread;
+	pid_t pid, tid;
+
+	helper_link("traced_exit");
+	pid = traced_child();
+	if (pid == 0) {
+		pthread_create(&thread, NULL, exec_body, NULL);
+		for (;;)
+			pause();
+	}
+	TRY_REQUEST(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC);
+	step_on(PTRACE_CONT, pid, 0, "leader");
+	CHECK_EQ(request(PTRACE_GETEVENTMSG, pid, 0, (long)&message), 0);
+	tid = (pid_t)message;
+	wait_for(tid, "thread");
+	/* The leader stays where it has stopped. */
+	TRY_REQUEST(PTRACE_CONT, tid, 0, 0);
+	/* It goes by the process's number now. */
+	wait_for(pid, "exec");
+	CHECK_EQ(request(PTRACE_GETEVENTMSG, pid, 0, (long)&message), 0);
+	CHECK_EQ(message, tid);
+	step_on(PTRACE_CONT, pid, 0, "exec");
+	CHECK_ERRNO(waitpid(tid, NULL, __WALL), ECHILD);
+}
