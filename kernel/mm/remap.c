@@ -365,6 +365,9 @@ static s64 remap_to(struct edit *e, struct remap *r, bool *publish)
 	if (edit_count(e) + 2 >= MAP_COUNT_MAX - 3)
 		return -ENOMEM;
 	err = remap_make_room(e, r, publish);
+	/* That of a second mapping (no old length) may have been all of the first. */
+	if (!err && !areas_find(e->areas, r->from))
+		return -EFAULT;
 	if (!err && r->flags & REMAP_DONTUNMAP)
 		err = edit_check_expand(e, r->area->flags, r->new_length);
 	if (err)
