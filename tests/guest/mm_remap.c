@@ -130,6 +130,7 @@ TEST(mm, mremap_of_length_0_shows_shared_memory_again)
 	CHECK_EQ(probe_read(at(20)), 0);
 	CHECK_EQ(probe_read(at(21)), SIGBUS);
 	move("without may move", 0, 0, 2, 0, 0);
+	move("over itself", 0, 0, 2, FIXED, 0);
 }
 
 TEST(mm, mremap_keeps_locks_and_fetches_what_is_new)
