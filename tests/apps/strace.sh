@@ -24,7 +24,6 @@ grep -q '^State:.S' /proc/$pid/status && echo sleeps on
 kill -INT $tracer
 wait $tracer
 awk '/^TracerPid/ { print $2 }' /proc/$pid/status
-kill $pid
-wait $pid
-echo "status $?"
+{ kill $pid; wait $pid; status=$?; } 2>/dev/null # the shell may say how it ended
+echo "status $status"
 sed 's/[0-9][0-9]*/N/g' err
