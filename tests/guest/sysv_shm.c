@@ -577,6 +577,7 @@ TEST(sysv, shm_attached_across_mremap)
 	CHECK_EQ(attached(id), 1);
 	/* Longer than the segment: there is nothing. */
 	CHECK(mremap(room + 4 * PAGE, PAGE, 3 * PAGE, 0) == room + 4 * PAGE);
+	say("%s\n", maps_shape(room + 4 * PAGE, 3)); /* it is one area still */
 	CHECK(filled(room + 4 * PAGE, 2, 0x22));
 	CHECK_FAULT(probe_read(room + 6 * PAGE), SIGBUS, BUS_ADRERR, room + 6 * PAGE);
 	CHECK(munmap(room + 4 * PAGE, 3 * PAGE) == 0);
