@@ -7,6 +7,7 @@
  * opening by name in open.c, descriptors in files.c.
  */
 #include <asm/fcntl.h>
+#include <linux/falloc.h>
 #include <linux/fs.h>
 #include <linux/stat.h>
 
@@ -423,6 +424,15 @@ static int area_file_sync(void *file, u64 start, u64 end)
 	return file_sync_range(file, start, end, true);
 }
 
+static int area_file_punch(void *file, u64 start, u64 end)
+{
+	struct file *f = file;
+
+	if (!f->ops->fallocate)
+		return -EOPNOTSUPP;
+	return f->ops->fallocate(f, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, start, end - start);
+}
+
 static int area_file_remap(void *file, u32 *flags)
 {
 	struct file *f = file;
@@ -435,5 +445,6 @@ const struct area_file_ops file_area_ops = {
 	.put = area_file_put,
 	.describe = area_file_describe,
 	.sync = area_file_sync,
+	.punch = area_file_punch,
 	.remap = area_file_remap,
 };

@@ -194,6 +194,8 @@ static int area_remove(struct area *a, u64 start, u64 end, void *arg)
 	if ((a->flags & (AREA_SHARED | AREA_MAYWRITE)) != (AREA_SHARED | AREA_MAYWRITE))
 		return -EACCES;
 	u64 offset = a->offset + (start - a->start);
+	if (a->file && a->file_ops->punch)
+		return a->file_ops->punch(a->file, offset, offset + (end - start));
 	return object_punch(a->object, offset, offset + (end - start));
 }
 

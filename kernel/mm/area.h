@@ -65,6 +65,8 @@ struct area_file_ops {
 	void (*describe)(void *file, char *path, size_t size, u64 *dev, u64 *ino);
 	/* msync: as fdatasync(2), of bytes [start, end). NULL: the object's pages are written out */
 	int (*sync)(void *file, u64 start, u64 end);
+	/* MADV_REMOVE: free what is in bytes [start, end). NULL: the object's pages are freed */
+	int (*punch)(void *file, u64 start, u64 end);
 	/*
 	 * May it be mapped shared once more with these AREA_* flags? It may take MAY flags away. 0 or an
 	 * errno. NULL: yes
