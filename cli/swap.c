@@ -34,7 +34,7 @@ static int make_and_unlink(const char *directory)
 	return fd;
 }
 
-/* The file is sparse: that there is room for all of it is for now, but a small disk is noticed. */
+/* The file is sparse and takes its room later, as others may: this finds a disk that is too small. */
 static void check_room(int fd, const char *directory, uint64_t size)
 {
 	struct statvfs fs;
@@ -44,9 +44,8 @@ static void check_room(int fd, const char *directory, uint64_t size)
 		fail("--swap: %s: %s", directory, strerror(errno));
 	room = (uint64_t)fs.f_bavail * fs.f_frsize;
 	if (room < size)
-		fail("--swap: %s has room for %llu MiB only; give a smaller size, or set TMPDIR to "
-		     "a "
-		     "directory with more",
+		fail("--swap: %s has room for %llu MiB only; give a smaller size, or set TMPDIR "
+		     "to a directory with more",
 		     directory, (unsigned long long)(room >> 20));
 }
 

@@ -119,7 +119,8 @@ struct ipc_object *ipc_find_key(struct ipc_table *t, s32 key)
 	return NULL;
 }
 
-struct ipc_object *ipc_find_place(struct ipc_table *t, s32 id)
+/* Whatever its sequence number. */
+static struct ipc_object *ipc_find_place(struct ipc_table *t, s32 id)
 {
 	struct ipc_object *o = id < 0 ? NULL : radix_find(&t->objects, place_of(id));
 
@@ -131,6 +132,15 @@ struct ipc_object *ipc_find(struct ipc_table *t, s32 id)
 	struct ipc_object *o = ipc_find_place(t, id);
 
 	return IS_ERR(o) || o->status.id == id ? o : ERR_PTR(-EINVAL);
+}
+
+struct ipc_object *ipc_find_status(struct ipc_table *t, s32 id, enum ipc_which which)
+{
+	struct ipc_object *o = which == IPC_BY_ID ? ipc_find(t, id) : ipc_find_place(t, id);
+
+	if (!IS_ERR(o) && which != IPC_BY_PLACE_ANY && !ipc_permits(o, IPC_MAY_READ))
+		return ERR_PTR(-EACCES);
+	return o;
 }
 
 struct ipc_object *ipc_next(struct ipc_table *t, u64 *place)

@@ -50,7 +50,8 @@ void ipc_forget_key(struct ipc_object *o);
 struct ipc_object *ipc_find_key(struct ipc_table *t, s32 key); /* NULL */
 /* ERR_PTR(-EINVAL): there is none of that number. */
 struct ipc_object *ipc_find(struct ipc_table *t, s32 id);
-struct ipc_object *ipc_find_place(struct ipc_table *t, s32 id); /* whatever its sequence number */
+/* The object whose status is asked for. ERR_PTR: -EINVAL; -EACCES: the caller may not read it. */
+struct ipc_object *ipc_find_status(struct ipc_table *t, s32 id, enum ipc_which which);
 /* The first object at or after *place, which is moved to it. NULL: none. */
 struct ipc_object *ipc_next(struct ipc_table *t, u64 *place);
 u32 ipc_highest_place(struct ipc_table *t); /* in use; 0 also if none is */
@@ -61,6 +62,8 @@ u32 ipc_highest_place(struct ipc_table *t); /* in use; 0 also if none is */
  */
 struct ipc_object *ipc_get_existing(struct ipc_table *t, s32 key, u32 flags);
 
+#define IPC_MAY_READ 0444u
+#define IPC_MAY_WRITE 0222u
 /* May the caller use it so? wanted: permission bits, in any of the three triples. */
 bool ipc_permits(const struct ipc_object *o, u32 wanted);
 /* May the caller change or remove it? */

@@ -18,9 +18,6 @@
 #include "mm/slab.h"
 #include "proc/ipc_priv.h"
 
-#define MAY_READ 0444u
-#define MAY_WRITE 0222u
-
 struct msg_queue {
 	struct ipc_object ipc;
 	s64 stime, rtime, ctime;        /* L */
@@ -237,7 +234,7 @@ int msg_send(s32 id, struct message *m, bool nowait)
 
 	call_init(&c);
 	spin_lock(&table.lock);
-	q = queue_for(id, MAY_WRITE);
+	q = queue_for(id, IPC_MAY_WRITE);
 	if (IS_ERR(q)) {
 		r = (int)PTR_ERR(q);
 	} else if (has_room(q, m)) {
@@ -281,7 +278,7 @@ int msg_receive(s32 id, u64 room, s64 type, u32 flags, struct message **out)
 
 	call_init(&c);
 	spin_lock(&table.lock);
-	q = queue_for(id, MAY_READ);
+	q = queue_for(id, IPC_MAY_READ);
 	r = IS_ERR(q) ? (int)PTR_ERR(q) : receive(q, &c);
 	spin_unlock(&table.lock);
 	if (r == 1)
@@ -299,7 +296,7 @@ int msg_copy(s32 id, u64 room, s64 place, bool noerror, struct message **out)
 	if (!copy)
 		return -ENOMEM;
 	spin_lock(&table.lock);
-	q = queue_for(id, MAY_READ);
+	q = queue_for(id, IPC_MAY_READ);
 	if (!IS_ERR(q))
 		m = find_place(q, place);
 	if (IS_ERR(q))
@@ -376,19 +373,12 @@ static void fill_status(const struct msg_queue *q, struct msg_status *out)
 
 int msg_stat(s32 id, enum ipc_which which, struct msg_status *out)
 {
-	struct msg_queue *q;
-	int err = 0;
-
 	spin_lock(&table.lock);
-	q = queue_of(which == IPC_BY_ID ? ipc_find(&table, id) : ipc_find_place(&table, id));
-	if (IS_ERR(q))
-		err = (int)PTR_ERR(q);
-	else if (which != IPC_BY_PLACE_ANY && !ipc_permits(&q->ipc, MAY_READ))
-		err = -EACCES;
-	else
-		fill_status(q, out);
+	struct ipc_object *o = ipc_find_status(&table, id, which);
+	if (!IS_ERR(o))
+		fill_status(queue_of(o), out);
 	spin_unlock(&table.lock);
-	return err;
+	return IS_ERR(o) ? (int)PTR_ERR(o) : 0;
 }
 
 bool msg_next(u64 *place, struct msg_status *out)

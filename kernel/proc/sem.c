@@ -19,8 +19,6 @@
 #include "proc/ipc_priv.h"
 
 #define ADJUST_MAX SEM_VALUE_MAX /* SEMAEM */
-#define MAY_READ 0444u
-#define MAY_ALTER 0222u
 
 struct semaphore {
 	u32 value, pid; /* L: of the last to operate on it */
@@ -297,7 +295,7 @@ static int check_call(const struct sem_set *s, const struct sem_call *c)
 		if (c->operations[i].number >= s->count)
 			return -EFBIG;
 	}
-	return ipc_permits(&s->ipc, alters(c) ? MAY_ALTER : MAY_READ) ? 0 : -EACCES;
+	return ipc_permits(&s->ipc, alters(c) ? IPC_MAY_WRITE : IPC_MAY_READ) ? 0 : -EACCES;
 }
 
 static bool wants_undo(const struct sem_call *c)
@@ -417,7 +415,7 @@ int sem_ask(s32 id, u32 number, enum sem_question what)
 	int r = -EINVAL;
 
 	spin_lock(&table.lock);
-	s = set_for(id, MAY_READ);
+	s = set_for(id, IPC_MAY_READ);
 	if (IS_ERR(s))
 		r = (int)PTR_ERR(s);
 	else if (number < s->count)
@@ -434,7 +432,7 @@ int sem_count(s32 id, bool alter)
 	int r;
 
 	spin_lock(&table.lock);
-	s = set_for(id, alter ? MAY_ALTER : MAY_READ);
+	s = set_for(id, alter ? IPC_MAY_WRITE : IPC_MAY_READ);
 	r = IS_ERR(s) ? (int)PTR_ERR(s) : (int)s->count;
 	spin_unlock(&table.lock);
 	return r;
@@ -446,7 +444,7 @@ int sem_get_all(s32 id, u16 *values, u32 count)
 	int err = 0;
 
 	spin_lock(&table.lock);
-	s = set_for(id, MAY_READ);
+	s = set_for(id, IPC_MAY_READ);
 	if (IS_ERR(s) || s->count != count) /* removed meanwhile */
 		err = -EIDRM;
 	for (u32 i = 0; !err && i < count; i++)
@@ -474,7 +472,7 @@ int sem_set_all(s32 id, const u16 *values, u32 count)
 	for (u32 i = 0; i < count && !err; i++)
 		err = values[i] > SEM_VALUE_MAX ? -ERANGE : 0;
 	spin_lock(&table.lock);
-	s = err ? ERR_PTR(err) : set_for(id, MAY_ALTER);
+	s = err ? ERR_PTR(err) : set_for(id, IPC_MAY_WRITE);
 	if (IS_ERR(s))
 		err = (int)PTR_ERR(s);
 	else if (s->count != count) /* another of that number by now */
@@ -499,7 +497,7 @@ int sem_set_one(s32 id, u32 number, s32 value)
 		err = (int)PTR_ERR(s);
 	else if (number >= s->count)
 		err = -EINVAL;
-	else if (!ipc_permits(&s->ipc, MAY_ALTER))
+	else if (!ipc_permits(&s->ipc, IPC_MAY_WRITE))
 		err = -EACCES;
 	else
 		set_values(s, number, values, 1);
@@ -516,19 +514,12 @@ static void fill_status(const struct sem_set *s, struct sem_status *out)
 
 int sem_stat(s32 id, enum ipc_which which, struct sem_status *out)
 {
-	struct sem_set *s;
-	int err = 0;
-
 	spin_lock(&table.lock);
-	s = set_of(which == IPC_BY_ID ? ipc_find(&table, id) : ipc_find_place(&table, id));
-	if (IS_ERR(s))
-		err = (int)PTR_ERR(s);
-	else if (which != IPC_BY_PLACE_ANY && !ipc_permits(&s->ipc, MAY_READ))
-		err = -EACCES;
-	else
-		fill_status(s, out);
+	struct ipc_object *o = ipc_find_status(&table, id, which);
+	if (!IS_ERR(o))
+		fill_status(set_of(o), out);
 	spin_unlock(&table.lock);
-	return err;
+	return IS_ERR(o) ? (int)PTR_ERR(o) : 0;
 }
 
 bool sem_next(u64 *place, struct sem_status *out)

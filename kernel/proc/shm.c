@@ -29,8 +29,6 @@
 #define HUGE_SIZE_MASK 0x3fu
 #define HUGE_2M 21u
 #define HUGE_1G 30u
-#define MAY_READ 0444u /* for ipc_permits */
-#define MAY_WRITE 0222u
 #define MAY_EXECUTE 0111u
 
 /* Letters as in ipc_priv.h. */
@@ -313,10 +311,10 @@ static struct segment *segment_get(s32 id, u32 wanted)
 
 static u32 permissions_wanted(u32 flags)
 {
-	u32 wanted = MAY_READ;
+	u32 wanted = IPC_MAY_READ;
 
 	if (!(flags & SHM_RDONLY))
-		wanted |= MAY_WRITE;
+		wanted |= IPC_MAY_WRITE;
 	return flags & SHM_EXEC ? wanted | MAY_EXECUTE : wanted;
 }
 
@@ -373,19 +371,12 @@ static void fill_status(const struct segment *s, struct shm_status *out)
 
 int shm_stat(s32 id, enum ipc_which which, struct shm_status *out)
 {
-	struct segment *s;
-	int err = 0;
-
 	spin_lock(&table.lock);
-	s = segment_of(which == IPC_BY_ID ? ipc_find(&table, id) : ipc_find_place(&table, id));
-	if (IS_ERR(s))
-		err = (int)PTR_ERR(s);
-	else if (which != IPC_BY_PLACE_ANY && !ipc_permits(&s->ipc, MAY_READ))
-		err = -EACCES;
-	else
-		fill_status(s, out);
+	struct ipc_object *o = ipc_find_status(&table, id, which);
+	if (!IS_ERR(o))
+		fill_status(segment_of(o), out);
 	spin_unlock(&table.lock);
-	return err;
+	return IS_ERR(o) ? (int)PTR_ERR(o) : 0;
 }
 
 bool shm_next(u64 *place, struct shm_status *out)

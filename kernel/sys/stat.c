@@ -332,7 +332,7 @@ static int time_change(const struct __kernel_timespec *t, struct timespec_ns *ou
 	return 0;
 }
 
-/* times: two, or NULL for now. */
+/* times: two, or NULL for the present moment. */
 static long set_times(int dirfd, const char __user *name, const struct __kernel_timespec *times,
 		      int flags)
 {

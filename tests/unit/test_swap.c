@@ -372,18 +372,24 @@ static void race_cpu(u32 cpu, void *arg)
 	}
 }
 
-static void race_run(void)
+/* The program on four CPUs: two of them count on every other pair of pages. */
+static void race_start(void (*cpu)(u32 cpu, void *arg))
 {
 	struct race t = { .mm = new_space(), .left = 2, .device = swap_mem_add(PAGES + 8) };
 
 	map_anonymous(t.mm, BASE, PAGES);
-	hosted_run(4, race_cpu, &t);
+	hosted_run(4, cpu, &t);
 	hosted_check();
 	for (u32 p = 0; p < PAGES; p++)
 		must(load_in(t.mm, page_va(p)) == (p % 4 < 2 ? INCREMENTS : 0),
 		     "page %u lost increments", p);
 	space_put(t.mm);
 	swap_mem_remove(t.device);
+}
+
+static void race_run(void)
+{
+	race_start(race_cpu);
 }
 
 static void test_reclaim_against_writes_and_copies_of_one_leaf_table(void **state)
@@ -451,16 +457,7 @@ static void off_cpu(u32 cpu, void *arg)
 
 static void off_run(void)
 {
-	struct race t = { .mm = new_space(), .left = 2, .device = swap_mem_add(PAGES + 8) };
-
-	map_anonymous(t.mm, BASE, PAGES);
-	hosted_run(4, off_cpu, &t);
-	hosted_check();
-	for (u32 p = 0; p < PAGES; p++)
-		must(load_in(t.mm, page_va(p)) == (p % 4 < 2 ? INCREMENTS : 0),
-		     "page %u lost increments", p);
-	space_put(t.mm);
-	swap_mem_remove(t.device);
+	race_start(off_cpu);
 }
 
 static void test_swapoff_against_writes_and_forks(void **state)
