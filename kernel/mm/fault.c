@@ -457,6 +457,8 @@ static int fault_install(struct fault *f)
 		r = 0; /* case 4, found late */
 	else if (pte_is_resident(e))
 		r = install_resident(f, slot, e);
+	else if (pte_is_swap(e)) /* it came and went since it was looked at: no hole */
+		r = FAULT_REDO;
 	else
 		r = install_hole(f, slot, e);
 	spin_unlock(&table->lock);

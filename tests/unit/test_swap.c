@@ -519,6 +519,83 @@ static void test_edits_of_ranges_that_are_on_their_way(void **state)
 	each_seed(edit_run, 100);
 }
 
+/*
+ * A thread finds the page of a slot; before it can put it there, the other has given the place another
+ * page, which is in swap by now: in another slot, while a child still names the first; or in the same
+ * one, as there is no other.
+ */
+static void late_writer(struct race *t, bool anew)
+{
+	hosted_load_space(t->mm);
+	for (u64 v = 1; v <= INCREMENTS; v++) {
+		if (anew)
+			must(!space_advise(t->mm, page_va(0), PAGE_SIZE, 4), "DONTNEED");
+		store(page_va(0), v);
+		must(load(page_va(0)) == v, "the store of %lu is lost", v);
+		memory_advise(t->mm, page_va(0), page_va(1), true);
+		must(load(page_va(0)) == v, "the store of %lu is lost", v);
+		memory_advise(t->mm, page_va(0), page_va(1), true);
+	}
+	t->left--;
+}
+
+static void late_reader(struct race *t)
+{
+	hosted_load_space(t->mm);
+	while (t->left)
+		(void)load(page_va(0));
+}
+
+static void late_cpu(u32 cpu, void *arg)
+{
+	if (cpu)
+		late_reader(arg);
+	else
+		late_writer(arg, false);
+}
+
+static void late_anew_cpu(u32 cpu, void *arg)
+{
+	if (cpu)
+		late_reader(arg);
+	else
+		late_writer(arg, true);
+}
+
+static void late_run(void)
+{
+	struct race t = { .mm = new_space(), .left = 1, .device = swap_mem_add(8) };
+
+	map_anonymous(t.mm, BASE, 2);
+	store_in(t.mm, page_va(0), 1000);
+	store(page_va(1), 1);
+	memory_advise(t.mm, page_va(0), page_va(1), true);
+	t.child = new_fork(t.mm);
+	store_in(t.child, page_va(1), 2); /* its own table, which names the slot too */
+	hosted_run(3, late_cpu, &t);
+	must(load_in(t.child, page_va(0)) == 1000, "the child's page has changed");
+	space_put(t.child);
+	space_put(t.mm);
+	swap_mem_remove(t.device);
+}
+
+static void late_anew_run(void)
+{
+	struct race t = { .mm = new_space(), .left = 1, .device = swap_mem_add(2) };
+
+	map_anonymous(t.mm, BASE, 2);
+	hosted_run(3, late_anew_cpu, &t);
+	space_put(t.mm);
+	swap_mem_remove(t.device);
+}
+
+static void test_a_page_that_comes_late_is_not_put_where_another_has_been(void **state)
+{
+	(void)state;
+	each_seed(late_run, 400);
+	each_seed(late_anew_run, 400);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -539,6 +616,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_reclaim_against_writes_and_copies_of_one_leaf_table),
 		cmocka_unit_test(test_reclaim_of_a_table_that_two_spaces_read),
 		cmocka_unit_test(test_swapoff_against_writes_and_forks),
+		cmocka_unit_test(test_a_page_that_comes_late_is_not_put_where_another_has_been),
 		cmocka_unit_test(test_edits_of_ranges_that_are_on_their_way),
 	};
 
