@@ -1,0 +1,6 @@
+# Real servers, on Linux and on Coppice: see run. SERVER_OPTIONS: options of tests/servers/run, and names of scenarios.
+
+# The sizes that users have: a million keys, ten thousand requests. Not part of `make test`.
+.PHONY: servers
+servers: $(BUILD)/coppice $(KERNEL_RELEASE)
+	@tests/servers/run --full --coppice $(BUILD)/coppice --kernel $(KERNEL_RELEASE) $(SERVER_OPTIONS)
