@@ -20,6 +20,7 @@ enum lock_rank {
 	RANK_NONE = 0,
 	/* sleeping */
 	RANK_FILE_POSITION, /* fs: struct file's offset */
+	RANK_SOCKET_BIND,   /* net: a socket gets its name */
 	RANK_RENAME,        /* fs: one rename at a time */
 	/*
 	 * fs: a directory's entries; two: parent before child, else by address (under RANK_RENAME)
@@ -29,6 +30,8 @@ enum lock_rank {
 	RANK_WATCH,       /* fs: who watches which file (epoll) */
 	RANK_EPOLL,       /* fs: an epoll set; several: the watching before the watched */
 	RANK_PIPE,        /* fs: a pipe's buffer */
+	RANK_SOCKET,      /* net: a socket's connections; two: by address */
+	RANK_SOCKET_READ, /* net: who reads from a socket's stream */
 	RANK_TTY,         /* fs: a terminal's state; two of a pty: master first */
 	RANK_EXEC,        /* proc: exec against ptrace and /proc readers */
 	RANK_OOM,         /* proc: one victim at a time is chosen */
@@ -40,6 +43,7 @@ enum lock_rank {
 	RANK_SLEEP_MAX = 63,
 	/* spinning */
 	RANK_FILES,        /* fs: a process's table of open files */
+	RANK_SOCKET_FILE,  /* net: a socket's file and whom it speaks with */
 	RANK_PROCESS_TREE, /* proc: parents, children, groups, sessions */
 	RANK_SIGNAL,       /* proc: signal state of a process; two: parent before child */
 	RANK_PROCESS,      /* proc: other fields of a process */
@@ -48,6 +52,8 @@ enum lock_rank {
 	RANK_SPACE_LIST,   /* mm: the list of all spaces */
 	RANK_DENTRY,       /* fs: the name cache */
 	RANK_FS,           /* fs: other small locks */
+	RANK_SOCKET_TABLE, /* net: names of sockets, and all of a family */
+	RANK_SOCKET_QUEUE, /* net: what has been sent to a socket; two: by address */
 	RANK_DEV_RING,     /* dev: a virtio queue */
 	RANK_OBJECT,       /* mm: an object's index of pages */
 	/*

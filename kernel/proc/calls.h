@@ -60,6 +60,7 @@ void __noreturn process_enter_user(void);
 
 /* --- pidfd.c --- */
 int pidfd_open(u32 pid, bool nonblock);
+int pidfd_for(struct process *p); /* a descriptor for p, which the caller keeps a reference of */
 struct process *pidfd_process(int fd); /* counted, or ERR_PTR(-EBADF) */
 
 /* --- group.c --- */

@@ -53,16 +53,23 @@ static int pidfd_install(struct process *p, bool nonblock)
 	return fd;
 }
 
-int pidfd_give(struct process *p, u64 user_fd)
+int pidfd_for(struct process *p)
 {
 	int fd;
 
 	process_get(p);
 	fd = pidfd_install(p, false);
-	if (fd < 0) {
+	if (fd < 0)
 		process_put(p);
+	return fd;
+}
+
+int pidfd_give(struct process *p, u64 user_fd)
+{
+	int fd = pidfd_for(p);
+
+	if (fd < 0)
 		return fd;
-	}
 	if (put_user(fd, (s32 __user *)user_fd)) {
 		fd_close(fd);
 		return -EFAULT;

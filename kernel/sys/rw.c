@@ -7,6 +7,7 @@
 #include <linux/uio.h>
 
 #include "mm/slab.h"
+#include "net/socket.h"
 #include "proc/proc.h"
 
 _Static_assert(sizeof(struct iter_part) == sizeof(struct iovec),
@@ -23,6 +24,8 @@ static void signal_self(int sig)
 
 ssize write_result(ssize result)
 {
+	if (unlikely(result == -EPIPE_QUIET))
+		return -EPIPE;
 	if (unlikely(result == -EPIPE))
 		signal_self(SIGPIPE);
 	else if (unlikely(result == -EFBIG) && rlimit_get(RLIMIT_FSIZE) != RLIM_INFINITY)

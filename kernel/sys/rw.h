@@ -6,6 +6,8 @@
 #include "fs/vfs.h"
 #include "sys/syscall.h"
 
+#define TRANSFER_MAX 0x7ffff000u /* bytes of one call, as fs/file.c has it for files */
+
 /* The result of a write: -EPIPE and -EFBIG are told by a signal too (SIGPIPE, SIGXFSZ). */
 ssize write_result(ssize result);
 
