@@ -51,6 +51,8 @@ KERNEL_S := $(sort $(wildcard kernel/*/*.S kernel/*/*/*.S))
 KERNEL_LDS := kernel/boot/kernel.lds
 KERNEL_LIBS := $(shell $(CC) -print-libgcc-file-name) # bit counts and the like
 
+include kernel/net/lwip/lwip.mk
+
 # memcpy and memset must not be compiled into calls of themselves.
 CFLAGS_kernel/lib/string.c := -fno-tree-loop-distribute-patterns
 
@@ -143,7 +145,7 @@ install: all
 clean:
 	rm -rf $(BUILD)
 
-SOURCES := $(sort $(wildcard kernel/*/*.[ch] kernel/*/*/*.[ch] hosted/*.[ch] cli/*.[ch] bench/*.[ch] tests/*/*.[ch]))
+SOURCES := $(sort $(wildcard kernel/*/*.[ch] kernel/*/*/*.[ch] kernel/*/*/*/*.[ch] hosted/*.[ch] cli/*.[ch] bench/*.[ch] tests/*/*.[ch]))
 
 format:
 	$(call say,FORMAT,$(words $(SOURCES)) files)

@@ -53,9 +53,11 @@ static const struct argp_option option_table[] = {
 	  0 },
 	{ NULL, 0, NULL, 0, "What the program sees:", 2 },
 	{ "root", OPTION_ROOT, "DIR", 0, "Root file system, read-only (default /)", 0 },
-	{ "rw", OPTION_RW, "DIR", 0, "Pass this directory through, writable; up to 6 times", 0 },
-	{ "publish", 'p', "HOST:GUEST", 0,
-	  "Make a port of the guest reachable on the host (not in this release)", 0 },
+	{ "rw", OPTION_RW, "DIR", 0, "Pass this directory through, writable; up to 5 times", 0 },
+	{ "publish", 'p', "[ADDRESS:]HOST:GUEST[/udp]", 0,
+	  "Make a port of the guest reachable as a port of the host, at this IPv4 address of it "
+	  "(default 127.0.0.1: from the host alone; 0.0.0.0: at all of them); may be repeated",
+	  0 },
 	{ "no-aslr", OPTION_NO_ASLR, NULL, 0, "Do not randomize addresses", 0 },
 	{ NULL, 0, NULL, 0, "Limits and reports:", 3 },
 	{ "timeout", OPTION_TIMEOUT, "SECONDS", 0,
@@ -147,29 +149,6 @@ bool parse_seconds(const char *text, uint64_t *ns)
 	return *p == '\0' && *ns > 0;
 }
 
-/* A port number at *text; moves *text behind it. */
-static bool parse_port(const char **text, uint16_t *port)
-{
-	unsigned long number;
-	char *end;
-
-	if (!isdigit((unsigned char)**text))
-		return false;
-	number = strtoul(*text, &end, 10);
-	if (number < 1 || number > UINT16_MAX)
-		return false;
-	*port = number;
-	*text = end;
-	return true;
-}
-
-bool parse_publish(const char *text, uint16_t *host, uint16_t *guest)
-{
-	if (!parse_port(&text, host) || *text++ != ':')
-		return false;
-	return parse_port(&text, guest) && *text == '\0';
-}
-
 uint64_t default_memory(uint64_t host_bytes)
 {
 	const uint64_t mebibyte = UINT64_C(1) << 20;
@@ -209,6 +188,19 @@ static error_t parse_failure(struct parse_state *state, const char *format, cons
 	return EINVAL;
 }
 
+static error_t parse_publish(const char *argument, struct parse_state *state)
+{
+	struct publish publish;
+
+	if (!publish_parse(argument, &publish))
+		return parse_failure(state,
+				     "--publish: '%s' is not [ADDRESS:]HOST:GUEST[/udp], an IPv4 "
+				     "address and two ports from 1 to 65535",
+				     argument);
+	publish_add(&state->options->publish, &publish);
+	return 0;
+}
+
 static error_t parse_swap(const char *argument, struct parse_state *state)
 {
 	uint64_t *swap = &state->options->swap;
@@ -227,7 +219,6 @@ static error_t parse_swap(const char *argument, struct parse_state *state)
 static error_t parse_valued(int key, const char *argument, struct parse_state *state)
 {
 	struct options *o = state->options;
-	uint16_t host, guest;
 
 	switch (key) {
 	case 'm':
@@ -241,14 +232,7 @@ static error_t parse_valued(int key, const char *argument, struct parse_state *s
 	case OPTION_SWAP:
 		return parse_swap(argument, state);
 	case 'p':
-		if (!parse_publish(argument, &host, &guest))
-			return parse_failure(
-				state,
-				"--publish: '%s' is not HOST:GUEST, two ports from 1 to 65535",
-				argument);
-		if (!o->publish)
-			o->publish = argument;
-		return 0;
+		return parse_publish(argument, state);
 	case OPTION_CPUS:
 		if (!parse_cpus(argument, &o->cpus))
 			return parse_failure(state, "--cpus: '%s' is not a number from 1 to 64",

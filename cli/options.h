@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "accel.h"
+#include "publish.h"
 
 #define OPTIONS_MEMORY_MIN (UINT64_C(32) << 20)
 #define OPTIONS_CPUS_MAX 64
@@ -26,7 +27,7 @@ struct options {
 	unsigned int cpus;
 	const char *root;      /* NULL: the host's / */
 	struct string_list rw; /* directories as given */
-	const char *publish;   /* the first HOST:GUEST, checked; NULL: none */
+	struct publish_list publish;
 	enum accel accel;
 	uint64_t timeout_ns; /* 0: none */
 	bool stats, missing_syscalls, no_aslr, check, icount, verbose, gdb;
@@ -52,9 +53,6 @@ bool parse_size(const char *text, uint64_t *bytes);
 
 /* Seconds with an optional decimal fraction, above zero, to nanoseconds. */
 bool parse_seconds(const char *text, uint64_t *ns);
-
-/* "HOST:GUEST", two port numbers from 1 to 65535. */
-bool parse_publish(const char *text, uint16_t *host, uint16_t *guest);
 
 /* The default of --memory for a host with `host_bytes` of memory. */
 uint64_t default_memory(uint64_t host_bytes);

@@ -32,7 +32,7 @@
 #include "vm.h"
 
 /* The machine has eight virtio transports: console, root, and these, of which --swap takes one. */
-#define RW_MAX 6
+#define RW_MAX 5
 #define HOST_NAME_SIZE 65 /* as the kernel's utsname */
 
 static char *text_of(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -375,13 +375,13 @@ int run(const struct options *options)
 		.cpus = options->cpus,
 		.icount = options->icount,
 		.gdb = options->gdb,
+		.publish = &options->publish,
 		.extra = &options->qemu_arguments,
 	};
 	int terminal;
 
 	descriptors_survey(descriptors);
-	if (options->publish)
-		fail("--publish %s: this release has no networking", options->publish);
+	publish_check(&options->publish);
 	config.kernel = find_kernel(options->kernel);
 	check_kernel(config.kernel);
 	config.qemu = find_qemu(options->qemu);

@@ -110,6 +110,32 @@ static void add_swap(struct argument_list *list, int fd)
 		   ",physical_block_size=4096,werror=report,rerror=report");
 }
 
+/*
+ * The network: QEMU's own, of this one machine, which needs no privilege. It answers as 10.0.2.2
+ * (the host) and 10.0.2.3 (the host's name servers), and connects as this user.
+ */
+static void add_network(struct argument_list *list, const struct publish_list *publish)
+{
+	char *options = NULL;
+	size_t size;
+	FILE *f = open_memstream(&options, &size);
+
+	if (!f)
+		fail("out of memory");
+	fputs("user,id=n0", f);
+	for (unsigned int i = 0; i < publish->count; i++) {
+		const struct publish *p = &publish->items[i];
+
+		fprintf(f, ",hostfwd=%s:%s:%u-:%u", p->udp ? "udp" : "tcp", p->address, p->host,
+			p->guest);
+	}
+	if (fclose(f) != 0)
+		fail("out of memory");
+	add_option(list, "-netdev", options);
+	add_option(list, "-device", "virtio-net-device,netdev=n0");
+	free(options);
+}
+
 static void add_machine(struct argument_list *list, const struct vm_config *config)
 {
 	add_option(list, "-M",
@@ -163,6 +189,7 @@ static void add_devices(struct argument_list *list, const struct vm_config *conf
 	}
 	if (config->has_swap)
 		add_swap(list, config->swap_fd);
+	add_network(list, config->publish);
 	for (unsigned int i = 0; i < config->extra->count; i++)
 		add(list, "%s", config->extra->items[i]);
 }

@@ -10,6 +10,7 @@
 
 #include "accel.h"
 #include "options.h"
+#include "publish.h"
 
 /* What the machine is made of. Strings are borrowed. */
 struct vm_config {
@@ -27,6 +28,7 @@ struct vm_config {
 	int console_fd; /* QEMU's end of the channel */
 	bool has_swap;
 	int swap_fd; /* file to swap to */
+	const struct publish_list *publish;
 	const struct string_list *extra;
 };
 

@@ -78,6 +78,8 @@ u16 virtqueue_reserve(struct virtqueue *q);
 void virtqueue_push_reserved(struct virtqueue *q, u16 desc, const struct virtio_buffer *b);
 /* The token of the next chain that the device is done with, and how much it wrote; NULL: none. */
 void *virtqueue_take(struct virtqueue *q, u32 *length);
+/* Whether virtqueue_take would find one. */
+bool virtqueue_ready(const struct virtqueue *q);
 /* Whether the device has taken all that was pushed. Without locks, for panic. */
 bool virtqueue_idle(const struct virtqueue *q);
 /* A hint: whether the device need interrupt when it is done with a chain. */

@@ -176,6 +176,11 @@ void *virtqueue_take(struct virtqueue *q, u32 *length)
 	return token;
 }
 
+bool virtqueue_ready(const struct virtqueue *q)
+{
+	return load_acquire(&q->used->idx) != q->taken;
+}
+
 bool virtqueue_idle(const struct virtqueue *q)
 {
 	return load_acquire(&q->used->idx) == load_relaxed(&q->avail->idx);

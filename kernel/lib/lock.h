@@ -32,6 +32,8 @@ enum lock_rank {
 	RANK_PIPE,        /* fs: a pipe's buffer */
 	RANK_SOCKET,      /* net: a socket's connections; two: by address */
 	RANK_SOCKET_READ, /* net: who reads from a socket's stream */
+	RANK_INET_START,  /* net: the network is started, once */
+	RANK_INET,        /* net: lwIP */
 	RANK_TTY,         /* fs: a terminal's state; two of a pty: master first */
 	RANK_EXEC,        /* proc: exec against ptrace and /proc readers */
 	RANK_OOM,         /* proc: one victim at a time is chosen */

@@ -23,6 +23,7 @@
 #include "frame.h"
 #include "launch.h"
 #include "options.h"
+#include "publish.h"
 #include "sink.h"
 #include "swap.h"
 #include "vm.h"
@@ -78,17 +79,27 @@ static void seconds_may_have_a_fraction(void **state)
 	assert_false(parse_seconds("99999999999999", &ns));
 }
 
-static void publish_takes_two_ports(void **state)
+static void publish_takes_an_address_and_two_ports(void **state)
 {
-	uint16_t host, guest;
+	struct publish p;
 
 	(void)state;
-	assert_true(parse_publish("8080:80", &host, &guest) && host == 8080 && guest == 80);
-	assert_false(parse_publish("8080", &host, &guest));
-	assert_false(parse_publish("0:80", &host, &guest));
-	assert_false(parse_publish("80:65536", &host, &guest));
-	assert_false(parse_publish("80:80:80", &host, &guest));
-	assert_false(parse_publish(":80", &host, &guest));
+	assert_true(publish_parse("8080:80", &p) && p.host == 8080 && p.guest == 80 && !p.udp);
+	assert_string_equal(p.address, "127.0.0.1");
+	assert_true(publish_parse("0.0.0.0:53:5353/udp", &p) && p.host == 53 && p.guest == 5353);
+	assert_string_equal(p.address, "0.0.0.0");
+	assert_true(p.udp);
+	assert_true(publish_parse("1:2/tcp", &p) && !p.udp);
+	assert_false(publish_parse("8080", &p));
+	assert_false(publish_parse("0:80", &p));
+	assert_false(publish_parse("80:65536", &p));
+	assert_false(publish_parse("80:80:80", &p));
+	assert_false(publish_parse("1.2.3.4:80", &p));
+	assert_false(publish_parse("1.2.3:80:80", &p));
+	assert_false(publish_parse(":80:80", &p));
+	assert_false(publish_parse(":80", &p));
+	assert_false(publish_parse("80:80/sctp", &p));
+	assert_false(publish_parse("80:80,hostfwd=tcp::1-:1", &p));
 }
 
 static void default_memory_fits_the_host(void **state)
@@ -416,6 +427,8 @@ static void machine_is_what_was_asked_for(void **state)
 {
 	const char *rw[] = { "/a,b" };
 	struct string_list extra = { 0 };
+	struct publish_list published = { 0 };
+	struct publish port;
 	struct vm_config config = {
 		.qemu = "/usr/bin/qemu",
 		.kernel = "/k",
@@ -427,12 +440,17 @@ static void machine_is_what_was_asked_for(void **state)
 		.rw_count = 1,
 		.launch_fd = 7,
 		.console_fd = 9,
+		.publish = &published,
 		.extra = &extra,
 	};
 	char **arguments;
 
 	(void)state;
 	string_list_add(&extra, "-d");
+	assert_true(publish_parse("8080:80", &port));
+	publish_add(&published, &port);
+	assert_true(publish_parse("10.1.2.3:53:5353/udp", &port));
+	publish_add(&published, &port);
 	arguments = vm_arguments(&config);
 	assert_string_equal(arguments[0], "/usr/bin/qemu");
 	assert_true(has_argument(arguments, "-global", "virtio-mmio.force-legacy=false"));
@@ -448,10 +466,15 @@ static void machine_is_what_was_asked_for(void **state)
 	assert_true(has_argument(arguments, "-fsdev",
 				 "local,id=rw0,path=/a,,b,security_model=none,multidevs=remap"));
 	assert_true(has_argument(arguments, "-device", "virtio-9p-device,fsdev=rw0,mount_tag=rw0"));
+	assert_true(has_argument(arguments, "-netdev",
+				 "user,id=n0,hostfwd=tcp:127.0.0.1:8080-:80,"
+				 "hostfwd=udp:10.1.2.3:53-:5353"));
+	assert_true(has_argument(arguments, "-device", "virtio-net-device,netdev=n0"));
 	assert_false(has_argument(arguments, "-append", "probe"));
 	for (char **argument = arguments; *argument; argument++)
 		assert_null(strstr(*argument, "virtio-blk"));
 	vm_arguments_free(arguments);
+	free(published.items);
 	free(extra.items);
 }
 
@@ -467,6 +490,7 @@ static void machine_has_a_disk_to_swap_to(void **state)
 		.root = "/",
 		.has_swap = true,
 		.swap_fd = 11,
+		.publish = &(struct publish_list){ 0 },
 		.extra = &none,
 	};
 	char **arguments = vm_arguments(&config);
@@ -513,6 +537,7 @@ static void instruction_counting_has_one_thread(void **state)
 		.cpus = 2,
 		.icount = true,
 		.root = "/",
+		.publish = &(struct publish_list){ 0 },
 		.extra = &none,
 	};
 	char **arguments = vm_arguments(&config);
@@ -637,7 +662,7 @@ int main(void)
 		cmocka_unit_test(sizes_have_binary_suffixes),
 		cmocka_unit_test(sizes_that_are_none_are_refused),
 		cmocka_unit_test(seconds_may_have_a_fraction),
-		cmocka_unit_test(publish_takes_two_ports),
+		cmocka_unit_test(publish_takes_an_address_and_two_ports),
 		cmocka_unit_test(default_memory_fits_the_host),
 		cmocka_unit_test(options_have_defaults),
 		cmocka_unit_test(options_before_the_program_are_ours),

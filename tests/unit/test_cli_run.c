@@ -23,6 +23,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -293,10 +294,32 @@ static void own_failures_are_one_line_and_125(void **state)
 	assert_run(RUN("--swap", "1M", "--rw", "/a", "--rw", "/b", "--rw", "/c", "--rw", "/d",
 		       "--rw", "/e", "--rw", "/f", "exit"),
 		   125, "",
-		   "coppice: --rw may be given 5 times at most beside --swap; give a directory "
+		   "coppice: --rw may be given 4 times at most beside --swap; give a directory "
 		   "that holds several\n");
-	assert_run(RUN("-p", "80:8080", "exit"), 125, "",
-		   "coppice: --publish 80:8080: this release has no networking\n");
+	assert_run(
+		RUN("-p", "80", "exit"), 125, "",
+		"coppice: --publish: '80' is not [ADDRESS:]HOST:GUEST[/udp], an IPv4 address and "
+		"two ports from 1 to 65535\n");
+	assert_run(RUN("-p", "192.0.2.1:8080:80", "exit"), 125, "",
+		   "coppice: --publish 192.0.2.1:8080:80: Cannot assign requested address\n");
+}
+
+static void a_published_port_must_be_free(void **state)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET };
+	socklen_t length = sizeof(address);
+	char option[32], line[128];
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, length), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
+	snprintf(option, sizeof(option), "%u:80", ntohs(address.sin_port));
+	snprintf(line, sizeof(line), "coppice: --publish %s: port %u of this machine is taken\n",
+		 option, ntohs(address.sin_port));
+	assert_run(RUN("-p", option, "exit"), 125, "", line);
+	close(fd);
 }
 
 static void swap_needs_a_directory_with_room(void **state)
@@ -870,6 +893,7 @@ int main(void)
 		cmocka_unit_test(timeout_is_124),
 		cmocka_unit_test(timeout_still_reports_counters),
 		cmocka_unit_test(own_failures_are_one_line_and_125),
+		cmocka_unit_test(a_published_port_must_be_free),
 		cmocka_unit_test(swap_needs_a_directory_with_room),
 		cmocka_unit_test(output_is_byte_exact_on_both_streams),
 		cmocka_unit_test(big_input_comes_back_unchanged),
