@@ -16,13 +16,15 @@ int signalfd_change(struct file *f, u64 mask);
 struct timerfd_setting { /* ns; next 0: off */
 	u64 interval, next;
 };
-struct file *timerfd_create(bool realtime, u32 flags);
+struct file *timerfd_create(s32 clock, u32 flags); /* also -EPERM */
 /*
- * next: from now, or (absolute) on the timer's own clock. *old (may be NULL): what was left.
- * -EINVAL if f is none.
+ * flags: TFD_*. next: from now, or (TFD_TIMER_ABSTIME) on the timer's own clock. *old: what was
+ * left. -EINVAL if f is none, -EPERM; -ECANCELED: set, but the clock was, too, before.
  */
-int timerfd_set(struct file *f, const struct timerfd_setting *new, bool absolute,
+int timerfd_set(struct file *f, const struct timerfd_setting *new, u32 flags,
 		struct timerfd_setting *old);
+/* The real-time clock has gone ahead by so many ns. */
+void timerfds_clock_set(s64 ahead);
 int timerfd_get(struct file *f, struct timerfd_setting *out);
 
 /*

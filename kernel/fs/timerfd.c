@@ -4,9 +4,14 @@
  * How often is computed from the clock when somebody asks: `next` is the first expiry that nobody
  * has read yet. The kernel timer only wakes; for a periodic timer it is started again by the read
  * that takes the expiries, so that what nobody reads costs nothing.
+ *
+ * Those that wait for a time of the real-time clock are on a list, for when that is set.
  */
 #include <asm-generic/fcntl.h>
+#include <linux/capability.h>
 #include <linux/eventpoll.h>
+#include <linux/time.h>
+#include <linux/timerfd.h>
 
 #include "fs/eventfiles.h"
 #include "fs/iter.h"
@@ -20,9 +25,19 @@ struct timerfd {
 	struct timer timer; /* L (started and cancelled) */
 	u64 next;           /* L (read without): monotonic ns; 0: off, or the one expiry was read */
 	u64 interval;       /* L */
-	bool realtime;      /* C: absolute times are of that clock */
+	s32 clock;          /* C: CLOCK_* */
+	u32 set_flags;      /* L: TFD_* that it was set with, for fdinfo */
+	bool follows_clock; /* L: `next` moves when the real-time clock is set */
+	bool cancelled;     /* L (read without): that has happened, and a read is to tell */
+	struct list link;   /* followers_lock: in followers while it follows */
 	struct waitq wait;
 };
+
+static struct mutex followers_lock = {
+	.rank = RANK_WATCH,
+	.wait = WAITQ_INIT(followers_lock.wait),
+};
+static struct list followers = LIST_INIT(followers);
 
 static void timerfd_expired(struct timer *t)
 {
@@ -35,7 +50,7 @@ static bool has_expired(const struct timerfd *t)
 {
 	u64 next = load_relaxed(&t->next);
 
-	return next && clock_monotonic() >= next;
+	return (next && clock_monotonic() >= next) || load_relaxed(&t->cancelled);
 }
 
 /* Start the timer for `next`, where there is one. Locked, the timer is not pending. */
@@ -45,21 +60,28 @@ static void arm(struct timerfd *t)
 		timer_start(&t->timer, t->next);
 }
 
-/* Take the expiries up to now: how many. */
-static u64 take_expiries(struct timerfd *t)
+/* Expiries up to now that nobody has read. Locked. */
+static u64 expiries(const struct timerfd *t, u64 now)
 {
-	u64 now, count = 0;
+	if (!t->next || now < t->next)
+		return 0;
+	return t->interval ? 1 + (now - t->next) / t->interval : 1;
+}
+
+/* Take the expiries up to now: how many, or -ECANCELED. */
+static s64 take_expiries(struct timerfd *t)
+{
+	s64 count;
+	u64 now;
 
 	mutex_lock(&t->lock);
 	now = clock_monotonic();
-	if (t->next && now >= t->next) {
-		count = 1;
-		if (t->interval) {
-			count += (now - t->next) / t->interval;
-			store_relaxed(&t->next, t->next + count * t->interval);
-		} else {
-			store_relaxed(&t->next, 0);
-		}
+	count = (s64)expiries(t, now);
+	if (t->cancelled) {
+		count = -ECANCELED;
+		store_relaxed(&t->cancelled, false);
+	} else if (count) {
+		store_relaxed(&t->next, t->interval ? t->next + (u64)count * t->interval : 0);
 		timer_cancel(&t->timer);
 		arm(t);
 	}
@@ -70,7 +92,7 @@ static u64 take_expiries(struct timerfd *t)
 static ssize timerfd_read(struct file *f, struct iter *it, u64 *pos)
 {
 	struct timerfd *t = f->data;
-	u64 count;
+	s64 count;
 
 	if (it->left < sizeof(count))
 		return -EINVAL;
@@ -83,6 +105,8 @@ static ssize timerfd_read(struct file *f, struct iter *it, u64 *pos)
 		if (err)
 			return err;
 	}
+	if (count < 0)
+		return count;
 	return iter_copy_to(it, &count, sizeof(count)) == sizeof(count) ? (ssize)sizeof(count)
 									: -EFAULT;
 }
@@ -99,6 +123,9 @@ static void timerfd_release(struct file *f)
 {
 	struct timerfd *t = f->data;
 
+	mutex_lock(&followers_lock);
+	list_remove(&t->link);
+	mutex_unlock(&followers_lock);
 	timer_cancel(&t->timer);
 	kfree(t);
 }
@@ -121,15 +148,18 @@ static void timerfd_fdinfo(struct file *f, char *buf, size_t size)
 {
 	struct timerfd *t = f->data;
 	struct timerfd_setting s;
+	u64 ticks;
 
 	mutex_lock(&t->lock);
 	setting_now(t, &s);
+	ticks = expiries(t, clock_monotonic());
 	mutex_unlock(&t->lock);
 	format(buf, size,
-	       "clockid: %d\nticks: %d\nsettime flags: 00\nit_value: (%llu, %llu)\n"
-	       "it_interval: (%llu, %llu)\n",
-	       t->realtime ? 0 : 1, has_expired(t), s.next / NS_PER_SEC, s.next % NS_PER_SEC,
-	       s.interval / NS_PER_SEC, s.interval % NS_PER_SEC);
+	       "clockid: %d\nticks: %lu\nsettime flags: 0%o\nit_value: (%lu, %lu)\n"
+	       "it_interval: (%lu, %lu)\n",
+	       t->clock, ticks, t->set_flags, (u64)(s.next / NS_PER_SEC),
+	       (u64)(s.next % NS_PER_SEC), (u64)(s.interval / NS_PER_SEC),
+	       (u64)(s.interval % NS_PER_SEC));
 }
 
 static const struct file_ops timerfd_file_ops = {
@@ -139,38 +169,105 @@ static const struct file_ops timerfd_file_ops = {
 	.fdinfo = timerfd_fdinfo,
 };
 
+/* --- setting --- */
+
+static bool is_realtime(const struct timerfd *t)
+{
+	return t->clock == CLOCK_REALTIME || t->clock == CLOCK_REALTIME_ALARM;
+}
+
 /* Monotonic time at which the timer's own clock shows `at`, at least 1. */
 static u64 to_monotonic(const struct timerfd *t, u64 at)
 {
 	u64 ahead;
 
-	if (!t->realtime)
+	if (!is_realtime(t))
 		return max(at, 1ul);
 	ahead = clock_realtime() - clock_monotonic();
 	return at > ahead ? at - ahead : 1;
 }
 
-int timerfd_set(struct file *f, const struct timerfd_setting *new, bool absolute,
+static u64 next_of(const struct timerfd *t, const struct timerfd_setting *new, u32 flags)
+{
+	u64 now = clock_monotonic();
+
+	if (!new->next)
+		return 0;
+	if (flags & TFD_TIMER_ABSTIME)
+		return to_monotonic(t, new->next);
+	return new->next < UINT64_MAX - now ? now + new->next : UINT64_MAX;
+}
+
+/* Locked, and followers_lock. */
+static int set_locked(struct timerfd *t, const struct timerfd_setting *new, u32 flags)
+{
+	bool cancelled = t->cancelled;
+
+	timer_cancel(&t->timer);
+	t->interval = new->interval;
+	t->set_flags = flags;
+	t->follows_clock = is_realtime(t) && flags & TFD_TIMER_ABSTIME;
+	store_relaxed(&t->cancelled, false);
+	list_remove(&t->link);
+	if (t->follows_clock)
+		list_push_back(&followers, &t->link);
+	store_relaxed(&t->next, next_of(t, new, flags));
+	arm(t);
+	/* It is set all the same (timerfd_create(2)). */
+	return cancelled && t->follows_clock && flags & TFD_TIMER_CANCEL_ON_SET ? -ECANCELED : 0;
+}
+
+static int clock_permitted(s32 clock)
+{
+	bool alarm = clock == CLOCK_REALTIME_ALARM || clock == CLOCK_BOOTTIME_ALARM;
+
+	return alarm && !cred_capable(cred_current(), CAP_WAKE_ALARM) ? -EPERM : 0;
+}
+
+int timerfd_set(struct file *f, const struct timerfd_setting *new, u32 flags,
 		struct timerfd_setting *old)
 {
 	struct timerfd *t = f->data;
-	u64 now = clock_monotonic(), next = 0;
+	int err;
 
 	if (f->ops != &timerfd_file_ops)
 		return -EINVAL;
-	if (new->next && absolute)
-		next = to_monotonic(t, new->next);
-	else if (new->next)
-		next = new->next < UINT64_MAX - now ? now + new->next : UINT64_MAX;
+	err = clock_permitted(t->clock);
+	if (err)
+		return err;
+	mutex_lock(&followers_lock);
 	mutex_lock(&t->lock);
-	if (old)
-		setting_now(t, old);
-	timer_cancel(&t->timer);
-	t->interval = new->interval;
-	store_relaxed(&t->next, next);
-	arm(t);
+	setting_now(t, old);
+	err = set_locked(t, new, flags);
 	mutex_unlock(&t->lock);
-	return 0;
+	mutex_unlock(&followers_lock);
+	return err;
+}
+
+/* The clock was set: the expiry moves; who asked for it is told. Its list is locked. */
+static void follow(struct timerfd *t, s64 ahead)
+{
+	mutex_lock(&t->lock);
+	if (t->next) {
+		timer_cancel(&t->timer);
+		store_relaxed(&t->next, (u64)max((s64)t->next - ahead, 1l));
+		arm(t);
+	}
+	if (t->set_flags & TFD_TIMER_CANCEL_ON_SET)
+		store_relaxed(&t->cancelled, true);
+	mutex_unlock(&t->lock);
+	if (t->set_flags & TFD_TIMER_CANCEL_ON_SET)
+		waitq_wake_key(&t->wait, EPOLLIN | EPOLLRDNORM);
+}
+
+void timerfds_clock_set(s64 ahead)
+{
+	struct timerfd *t;
+
+	mutex_lock(&followers_lock);
+	list_for_each (t, &followers, link)
+		follow(t, ahead);
+	mutex_unlock(&followers_lock);
 }
 
 int timerfd_get(struct file *f, struct timerfd_setting *out)
@@ -185,17 +282,22 @@ int timerfd_get(struct file *f, struct timerfd_setting *out)
 	return 0;
 }
 
-struct file *timerfd_create(bool realtime, u32 flags)
+struct file *timerfd_create(s32 clock, u32 flags)
 {
-	struct timerfd *t = kzalloc(sizeof(*t));
+	struct timerfd *t;
 	struct file *f;
+	int err = clock_permitted(clock);
 
+	if (err)
+		return ERR_PTR(err);
+	t = kzalloc(sizeof(*t));
 	if (!t)
 		return ERR_PTR(-ENOMEM);
 	mutex_init(&t->lock, RANK_PIPE);
 	timer_init(&t->timer, timerfd_expired);
 	waitq_init(&t->wait);
-	t->realtime = realtime;
+	list_init(&t->link);
+	t->clock = clock;
 	f = file_new_anonymous("anon_inode:[timerfd]", &timerfd_file_ops, t, O_RDWR | flags, 0600);
 	if (IS_ERR(f))
 		kfree(t);

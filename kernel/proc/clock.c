@@ -7,6 +7,7 @@
 #include <linux/capability.h>
 #include <linux/time.h>
 
+#include "fs/eventfiles.h"
 #include "proc/process_priv.h"
 #include "proc/sched_priv.h"
 
@@ -17,7 +18,11 @@
 #define CPU_CLOCK_THREAD 4
 #define CPU_CLOCK_KIND 3
 
+#define CPU_LOOK_NS 1000000ul
+
 static u64 realtime_offset; /* A: real time minus monotonic time, ns */
+static u32 clock_sets;      /* A: how often a program has set the real-time clock */
+static struct waitq clock_set_wait = WAITQ_INIT(clock_set_wait); /* who sleeps by it */
 
 u64 clock_realtime(void)
 {
@@ -39,38 +44,59 @@ static u64 process_cpu_ns(struct process *p)
 	return ns;
 }
 
+int clock_measures(s32 clock, struct process **p, u32 *tid)
+{
+	struct process *self = process_current();
+	u32 id = ~(u32)(clock >> 3);
+
+	*tid = 0;
+	if (clock >= 0) {
+		if (clock != CLOCK_PROCESS_CPUTIME_ID && clock != CLOCK_THREAD_CPUTIME_ID)
+			return -EINVAL;
+		if (clock == CLOCK_THREAD_CPUTIME_ID)
+			*tid = thread_current()->tid;
+		process_get(self);
+		*p = self;
+		return 0;
+	}
+	if ((clock & CPU_CLOCK_KIND) == CPU_CLOCK_KIND)
+		return clock & CPU_CLOCK_THREAD ? -EINVAL : -EOPNOTSUPP;
+	if (clock & CPU_CLOCK_THREAD) {
+		*tid = id ? id : thread_current()->tid;
+		*p = pid_thread_process(*tid);
+	} else {
+		*p = process_find(id ? id : self->pid);
+	}
+	if (*p && (!*tid || *p == self))
+		return 0;
+	if (*p)
+		process_put(*p);
+	*p = NULL;
+	return -EINVAL;
+}
+
 /*
  * The CPU clock of another process or thread, by clock_getcpuclockid(3) or
  * pthread_getcpuclockid(3).
  */
 static int foreign_cpu_clock(s32 clock, u64 *ns)
 {
-	u32 id = ~(u32)(clock >> 3);
 	struct process *p;
 	struct thread *t;
-	int err = 0;
+	u32 tid;
+	int err = clock_measures(clock, &p, &tid);
 
-	if ((clock & CPU_CLOCK_KIND) == 3)
+	if (err)
 		return -EINVAL;
-	if (clock & CPU_CLOCK_THREAD)
-		p = id ? pid_thread_process(id) : pid_thread_process(thread_current()->tid);
+	spin_lock(&p->signal_lock);
+	t = tid ? process_thread(p, tid) : NULL;
+	if (!tid)
+		*ns = process_runtime(p, clock_monotonic());
+	else if (t)
+		*ns = thread_runtime(t, clock_monotonic());
 	else
-		p = process_find(id ? id : process_current()->pid);
-	if (!p)
-		return -EINVAL;
-	if (!(clock & CPU_CLOCK_THREAD)) {
-		*ns = process_cpu_ns(p);
-	} else if (p != process_current()) {
 		err = -EINVAL;
-	} else {
-		spin_lock(&p->signal_lock);
-		t = process_thread(p, id ? id : thread_current()->tid);
-		if (t)
-			*ns = thread_runtime(t, clock_monotonic());
-		else
-			err = -EINVAL;
-		spin_unlock(&p->signal_lock);
-	}
+	spin_unlock(&p->signal_lock);
 	process_put(p);
 	return err;
 }
@@ -115,13 +141,29 @@ int clock_resolution(s32 clock, u64 *ns)
 	return clock_read(clock, &now);
 }
 
+static int tell_timers(struct process *p, void *ahead)
+{
+	posix_timers_clock_set(p, *(s64 *)ahead);
+	return 0;
+}
+
+/* Who waits for a time of the real-time clock is told by how much it has gone ahead. */
 int clock_set(s32 clock, u64 ns)
 {
+	u64 before;
+	s64 ahead;
+
 	if (clock != CLOCK_REALTIME)
 		return -EINVAL;
 	if (!cred_capable(cred_current(), CAP_SYS_TIME))
 		return -EPERM;
+	before = clock_realtime();
 	clock_set_realtime(ns);
+	ahead = (s64)(ns - before);
+	process_for_each(tell_timers, &ahead);
+	timerfds_clock_set(ahead);
+	atomic_add(&clock_sets, 1);
+	waitq_wake_all(&clock_set_wait);
 	return 0;
 }
 
@@ -141,29 +183,50 @@ static bool can_sleep_by(s32 clock)
 }
 
 /*
- * A CPU clock does not run faster than the monotonic one: so sleep at least for what is missing,
- * and look again.
+ * When to look whether `left` has passed on the clock. A process's CPU clock runs at most as fast
+ * as all CPUs together, and may not run at all: it is not looked at more often than now and then.
  */
+static u64 look_time(s32 clock, u64 left)
+{
+	u64 now = clock_monotonic();
+
+	if (clock < 0 || clock == CLOCK_PROCESS_CPUTIME_ID)
+		left = max(left / scheduler_cpu_count(), CPU_LOOK_NS);
+	return left >= DEADLINE_NONE - now ? DEADLINE_NONE - 1 : now + left;
+}
+
+static bool is_settable(s32 clock)
+{
+	return clock == CLOCK_REALTIME || clock == CLOCK_TAI || clock == CLOCK_REALTIME_ALARM;
+}
+
+/*
+ * Until the deadline of the monotonic clock, a signal (-EINTR), or the clock is set more often than
+ * `sets`.
+ */
+static int sleep_once(s32 clock, u64 deadline, u32 sets)
+{
+	if (is_settable(clock))
+		return wait_event_deadline(&clock_set_wait, load_relaxed(&clock_sets) != sets,
+					   deadline);
+	thread_prepare_park();
+	return thread_park(true, deadline);
+}
+
 int clock_sleep_until(s32 clock, u64 ns, u64 *remaining)
 {
 	int err = 0;
 	u64 now;
 
 	if (!can_sleep_by(clock))
-		return clock == CLOCK_THREAD_CPUTIME_ID || clock_read(clock, &now) ? -EINVAL
-										   : -EOPNOTSUPP;
+		return clock_read(clock, &now) ? -EINVAL : -EOPNOTSUPP;
 	for (;;) {
-		u64 left, deadline;
+		u32 sets = load_acquire(&clock_sets);
 
 		err = clock_read(clock, &now);
 		if (err || now >= ns)
 			return err;
-		left = ns - now;
-		deadline = clock_monotonic() + left;
-		thread_prepare_park();
-		if (deadline < left) /* beyond the end of time */
-			deadline = DEADLINE_NONE - 1;
-		if (thread_park(true, deadline) == -EINTR) {
+		if (sleep_once(clock, look_time(clock, ns - now), sets) == -EINTR) {
 			clock_read(clock, &now);
 			if (remaining)
 				*remaining = ns > now ? ns - now : 0;

@@ -2,8 +2,8 @@
  * cred.c - who a process is: user and group ids, capabilities, and Linux's rules for changing them
  * (credentials(7), capabilities(7)).
  *
- * struct cred is immutable: a change builds a new one and installs it whole. Processes are counted
- * by real user, for RLIMIT_NPROC.
+ * struct cred is immutable: a change builds a new one and installs it whole. Processes and queued
+ * signals are counted by real user, for RLIMIT_NPROC and RLIMIT_SIGPENDING.
  */
 #include <linux/capability.h>
 #include <linux/prctl.h>
@@ -68,12 +68,13 @@ struct cred *cred_new_root(void)
 	return c;
 }
 
-/* --- processes by real user --- */
+/* --- what is counted by real user --- */
 
 struct uid_count {
 	struct list link; /* uid_lock */
-	u32 uid;
-	u32 processes; /* uid_lock */
+	u32 uid;          /* C */
+	/* uid_lock: it lives while there is one of either */
+	u32 processes, signals;
 };
 
 static struct spinlock uid_lock = SPINLOCK_INIT(RANK_PID);
@@ -107,17 +108,54 @@ void uid_count_ref(struct uid_count *u)
 	spin_unlock(&uid_lock);
 }
 
+/* Nothing is counted any more: off the list, to be freed. uid_lock held. */
+static bool uid_count_is_unused(struct uid_count *u)
+{
+	if (u->processes || u->signals)
+		return false;
+	list_remove(&u->link);
+	return true;
+}
+
 void uid_count_put(struct uid_count *u)
 {
 	bool last;
 
 	spin_lock(&uid_lock);
-	last = --u->processes == 0;
-	if (last)
-		list_remove(&u->link);
+	u->processes--;
+	last = uid_count_is_unused(u);
 	spin_unlock(&uid_lock);
 	if (last)
 		kfree(u);
+}
+
+bool uid_count_charge_signal(struct uid_count *u, u64 limit)
+{
+	bool fits;
+
+	spin_lock(&uid_lock);
+	fits = u->signals < limit;
+	if (fits)
+		u->signals++;
+	spin_unlock(&uid_lock);
+	return fits;
+}
+
+void uid_count_uncharge_signal(struct uid_count *u)
+{
+	bool last;
+
+	spin_lock(&uid_lock);
+	u->signals--;
+	last = uid_count_is_unused(u);
+	spin_unlock(&uid_lock);
+	if (last)
+		kfree(u);
+}
+
+u32 uid_count_signals(const struct uid_count *u)
+{
+	return load_relaxed(&u->signals);
 }
 
 u32 uid_count_value(const struct uid_count *u)
@@ -154,7 +192,9 @@ static int cred_commit(struct cred *c)
 			return -EAGAIN;
 		}
 		spin_lock(&tree_lock);
+		spin_lock(&p->signal_lock);
 		p->uid_count = now;
+		spin_unlock(&p->signal_lock);
 		spin_unlock(&tree_lock);
 		uid_count_put(before);
 	}

@@ -73,20 +73,22 @@ static void begin_stop(struct process *p, int sig)
 }
 
 /*
- * Terminal stops have no effect in an orphaned group; asking takes the tree lock, so S is let go
- * meanwhile.
+ * Terminal stops have no effect in an orphaned group; asking takes the tree lock, so S, which is
+ * held, is let go meanwhile: a SIGCONT that comes then wins.
  */
 static void stop_by_signal(struct process *p, int sig)
 {
-	bool orphaned = false;
+	bool orphaned;
 
-	if (sig != SIGSTOP)
+	if (sig != SIGSTOP) {
+		p->stop_taken = true;
+		spin_unlock(&p->signal_lock);
 		orphaned = process_group_is_orphaned(process_group_id(p));
-	if (orphaned)
-		return;
-	spin_lock(&p->signal_lock);
+		spin_lock(&p->signal_lock);
+		if (orphaned || !p->stop_taken)
+			return;
+	}
 	begin_stop(p, sig);
-	spin_unlock(&p->signal_lock);
 }
 
 /* --- taking a signal --- */
@@ -209,9 +211,7 @@ static int take_signal(struct thread *t, struct signal_info *info, struct sigact
 		if (SIGNALS_IGNORED_BY_DEFAULT & SIGNAL_BIT(sig))
 			continue;
 		if (SIGNALS_STOP & SIGNAL_BIT(sig)) {
-			spin_unlock(&p->signal_lock);
 			stop_by_signal(p, sig);
-			spin_lock(&p->signal_lock);
 			continue;
 		}
 		if (t->trace) {

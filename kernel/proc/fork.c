@@ -297,11 +297,15 @@ static void process_discard(struct process *p)
 	process_put(p);
 }
 
-static bool process_limit_reached(const struct process *self)
+static bool process_limit_reached(struct process *self)
 {
 	const struct cred *c = self->cred;
+	u32 processes;
 
-	return c->uid && uid_count_value(self->uid_count) >= self->rlimit_soft[RLIMIT_NPROC] &&
+	spin_lock(&self->signal_lock);
+	processes = uid_count_value(self->uid_count);
+	spin_unlock(&self->signal_lock);
+	return c->uid && processes >= self->rlimit_soft[RLIMIT_NPROC] &&
 	       !cred_capable(c, CAP_SYS_RESOURCE) && !cred_capable(c, CAP_SYS_ADMIN);
 }
 

@@ -30,18 +30,25 @@ static void real_timer_expired(struct timer *timer)
 	/* Unless it was set anew while this interrupt came. */
 	if (p->itimer_next[ITIMER_REAL] != NEVER && p->itimer_next[ITIMER_REAL] <= now) {
 		send(p, SIGALRM);
-		if (p->itimer_interval[ITIMER_REAL]) {
-			u64 late = now - p->itimer_next[ITIMER_REAL],
-			    interval = p->itimer_interval[ITIMER_REAL];
-
-			/* Expirations that were missed come as one. */
-			p->itimer_next[ITIMER_REAL] += interval * (late / interval + 1);
-			timer_start(timer, p->itimer_next[ITIMER_REAL]);
-		} else {
+		if (!p->itimer_interval[ITIMER_REAL])
 			p->itimer_next[ITIMER_REAL] = NEVER;
-		}
 	}
 	spin_unlock(&p->signal_lock);
+}
+
+/*
+ * A periodic timer goes on when its signal is taken, as on Linux: so the shortest interval costs no
+ * more than the program that takes the signals. Expiries that were missed come as one.
+ */
+void itimer_alarm_taken(struct process *p)
+{
+	u64 now = clock_monotonic(), next = p->itimer_next[ITIMER_REAL],
+	    interval = p->itimer_interval[ITIMER_REAL];
+
+	if (next == NEVER || next > now || !interval || p->real_timer.pending)
+		return;
+	p->itimer_next[ITIMER_REAL] = next + interval * ((now - next) / interval + 1);
+	timer_start(&p->real_timer, p->itimer_next[ITIMER_REAL]);
 }
 
 static u64 user_ns(struct process *p, u64 now)
@@ -85,16 +92,21 @@ void itimer_get(u32 which, struct itimer_value *out)
 static void update_cpu_limited(struct process *p)
 {
 	p->cpu_limited = p->itimer_next[ITIMER_VIRTUAL] != NEVER ||
-			 p->itimer_next[ITIMER_PROF] != NEVER ||
+			 p->itimer_next[ITIMER_PROF] != NEVER || posix_timers_count_cpu(p) ||
 			 p->rlimit_soft[RLIMIT_CPU] != UINT64_MAX;
+}
+
+void process_want_tick(struct process *p)
+{
+	update_cpu_limited(p);
+	scheduler_want_tick();
 }
 
 void cpu_limit_changed(struct process *p)
 {
 	spin_lock(&p->signal_lock);
-	update_cpu_limited(p);
+	process_want_tick(p);
 	spin_unlock(&p->signal_lock);
-	scheduler_want_tick();
 }
 
 void itimer_set(u32 which, const struct itimer_value *v, struct itimer_value *old)
@@ -112,11 +124,9 @@ void itimer_set(u32 which, const struct itimer_value *v, struct itimer_value *ol
 		if (v->value_ns)
 			timer_start(&p->real_timer, p->itimer_next[which]);
 	} else {
-		update_cpu_limited(p);
+		process_want_tick(p);
 	}
 	spin_unlock(&p->signal_lock);
-	if (which != ITIMER_REAL)
-		scheduler_want_tick();
 }
 
 void itimers_exit(struct process *p)
@@ -134,8 +144,10 @@ static void check_cpu_timer(struct process *p, u32 which, u64 now, int sig)
 
 	if (p->itimer_next[which] == NEVER || used < p->itimer_next[which])
 		return;
-	p->itimer_next[which] = p->itimer_interval[which] ? used + p->itimer_interval[which]
-							  : NEVER;
+	if (p->itimer_interval[which])
+		p->itimer_next[which] += p->itimer_interval[which];
+	else
+		p->itimer_next[which] = NEVER;
 	send(p, sig);
 }
 
@@ -161,6 +173,7 @@ void process_check_cpu_limits(struct thread *t, u64 now)
 	spin_lock(&p->signal_lock);
 	check_cpu_timer(p, ITIMER_VIRTUAL, now, SIGVTALRM);
 	check_cpu_timer(p, ITIMER_PROF, now, SIGPROF);
+	posix_timers_check_cpu(p, now);
 	check_cpu_limit(p, now);
 	update_cpu_limited(p);
 	spin_unlock(&p->signal_lock);

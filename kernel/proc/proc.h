@@ -236,6 +236,7 @@ struct process {
 	bool exiting;                    /* S: all threads must die; group_status says how */
 	u32 group_status;                /* S */
 	u32 stop_signal;                 /* S: the stop in force or under way; 0: none */
+	bool stop_taken;                 /* S: a stop signal was taken, and not continued since */
 	u32 nstopped;                    /* S: threads that have stopped */
 	bool stop_event, continue_event; /* S: not yet reported by wait: stopped, continued */
 	bool vfork_child;                /* T: shares its parent's space */
@@ -257,11 +258,10 @@ struct process {
 	u64 child_max_rss, max_rss;       /* T: KiB; max_rss: of images that exec replaced */
 	u64 voluntary_switches, involuntary_switches, child_voluntary, child_involuntary; /* S, T */
 	u64 cpu_limit_warned;        /* S: seconds at which RLIMIT_CPU was last reported */
-	u32 nqueued;                 /* S: signals queued, for RLIMIT_SIGPENDING */
 	char last_name[16];          /* S: comm of the last thread that exited */
 	bool notify_continue;        /* S: the parent is still to be told that it continues */
 	struct thread *exec_thread;  /* S: waits for the others to die */
-	struct uid_count *uid_count; /* T: processes of its real user (cred.c) */
+	struct uid_count *uid_count; /* T and S: what its real user has (cred.c) */
 	struct list sem_undos;       /* the lock of sem.c: what to undo of System V semaphores */
 	struct list tracees;         /* T: struct trace.link: whom it traces */
 	/* T: who traces its first thread: a zombie is that process's before it is the parent's */

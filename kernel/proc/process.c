@@ -226,7 +226,7 @@ void process_signals(struct process *p, struct process_signals *out)
 		out->pending = t->pending.set;
 	}
 	out->shared_pending = p->pending.set;
-	out->queued = p->nqueued;
+	out->queued = uid_count_signals(p->uid_count);
 	for (int sig = 1; sig <= SIGNAL_COUNT; sig++) {
 		u64 handler = p->actions[sig - 1].handler;
 

@@ -77,14 +77,22 @@ struct uid_count *
 uid_count_get(u32 uid); /* finds or makes; counts one more process. NULL without memory */
 void uid_count_ref(struct uid_count *u);
 void uid_count_put(struct uid_count *u);
-u32 uid_count_value(const struct uid_count *u);
+u32 uid_count_value(const struct uid_count *u); /* processes */
+/* One more queued signal, unless there are `limit` of them: false. It keeps u. S may be held. */
+bool uid_count_charge_signal(struct uid_count *u, u64 limit);
+void uid_count_uncharge_signal(struct uid_count *u);
+u32 uid_count_signals(const struct uid_count *u);
 void cred_install(struct process *p, struct cred *c); /* takes over c; the old one is given up */
 void cred_apply_exec(struct process *p); /* capabilities after exec without set-user-ID */
 
 /* --- signals (signal.c) --- */
-struct signal_pending { /* one queued signal */
+struct posix_timer;
+struct signal_pending { /* one queued signal; S of the process it is queued for */
 	struct list link;
 	struct signal_info info;
+	struct uid_count *charged; /* C */
+	struct posix_timer
+		*timer; /* C: it is part of this one; NULL: it is freed when it is taken */
 };
 
 #define SIGNAL_BIT(sig) (1ull << ((sig)-1))
@@ -100,10 +108,18 @@ struct signal_pending { /* one queued signal */
 void signal_queue_init(struct signal_queue *q);
 void signal_queue_flush(struct process *p, struct signal_queue *q,
 			u64 set); /* S held: drop the queued signals of set */
+/* S held: take e, which is queued, off q. */
+void signal_queue_remove(struct signal_queue *q, struct signal_pending *e);
 /*
  * S held. t NULL: for the process as a whole. -EAGAIN: a real-time signal, and no room to queue it.
  */
 int signal_send_locked(struct process *p, struct thread *t, const struct signal_info *info);
+/*
+ * S held. The same with the caller's own e, which is queued though others of the number are, and
+ * stays the caller's. *q: where it is queued; NULL: nowhere. False: the process ignores it.
+ */
+bool signal_send_own(struct process *p, struct thread *t, struct signal_pending *e,
+		     struct signal_queue **q);
 int signal_dequeue(struct thread *t, u64 blocked,
 		   struct signal_info *info); /* S held: the next one not blocked, or 0 */
 void signal_recalc(
@@ -170,9 +186,24 @@ void cpu_limit_changed(struct process *p); /* itimer.c: RLIMIT_CPU was set */
 void itimers_exit(struct process *p);      /* itimer.c */
 void posix_timers_exit(struct process *p); /* posix_timer.c */
 /*
- * posix_timer.c: S held: a timer's signal is being delivered: fill in the overruns, forget that it
- * is queued.
+ * posix_timer.c: S held: a timer's signal is taken (deliver: to be delivered; then info->timer
+ * tells the overruns and the timer goes on), or dropped.
  */
-void posix_timer_delivered(struct process *p, struct signal_info *info);
+void posix_timer_taken(struct posix_timer *t, struct signal_info *info, bool deliver);
+/*
+ * clock.c: whose processor time the clock tells, counted; tid 0: of the whole process. -EINVAL: it
+ * is no such clock, or of nobody; -EOPNOTSUPP: it is of a device.
+ */
+int clock_measures(s32 clock, struct process **p, u32 *tid);
+/* The real-time clock has gone ahead by so many ns: timers by its time follow. */
+void posix_timers_clock_set(struct process *p, s64 ahead);
+/* S held: sig is not ignored any more: timers that had nobody to tell go on. */
+void posix_timers_unignored(struct process *p, int sig);
+/* S held, from the tick: those that count processor time. */
+void posix_timers_check_cpu(struct process *p, u64 now);
+/* S held: whether such a timer runs. */
+bool posix_timers_count_cpu(const struct process *p);
+void process_want_tick(struct process *p);  /* itimer.c: S held: what it counts has changed */
+void itimer_alarm_taken(struct process *p); /* itimer.c: S held: SIGALRM was taken from its queue */
 
 #endif

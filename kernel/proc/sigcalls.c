@@ -11,6 +11,12 @@
 
 /* --- actions and masks --- */
 
+static bool action_ignores(const struct sigaction_kernel *a, int sig)
+{
+	return a->handler == (u64)SIG_IGN ||
+	       (a->handler == (u64)SIG_DFL && SIGNALS_IGNORED_BY_DEFAULT & SIGNAL_BIT(sig));
+}
+
 int signal_action(int sig, const struct sigaction_kernel *set, struct sigaction_kernel *old)
 {
 	struct process *p = process_current();
@@ -24,14 +30,17 @@ int signal_action(int sig, const struct sigaction_kernel *set, struct sigaction_
 	if (old)
 		*old = *a;
 	if (set) {
+		bool ignored = action_ignores(a, sig);
+
 		*a = *set;
 		a->mask &= ~SIGNALS_UNBLOCKABLE;
 		/* What is pending and now ignored is dropped (POSIX 2.4.3). */
-		if (a->handler == (u64)SIG_IGN ||
-		    (a->handler == (u64)SIG_DFL && SIGNALS_IGNORED_BY_DEFAULT & SIGNAL_BIT(sig))) {
+		if (action_ignores(a, sig)) {
 			signal_queue_flush(p, &p->pending, SIGNAL_BIT(sig));
 			list_for_each (t, &p->threads, thread_link)
 				signal_queue_flush(p, &t->pending, SIGNAL_BIT(sig));
+		} else if (ignored) {
+			posix_timers_unignored(p, sig);
 		}
 	}
 	spin_unlock(&p->signal_lock);
@@ -169,9 +178,12 @@ static int kill_one(struct process *p, const struct signal_info *info)
 {
 	int err = 0;
 
-	if (!p->group ||
-	    !may_signal(p, info->signal, p->group->session == process_current()->group->session))
-		return p->group ? -EPERM : -ESRCH;
+	if (!p->group)
+		return -ESRCH;
+	if (info->signal < 0 || info->signal > SIGNAL_COUNT)
+		return -EINVAL;
+	if (!may_signal(p, info->signal, p->group->session == process_current()->group->session))
+		return -EPERM;
 	if (!info->signal)
 		return 0;
 	spin_lock(&p->signal_lock);
@@ -241,15 +253,8 @@ static int kill_everybody(const struct signal_info *info)
 	return result;
 }
 
-static bool signal_number_ok(int sig)
-{
-	return sig >= 0 && sig <= SIGNAL_COUNT;
-}
-
 int signal_kill(s32 pid, const struct signal_info *info)
 {
-	if (!signal_number_ok(info->signal))
-		return -EINVAL;
 	if (pid > 0)
 		return kill_process((u32)pid, info);
 	if (pid == INT32_MIN)
@@ -263,16 +268,19 @@ int signal_tgkill(s32 tgid, s32 tid, const struct signal_info *info)
 	struct thread *t;
 	int err = -ESRCH;
 
-	if (tid <= 0 || tgid < 0 || !signal_number_ok(info->signal))
+	if (tid <= 0 || tgid < 0)
 		return -EINVAL;
 	p = pid_thread_process((u32)tid);
 	if (!p)
 		return -ESRCH;
 	if (!tgid || p->pid == (u32)tgid) {
-		err = may_signal(p, info->signal,
-				 process_session_id(p) == process_session_id(process_current()))
-			      ? 0
-			      : -EPERM;
+		err = 0;
+		if (info->signal < 0 || info->signal > SIGNAL_COUNT)
+			err = -EINVAL;
+		else if (!may_signal(p, info->signal,
+				     process_session_id(p) ==
+					     process_session_id(process_current())))
+			err = -EPERM;
 		spin_lock(&p->signal_lock);
 		t = process_thread(p, (u32)tid);
 		if (!t)

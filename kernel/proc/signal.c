@@ -26,6 +26,17 @@ void signal_queue_init(struct signal_queue *q)
 	list_init(&q->infos);
 }
 
+/* A queued signal is off its queue: it is its timer's again, or freed. */
+static void pending_end(struct signal_pending *e, struct signal_info *info, bool deliver)
+{
+	if (e->timer) {
+		posix_timer_taken(e->timer, info, deliver);
+		return;
+	}
+	uid_count_uncharge_signal(e->charged);
+	kfree(e);
+}
+
 void signal_queue_flush(struct process *p, struct signal_queue *q, u64 set)
 {
 	struct signal_pending *e, *next;
@@ -38,30 +49,77 @@ void signal_queue_flush(struct process *p, struct signal_queue *q, u64 set)
 			continue;
 		list_remove(&e->link);
 		q->count--;
-		p->nqueued--;
-		kfree(e);
+		pending_end(e, NULL, false);
 	}
 }
 
+/* The first queued instance of sig, or NULL; *another: there are more. */
+static struct signal_pending *queue_find(struct signal_queue *q, int sig, bool *another)
+{
+	struct signal_pending *e, *found = NULL;
+
+	*another = false;
+	list_for_each (e, &q->infos, link) {
+		if (e->info.signal != sig)
+			continue;
+		if (found) {
+			*another = true;
+			break;
+		}
+		found = e;
+	}
+	return found;
+}
+
+void signal_queue_remove(struct signal_queue *q, struct signal_pending *e)
+{
+	bool another;
+
+	list_remove(&e->link);
+	q->count--;
+	if (!queue_find(q, e->info.signal, &another))
+		q->set &= ~SIGNAL_BIT(e->info.signal);
+}
+
+static void queue_append(struct signal_queue *q, struct signal_pending *e)
+{
+	list_push_back(&q->infos, &e->link);
+	q->count++;
+	q->set |= SIGNAL_BIT(e->info.signal);
+}
+
+/* Room for a signal of p that is charged to its user, or NULL. */
+static struct signal_pending *pending_new(struct process *p, u64 limit)
+{
+	struct signal_pending *e;
+
+	if (!uid_count_charge_signal(p->uid_count, limit))
+		return NULL;
+	e = kmalloc(sizeof(*e));
+	if (!e) {
+		uid_count_uncharge_signal(p->uid_count);
+		return NULL;
+	}
+	*e = (struct signal_pending){ .charged = p->uid_count };
+	return e;
+}
+
 /*
- * Remember the signal. Without memory for what it carries (or beyond RLIMIT_SIGPENDING) only its
- * number is kept, unless it is a real-time signal sent by a program, which must not be lost:
- * -EAGAIN.
+ * Remember the signal. Without memory for what it carries (or beyond RLIMIT_SIGPENDING, which does
+ * not count for standard signals of kill and of the kernel) only its number is kept, unless it is a
+ * real-time signal with something to say, which must not be lost: -EAGAIN.
  */
 static int queue_add(struct process *p, struct signal_queue *q, const struct signal_info *info)
 {
-	bool realtime = info->signal >= SIGRTMIN;
-	struct signal_pending *e = NULL;
+	bool realtime = info->signal >= SIGRTMIN, unlimited = !realtime && info->code >= 0;
+	struct signal_pending *e =
+		pending_new(p, unlimited ? UINT64_MAX : p->rlimit_soft[RLIMIT_SIGPENDING]);
 
-	if (!realtime || info->code >= 0 || p->nqueued < p->rlimit_soft[RLIMIT_SIGPENDING])
-		e = kmalloc(sizeof(*e));
 	if (!e && realtime && info->code != SI_USER)
 		return -EAGAIN;
 	if (e) {
 		e->info = *info;
-		list_push_back(&q->infos, &e->link);
-		q->count++;
-		p->nqueued++;
+		queue_append(q, e);
 	}
 	q->set |= SIGNAL_BIT(info->signal);
 	return 0;
@@ -70,31 +128,21 @@ static int queue_add(struct process *p, struct signal_queue *q, const struct sig
 /* Take the first queued instance of sig; the bit stays while another is queued. */
 static void queue_take(struct process *p, struct signal_queue *q, int sig, struct signal_info *info)
 {
-	struct signal_pending *e, *found = NULL;
-	bool another = false;
+	bool another;
+	struct signal_pending *found = queue_find(q, sig, &another);
 
-	list_for_each (e, &q->infos, link) {
-		if (e->info.signal != sig)
-			continue;
-		if (found) {
-			another = true;
-			break;
-		}
-		found = e;
-	}
 	if (!another)
 		q->set &= ~SIGNAL_BIT(sig);
+	if (q == &p->pending && sig == SIGALRM)
+		itimer_alarm_taken(p);
 	if (!found) {
 		*info = (struct signal_info){ .signal = sig, .code = SI_USER };
 		return;
 	}
 	list_remove(&found->link);
 	q->count--;
-	p->nqueued--;
 	*info = found->info;
-	kfree(found);
-	if (info->code == SI_TIMER)
-		posix_timer_delivered(p, info);
+	pending_end(found, info, true);
 }
 
 /* The lowest of a set, those that faults raise first. */
@@ -181,6 +229,7 @@ static void continue_process(struct process *p)
 	struct thread *t;
 
 	flush_everywhere(p, SIGNALS_STOP);
+	p->stop_taken = false;
 	list_for_each (t, &p->threads, thread_link) {
 		if (t->trace && t->trace->seized)
 			trace_want_trap(t, true);
@@ -233,47 +282,83 @@ static struct thread *choose_target(struct process *p, int sig)
 	return NULL;
 }
 
-int signal_send_locked(struct process *p, struct thread *t, const struct signal_info *info)
+/* What became of a signal that was sent. */
+enum sent { SENT_QUEUE, SENT_DROPPED, SENT_IGNORED };
+
+/*
+ * What a signal does when it is sent, and who takes it: SENT_QUEUE: it is to be queued, for *target
+ * if that is not NULL. only_one: not if one of its number is there already.
+ */
+static enum sent send_begin(struct process *p, struct thread *t, int sig, bool only_one,
+			    struct thread **target)
 {
-	int sig = info->signal, err;
+	const struct signal_queue *q = t ? &t->pending : &p->pending;
+	struct thread *addressee;
 	u64 bit = SIGNAL_BIT(sig);
-	struct signal_queue *q = t ? &t->pending : &p->pending;
-	struct thread *target, *addressee;
 
 	if (p == init_process || !p->nthreads || p->exiting)
-		return 0;
+		return SENT_DROPPED;
 	if (sig == SIGKILL) {
 		process_kill_locked(p, SIGKILL);
-		return 0;
+		return SENT_DROPPED;
 	}
 	if (bit & SIGNALS_STOP)
 		flush_everywhere(p, SIGNAL_BIT(SIGCONT));
 	else if (sig == SIGCONT)
 		continue_process(p);
-	target = t && wants(t, sig) ? t : NULL;
+	*target = t && wants(t, sig) ? t : NULL;
 	if (!t)
-		target = choose_target(p, sig);
+		*target = choose_target(p, sig);
 	/*
 	 * A blocked signal is kept although it is ignored: the action may change before it is
 	 * unblocked; and so is one that a tracer may want to see.
 	 */
-	addressee = target ? target : t ? t : p->leader;
+	addressee = *target ? *target : t ? t : p->leader;
 	if (ignores(p, sig) && addressee && !(addressee->sigmask & bit) && !addressee->trace)
-		return 0;
-	if (sig < SIGRTMIN && q->set & bit)
-		return 0;
-	if (target && is_fatal(p, sig) && !target->trace && !(target->sigmask & bit) &&
-	    !(target->sigwait & bit)) {
+		return SENT_IGNORED;
+	if (only_one && q->set & bit)
+		return SENT_DROPPED;
+	if (*target && is_fatal(p, sig) && !(*target)->trace && !((*target)->sigmask & bit) &&
+	    !((*target)->sigwait & bit)) {
 		process_kill_locked(p, (u32)sig);
-		return 0;
+		return SENT_DROPPED;
 	}
-	err = queue_add(p, q, info);
-	if (err)
-		return err;
+	return SENT_QUEUE;
+}
+
+static void send_end(struct process *p, struct thread *target)
+{
 	waitq_wake_all(&p->signal_wait);
 	if (target)
 		wake_for_work(target, WORK_SIGNAL);
-	return 0;
+}
+
+int signal_send_locked(struct process *p, struct thread *t, const struct signal_info *info)
+{
+	struct thread *target;
+	int err;
+
+	if (send_begin(p, t, info->signal, info->signal < SIGRTMIN, &target) != SENT_QUEUE)
+		return 0;
+	err = queue_add(p, t ? &t->pending : &p->pending, info);
+	if (!err)
+		send_end(p, target);
+	return err;
+}
+
+bool signal_send_own(struct process *p, struct thread *t, struct signal_pending *e,
+		     struct signal_queue **q)
+{
+	struct thread *target;
+	enum sent sent = send_begin(p, t, e->info.signal, false, &target);
+
+	*q = NULL;
+	if (sent != SENT_QUEUE)
+		return sent != SENT_IGNORED;
+	*q = t ? &t->pending : &p->pending;
+	queue_append(*q, e);
+	send_end(p, target);
+	return true;
 }
 
 void signal_retarget(struct process *p)

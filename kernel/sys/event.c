@@ -235,14 +235,12 @@ SYSCALL4(signalfd4, s32, fd, const u64 __user *, mask, size_t, size, u32, flags)
 
 SYSCALL2(timerfd_create, s32, clock, u32, flags)
 {
-	bool realtime = clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_ALARM;
-
 	if (flags & ~(u32)(TFD_CLOEXEC | TFD_NONBLOCK))
 		return -EINVAL;
-	if (!realtime && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME &&
-	    clock != CLOCK_BOOTTIME_ALARM)
+	if (clock != CLOCK_REALTIME && clock != CLOCK_REALTIME_ALARM && clock != CLOCK_MONOTONIC &&
+	    clock != CLOCK_BOOTTIME && clock != CLOCK_BOOTTIME_ALARM)
 		return -EINVAL;
-	return install(timerfd_create(realtime, flags & TFD_NONBLOCK), flags & TFD_CLOEXEC);
+	return install(timerfd_create(clock, flags & TFD_NONBLOCK), flags & TFD_CLOEXEC);
 }
 
 static bool timespec_ok(const struct __kernel_timespec *ts)
@@ -284,7 +282,7 @@ SYSCALL4(timerfd_settime, s32, fd, u32, flags, const struct __kernel_itimerspec 
 		return -EBADF;
 	new.interval = timespec_to_ns(&spec.it_interval);
 	new.next = timespec_to_ns(&spec.it_value);
-	r = timerfd_set(f, &new, flags & TFD_TIMER_ABSTIME, &old);
+	r = timerfd_set(f, &new, flags, &old);
 	file_put(f);
 	if (r || !user_old)
 		return r;

@@ -83,7 +83,7 @@ static long adjust_clock(s32 clock, struct __kernel_timex __user *user)
 		return -EFAULT;
 	if (clock != CLOCK_REALTIME)
 		return clock_read(clock, &now) ? -EINVAL : -EOPNOTSUPP;
-	if (t.modes)
+	if (t.modes && t.modes != ADJ_OFFSET_SS_READ)
 		return -EPERM;
 	now = clock_realtime();
 	t = (struct __kernel_timex){
