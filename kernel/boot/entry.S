@@ -5,7 +5,7 @@
  * On entry: paging off, flat segments, EBX the physical address of struct pvh_start_info. The
  * tables made here map the first 4 GiB in 2 MiB pages three times: at 0 (until the jump), at the
  * direct map's base, and (its first GiB) where the kernel is linked. arch/x86_64/paging.c replaces
- * them.
+ * them; other processors start with them once more.
  */
 #define KERNEL_BASE 0xffffffff80000000
 #define PHYS(x) ((x) - KERNEL_BASE)
@@ -97,7 +97,7 @@ boot_pml4:	.skip 4096
 boot_pdpt_low:	.skip 4096
 boot_pdpt_high:	.skip 4096
 boot_pd:	.skip 4 * 4096
-	.globl boot_stack, boot_stack_top
+	.globl boot_pml4, boot_stack, boot_stack_top
 boot_stack:	.skip 16384
 boot_stack_top:
 

@@ -7,6 +7,7 @@
  */
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/paging.h"
+#include "arch/x86_64/smp.h"
 #include "boot/memory.h"
 #include "boot/pvh.h"
 #include "dev/device.h"
@@ -26,6 +27,8 @@
 void __noreturn kernel_main(u64 start_info_phys);
 
 static char command_line[COMMAND_LINE_MAX];
+
+extern char boot_pml4[]; /* entry.S */
 
 /* Whether `word` is one of the space-separated words of the command line. */
 static bool command_line_has(const char *word)
@@ -89,6 +92,7 @@ void kernel_main(u64 start_info_phys)
 	uts_command_line = command_line;
 	cpu_init_boot();
 	log_init();
+	cpus_find(info->rsdp);
 	memory_init(info);
 	cpu_init_interrupts();
 	if (command_line_has("probe"))
@@ -98,6 +102,7 @@ void kernel_main(u64 start_info_phys)
 	syscall_init();
 	random_init();
 	reclaim_reserve();
+	cpus_start(image_phys(boot_pml4), scheduler_start);
 	if (!kthread_create(start, NULL, "start") ||
 	    !kthread_create(reclaim_thread, NULL, "kswapd0"))
 		panic("no memory for the first threads");

@@ -47,6 +47,7 @@ static void memory_lines(struct text *t)
 	line(t, "frames_used", frame_managed - free);
 	line(t, "frames_cache", object_cache_frames());
 	line(t, "frames_shmem", object_shmem_frames());
+	line(t, "frames_kept", thread_kept_frames());
 	line(t, "tables", tables);
 	line(t, "anon_pages", anon);
 	line(t, "nodes", tables + anon);
@@ -89,7 +90,9 @@ static int check_show(struct text *t, const struct proc_node *n)
 
 	if (!first)
 		return -ENOMEM;
+	cpus_pause();
 	violations = mm_check(first, CHECK_TEXT);
+	cpus_resume();
 	if (violations)
 		text_printf(t, "%s\nviolations %u\n", first, violations);
 	else

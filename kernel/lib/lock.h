@@ -42,6 +42,7 @@ enum lock_rank {
 	RANK_OBJECT_SIZE, /* mm: an object's size and truncation */
 	RANK_PAGE,        /* mm: one page of the page cache being filled (a bit lock with a wait) */
 	RANK_DEVICE,      /* dev: one request at a time */
+	RANK_PAUSE,       /* arch: one CPU at a time has the others stand still */
 	RANK_SLEEP_MAX = 63,
 	/* spinning */
 	RANK_FILES,        /* fs: a process's table of open files */

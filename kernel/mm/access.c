@@ -26,16 +26,14 @@ static bool leaf_is_writable_now(const struct page *table, struct pte e, u64 va)
 }
 
 /*
- * Copy within one page if its entry allows it as it stands: true if done. `allowed`: the area's
- * permission was checked by the fault before.
+ * Copy within one page if its entry allows it as it stands: true if done. space.rw held shared. The
+ * area's permission was checked before.
  */
 static bool page_copy_in(struct mm *mm, u64 va, const void *buf, size_t n)
 {
 	bool owned, done = false;
-	struct page *table;
+	struct page *table = node_leaf_lock(mm, va, &owned);
 
-	read_lock(&mm->rw);
-	table = node_leaf_lock(mm, va, &owned);
 	if (table) {
 		struct pte e = pte_load(slot_of(table, va));
 
@@ -46,17 +44,14 @@ static bool page_copy_in(struct mm *mm, u64 va, const void *buf, size_t n)
 		}
 		spin_unlock(&table->lock);
 	}
-	read_unlock(&mm->rw);
 	return done;
 }
 
 static bool page_copy_out(struct mm *mm, u64 va, void *buf, size_t n)
 {
 	bool owned, done = false;
-	struct page *table;
+	struct page *table = node_leaf_lock(mm, va, &owned);
 
-	read_lock(&mm->rw);
-	table = node_leaf_lock(mm, va, &owned);
 	if (table) {
 		struct pte e = pte_load(slot_of(table, va));
 
@@ -67,7 +62,6 @@ static bool page_copy_out(struct mm *mm, u64 va, void *buf, size_t n)
 		}
 		spin_unlock(&table->lock);
 	}
-	read_unlock(&mm->rw);
 	return done;
 }
 
@@ -95,6 +89,7 @@ static bool area_allows(struct mm *mm, u64 va, u32 access, u32 flags)
 
 static ssize space_access(struct mm *mm, u64 va, char *buf, size_t n, u32 access, u32 flags)
 {
+	u32 fault_flags = FAULT_HOLD | (flags & SPACE_FORCE ? FAULT_FORCE : 0);
 	struct fault_result result;
 	size_t done = 0;
 
@@ -104,12 +99,18 @@ static ssize space_access(struct mm *mm, u64 va, char *buf, size_t n, u32 access
 
 		if (at >= USER_END || !area_allows(mm, at, access, flags))
 			break;
+		/*
+		 * What a fault brought is used before the space is let go: threads that take it away
+		 * again and again could keep this one from getting on for ever.
+		 */
+		read_lock(&mm->rw);
 		for (;;) {
 			bool ok = access == ACCESS_WRITE ? page_copy_in(mm, at, buf + done, part)
 							 : page_copy_out(mm, at, buf + done, part);
+			read_unlock(&mm->rw);
 			if (ok)
 				break;
-			int err = fault_resolve(mm, at, access, flags & SPACE_FORCE, &result);
+			int err = fault_resolve(mm, at, access, fault_flags, &result);
 			if (err)
 				return done ? (ssize)done : err;
 		}

@@ -52,7 +52,7 @@ struct fault {
 	struct mm *mm;
 	u64 va; /* of the page */
 	u32 access;
-	bool force;
+	bool force, hold; /* FAULT_FORCE, FAULT_HOLD */
 	struct fault_result *result;
 	/* check: valid while space.rw is held */
 	struct area *area;
@@ -122,6 +122,13 @@ static int fault_check(struct fault *f)
 		return fault_signal(f, SIGSEGV, SEGV_ACCERR);
 	f->index = (f->area->offset + (f->va - f->area->start)) >> PAGE_SHIFT;
 	return 0;
+}
+
+/* At the end, with result r. */
+static void fault_unlock(struct fault *f, int r)
+{
+	if (r || !f->hold)
+		read_unlock(&f->mm->rw);
 }
 
 static void fault_look(struct fault *f)
@@ -493,7 +500,7 @@ static int fault_huge(struct fault *f)
 			f->block = NULL;
 	}
 	limbo_shoot(&f->limbo);
-	read_unlock(&f->mm->rw);
+	fault_unlock(f, r);
 	limbo_flush(&f->limbo);
 	if (!r)
 		f->result->next = ROUND_DOWN(f->va, HUGE_SIZE) + HUGE_SIZE;
@@ -520,7 +527,7 @@ static int fault_try(struct fault *f)
 	}
 	fault_look(f);
 	if (entry_permits(f, f->seen, f->owned)) {
-		read_unlock(&mm->rw);
+		fault_unlock(f, 0);
 		if (f->refilled)
 			return 0;
 		tlb_local_page(mm, f->va);
@@ -548,12 +555,12 @@ static int fault_try(struct fault *f)
 	limbo_shoot(&f->limbo);
 	if (f->source || f->fresh || f->around_count)
 		resources_release(f);
-	read_unlock(&mm->rw);
+	fault_unlock(f, r);
 	limbo_flush(&f->limbo);
 	return r;
 }
 
-int fault_resolve(struct mm *mm, u64 va, u32 access, bool force, struct fault_result *result)
+int fault_resolve(struct mm *mm, u64 va, u32 access, u32 flags, struct fault_result *result)
 {
 	struct fault f;
 	int r;
@@ -567,7 +574,8 @@ int fault_resolve(struct mm *mm, u64 va, u32 access, bool force, struct fault_re
 	f.mm = mm;
 	f.va = va & PAGE_MASK;
 	f.access = access;
-	f.force = force;
+	f.force = flags & FAULT_FORCE;
+	f.hold = flags & FAULT_HOLD;
 	f.result = result;
 	f.source = f.fresh = f.block = NULL;
 	f.block_tried = false;
@@ -592,5 +600,5 @@ int fault_resolve(struct mm *mm, u64 va, u32 access, bool force, struct fault_re
 
 int space_fault(struct mm *mm, u64 va, u32 access, struct fault_result *result)
 {
-	return fault_resolve(mm, va, access, false, result);
+	return fault_resolve(mm, va, access, 0, result);
 }

@@ -141,6 +141,7 @@ static void priority_thread(struct process *p, struct thread *t, struct priority
 	}
 	if (may_set_nice(p, t, s->nice, &err)) {
 		t->nice = s->nice;
+		scheduler_priority_changed(t);
 		err = 0;
 	}
 	if (s->result == -ESRCH || err)
@@ -234,7 +235,6 @@ int affinity_get(u32 tid, u64 *mask)
 	return t ? 0 : -ESRCH;
 }
 
-/* It takes effect when the thread next wakes or is preempted onto another queue. */
 int affinity_set(u32 tid, u64 mask)
 {
 	struct process *p = pid_thread_process(tid ? tid : thread_current()->tid);
@@ -250,8 +250,10 @@ int affinity_set(u32 tid, u64 mask)
 
 		if (may) {
 			err = mask & cpus_online_mask() ? 0 : -EINVAL;
-			if (!err)
-				t->affinity = mask;
+			if (!err) {
+				store_relaxed(&t->affinity, mask);
+				scheduler_affinity_changed(t);
+			}
 		}
 	}
 	spin_unlock(&p->signal_lock);
@@ -322,6 +324,7 @@ int policy_set(u32 tid, const struct sched_policy *set, bool set_nice)
 		t->rt_priority = (u8)set->priority;
 		if (set_nice)
 			t->nice = clamp(set->nice, -20, 19);
+		scheduler_priority_changed(t);
 	}
 	spin_unlock(&p->signal_lock);
 	process_put(p);

@@ -126,13 +126,18 @@ struct thread {
 		 * for all its threads
 		 */
 		mm;
-	u32 tid;                    /* C but for exec, which gives the process's pid */
-	u32 state;                  /* A: enum thread_state */
-	u32 cpu;                    /* A: runs, or last ran, here */
-	u32 work;                   /* A: WORK_*: what must be done before user mode */
-	struct list run_link;       /* runq lock */
-	struct list thread_link;    /* S: in process->threads */
-	struct lock_stack locks;    /* O: debug builds */
+	u32 tid;                   /* C but for exec, which gives the process's pid */
+	u32 state;                 /* A: enum thread_state */
+	u32 cpu;                   /* A: runs, or last ran, here */
+	u32 work;                  /* A: WORK_*: what must be done before user mode */
+	struct heap_node run_node; /* runq lock: in its CPU's queue */
+	bool queued;               /* runq lock: it is in there */
+	u8 handoff;                /* O: how surely it sleeps when it has woken another */
+	u64 virtual_ns;            /* runq lock: runtime, weighted by nice, that orders the queue */
+	u64 ready_since;           /* runq lock: when it was queued */
+	u64 last_wake;             /* O: when it last woke another, if it has not slept since */
+	struct list thread_link;   /* S: in process->threads */
+	struct lock_stack locks;   /* O: debug builds */
 	u64 sigmask, saved_sigmask; /* O (read under S): blocked signals */
 	/* O: sigsuspend, ppoll: put saved_sigmask back after the handler frame is made */
 	bool restore_sigmask;
@@ -167,7 +172,6 @@ struct thread {
 	u32 min_flt, maj_flt;                         /* O */
 	u64 voluntary_switches, involuntary_switches; /* O */
 	u64 start_ns;                                 /* C */
-	u64 slice_ns;                /* O: runtime since it was last put at the end of the queue */
 	struct vfork_done *vfork;    /* O: a parent waits until this thread leaves its space */
 	u32 timer_slack;             /* O: prctl */
 	struct trace *trace;         /* T and S: NULL: nobody traces it */
@@ -418,6 +422,7 @@ void panic_dump_process(void);
 /* Counters for /proc/coppice and --stats. */
 u64 process_live_count(void);
 u64 thread_live_count(void);
+u64 thread_kept_frames(void); /* of dead threads, kept for the next ones */
 u64 process_fork_count(void);
 u32 process_last_pid(void);
 

@@ -1,41 +1,21 @@
 /*
- * sched.c - which thread runs: a run queue for each CPU, round robin with time slices, parking and
- * waking.
+ * sched.c - switching between threads, parking and waking. runq.c says who is next, balance.c where.
  *
  * The central rule: a thread's context belongs to the run queue lock of its CPU. The lock is held
  * across context_switch and released by the thread that comes next; so who holds it and finds a
- * thread parked knows that its registers are saved. There is no periodic tick: a CPU asks for one
- * only while another thread waits for it. timer.c calls back here; thread.c makes and frees
- * threads.
+ * thread parked, or in the queue, knows that its registers are saved. There is no periodic tick: a
+ * CPU asks for one only while another thread waits for it. timer.c calls back here; thread.c makes
+ * and frees threads.
  */
+#include <linux/sched.h>
+
 #include "arch/x86_64/percpu.h"
 #include "arch/x86_64/tlb.h"
+#include "arch/x86_64/trap.h"
 #include "lib/print.h"
 #include "mm/slab.h"
 #include "proc/process_priv.h"
-#include "proc/sched_priv.h"
-
-/* Q: lock. L: this CPU only. */
-struct runq {
-	struct spinlock lock;
-	struct list ready;      /* Q: struct thread.run_link */
-	u32 nready;             /* Q */
-	struct thread *current; /* Q */
-	struct thread *idle;    /* C */
-	struct thread *dead; /* Q: switched away from for the last time: the next thread frees it */
-	struct thread *fpu_owner; /* L: whose state the vector registers hold */
-	u64 slice_end;            /* Q: when current must make room; DEADLINE_NONE: nobody waits */
-	u64 idle_ns, switches;    /* L */
-};
-
-static struct runq runqs[CPUS_MAX] = { [0 ... CPUS_MAX - 1] = { .lock = SPINLOCK_INIT(RANK_RUNQ),
-								.slice_end = DEADLINE_NONE } };
-static u64 online; /* A: bit n: CPU n schedules */
-
-static struct runq *this_runq(void)
-{
-	return &runqs[cpu_number()];
-}
+#include "proc/runq_priv.h"
 
 struct lock_stack *lock_stack_thread(void)
 {
@@ -43,68 +23,6 @@ struct lock_stack *lock_stack_thread(void)
 	struct thread *t = thread_current();
 
 	return t ? &t->locks : &before_threads;
-}
-
-bool cpu_is_online(u32 cpu)
-{
-	return cpu < CPUS_MAX && load_relaxed(&online) & BIT(cpu);
-}
-
-u64 cpus_online_mask(void)
-{
-	return load_relaxed(&online);
-}
-
-u32 scheduler_cpu_count(void)
-{
-	return (u32)__builtin_popcountll(load_relaxed(&online));
-}
-
-/* --- accounting --- */
-
-u64 thread_runtime(const struct thread *t, u64 now)
-{
-	u64 ns = t->user_ns + t->system_ns;
-
-	if (runqs[t->cpu].current == t && now > t->switch_stamp)
-		ns += now - t->switch_stamp;
-	return ns;
-}
-
-/*
- * Load averages: how many threads are runnable, smoothed over 1, 5 and 15 minutes. Nobody counts
- * periodically on an idle machine: each look brings the averages up to date, as if the present
- * number had held since the last look; the smoothing of 5 seconds at a time is Linux's.
- */
-#define LOAD_INTERVAL_NS (5 * NS_PER_SEC)
-#define LOAD_ONE 2048u
-#define LOAD_STEPS_MAX 1024u
-
-void scheduler_load_average(u32 load[3])
-{
-	static const u32 keep[3] = { 1884, 2014, 2037 }; /* e^(-5s/period) in 1/2048 */
-	static u64 averages[3], last;
-	u64 now = clock_monotonic(),
-	    steps = min((now - last) / LOAD_INTERVAL_NS, (u64)LOAD_STEPS_MAX);
-	u64 active = (scheduler_runnable_count() ? scheduler_runnable_count() - 1 : 0) * 65536ull;
-
-	for (u64 s = 0; s < steps; s++) {
-		for (u32 i = 0; i < 3; i++)
-			averages[i] =
-				(averages[i] * keep[i] + active * (LOAD_ONE - keep[i])) / LOAD_ONE;
-	}
-	if (steps)
-		last = now;
-	for (u32 i = 0; i < 3; i++)
-		load[i] = (u32)averages[i];
-}
-
-/* A longer slice for the nicer: 10 ms at nice 0, 20 ms at -20, 1 ms at 19. */
-static u64 thread_slice(const struct thread *t)
-{
-	s32 share = 20 - t->nice;
-
-	return max(TIME_SLICE_NS / 20 * (u64)share, TIME_SLICE_NS / 10);
 }
 
 /*
@@ -116,16 +34,32 @@ static void account(struct runq *q, struct thread *t, u64 now)
 	u64 ran = now - t->switch_stamp;
 
 	t->switch_stamp = now;
-	t->slice_ns += ran;
-	if (t == q->idle)
+	if (t == q->idle) {
 		q->idle_ns += ran;
-	else if (t->mm)
+		return;
+	}
+	if (t->mm)
 		t->user_ns += ran;
 	else
 		t->system_ns += ran;
+	if (!thread_is_realtime(t))
+		t->virtual_ns += thread_virtual(t, ran);
+	runq_advance(q);
 }
 
 /* --- switching --- */
+
+static bool thread_may_run_on(const struct thread *t, u32 cpu)
+{
+	u64 all = load_relaxed(&online), allowed = load_relaxed(&t->affinity) & all;
+
+	return (allowed ? allowed : all) & BIT(cpu);
+}
+
+static bool thread_may_run_here(const struct thread *t)
+{
+	return thread_may_run_on(t, cpu_number());
+}
 
 static void save_user_state(struct runq *q, struct thread *t)
 {
@@ -149,17 +83,19 @@ static void load_user_state(struct runq *q, struct thread *t)
 
 /*
  * Releases the lock that the thread before held while switching, and buries that thread if it is
- * dead.
+ * dead, or sends it where it may run.
  */
 static void switch_finish(void)
 {
 	struct runq *q = this_runq();
-	struct thread *dead = q->dead;
+	struct thread *dead = q->dead, *leaving = q->leaving;
 
-	q->dead = NULL;
+	q->dead = q->leaving = NULL;
 	spin_unlock(&q->lock);
 	if (unlikely(dead))
 		thread_free(dead);
+	if (unlikely(leaving))
+		enqueue(leaving, false);
 }
 
 void thread_entered(void)
@@ -170,27 +106,23 @@ void thread_entered(void)
 
 static struct thread *pick_next(struct runq *q)
 {
-	struct thread *t = list_first(&q->ready, struct thread, run_link);
+	struct thread *t = runq_first(q);
 
 	if (!t)
 		return q->idle;
-	list_remove(&t->run_link);
-	q->nready--;
+	runq_remove(q, t);
 	return t;
 }
 
 /*
  * Give the CPU to the next in line. q->lock is held; it is released before this returns, in the
- * same thread, later.
+ * same thread, later. What the thread ran is accounted.
  */
-static void switch_to_next(struct runq *q)
+static void switch_to_next(struct runq *q, u64 now)
 {
 	struct thread *prev = q->current, *next = pick_next(q);
-	u64 now = clock_monotonic();
 
-	account(q, prev, now);
-	next->slice_ns = 0;
-	q->slice_end = q->nready ? now + thread_slice(next) : DEADLINE_NONE;
+	q->slice_end = q->nready ? now + TIME_SLICE_NS : DEADLINE_NONE;
 	if (next == prev) {
 		spin_unlock(&q->lock);
 		timer_rearm();
@@ -199,7 +131,7 @@ static void switch_to_next(struct runq *q)
 	if (prev->mm && prev->state != THREAD_DEAD)
 		save_user_state(q, prev);
 	next->switch_stamp = now;
-	q->current = next;
+	store_relaxed(&q->current, next);
 	q->switches++;
 	cpu_set_current(next, &next->work);
 	if (next->mm) {
@@ -215,18 +147,29 @@ static void switch_to_next(struct runq *q)
 	timer_rearm();
 }
 
-/* Current goes to the end of the queue. */
-static void requeue_current(void)
+/* Let others run. Yielding: before this thread, even if it has had less of the CPU than they. */
+static void requeue_current(bool yielding)
 {
-	struct runq *q = this_runq();
 	struct thread *t = thread_current();
+	u64 now = clock_monotonic();
+	struct runq *q = this_runq();
 
 	spin_lock(&q->lock);
-	if (t != q->idle) {
-		list_push_back(&q->ready, &t->run_link);
-		q->nready++;
+	account(q, t, now);
+	if (t == q->idle) {
+		switch_to_next(q, now);
+		return;
 	}
-	switch_to_next(q);
+	if (unlikely(!thread_may_run_here(t))) {
+		q->leaving = t;
+	} else {
+		struct thread *first = runq_first(q);
+
+		if (yielding && first && !thread_is_realtime(first))
+			t->virtual_ns = max(t->virtual_ns, first->virtual_ns + 1);
+		runq_insert(q, t, now);
+	}
+	switch_to_next(q, now);
 }
 
 void thread_yield(void)
@@ -234,10 +177,10 @@ void thread_yield(void)
 	struct thread *t = thread_current();
 
 	atomic_and(&t->work, ~WORK_RESCHED);
-	if (!this_runq()->nready)
+	if (!this_runq()->nready && thread_may_run_here(t))
 		return;
 	t->voluntary_switches++;
-	requeue_current();
+	requeue_current(true);
 }
 
 void thread_resched(void)
@@ -245,10 +188,10 @@ void thread_resched(void)
 	struct thread *t = thread_current();
 
 	atomic_and(&t->work, ~WORK_RESCHED);
-	if (!this_runq()->nready)
+	if (!this_runq()->nready && thread_may_run_here(t))
 		return;
 	t->involuntary_switches++;
-	requeue_current();
+	requeue_current(false);
 }
 
 void cpu_preempt_point(void)
@@ -264,72 +207,45 @@ void __noreturn thread_die(void)
 {
 	struct runq *q = this_runq();
 	struct thread *t = thread_current();
+	u64 now = clock_monotonic();
 
 	spin_lock(&q->lock);
+	account(q, t, now);
 	t->state = THREAD_DEAD;
 	q->dead = t;
 	q->fpu_owner = NULL;
-	switch_to_next(q);
+	switch_to_next(q, now);
 	panic("a dead thread runs");
 }
 
 /* --- run queues --- */
 
-/* Where t should run: where it ran last if that CPU is idle or no other one is. */
-static u32 choose_cpu(const struct thread *t)
-{
-	u64 allowed = load_relaxed(&online) & t->affinity;
-	u32 last = t->cpu;
-
-	if (!allowed)
-		return last;
-	if (allowed & BIT(last) && runqs[last].current == runqs[last].idle)
-		return last;
-	for (u64 left = allowed; left; left &= left - 1) {
-		u32 cpu = (u32)__builtin_ctzll(left);
-
-		if (runqs[cpu].current == runqs[cpu].idle && !runqs[cpu].nready)
-			return cpu;
-	}
-	return allowed & BIT(last) ? last : (u32)__builtin_ctzll(allowed);
-}
-
-/* t is runnable and in no queue. woken: it has slept, so that who runs now makes room soon. */
-static void enqueue(struct thread *t, bool woken)
-{
-	u32 cpu = choose_cpu(t);
-	struct runq *q = &runqs[cpu];
-	struct thread *running;
-
-	spin_lock(&q->lock);
-	t->cpu = cpu;
-	list_push_back(&q->ready, &t->run_link);
-	q->nready++;
-	running = q->current;
-	if (running != q->idle) {
-		u64 end =
-			running->switch_stamp + (woken ? WAKEUP_GRANULE_NS : thread_slice(running));
-
-		q->slice_end = min(q->slice_end, end);
-	}
-	spin_unlock(&q->lock);
-	if (cpu != cpu_number())
-		cpu_kick(cpu);
-	else if (running != q->idle)
-		timer_rearm();
-}
-
 void thread_make_runnable(struct thread *t)
 {
 	t->state = THREAD_RUNNABLE;
 	t->cpu = cpu_number();
+	t->virtual_ns = load_relaxed(&this_runq()->clock);
 	enqueue(t, false);
+}
+
+/* Is it time to look for another thread than q's current one? q->lock held. */
+static bool slice_is_over(struct runq *q, u64 now)
+{
+	struct thread *t = q->current, *first = runq_first(q);
+
+	if (!first)
+		return false;
+	if (runq_preempts(q, first, now, 0))
+		return true;
+	return (t->policy & ~(u32)POLICY_RESET_ON_FORK) == SCHED_RR && thread_is_realtime(first) &&
+	       first->rt_priority == t->rt_priority;
 }
 
 void scheduler_tick(u64 now)
 {
 	struct runq *q = this_runq();
 	struct thread *t = q->current;
+	bool over = false;
 
 	if (!t || t == q->idle)
 		return;
@@ -337,12 +253,14 @@ void scheduler_tick(u64 now)
 		process_check_cpu_limits(t, now);
 	spin_lock(&q->lock);
 	if (now >= q->slice_end) {
-		if (q->nready)
+		over = slice_is_over(q, now);
+		if (over)
 			atomic_or(&t->work, WORK_RESCHED);
-		q->slice_end = t->mm && t->process->cpu_limited ? now + TIME_SLICE_NS
-								: DEADLINE_NONE;
+		q->slice_end = q->nready || (t->mm && t->process->cpu_limited) ? now + TIME_SLICE_NS
+									       : DEADLINE_NONE;
 	}
 	spin_unlock(&q->lock);
+	balance_push(q, now);
 }
 
 u64 scheduler_next_tick(void)
@@ -358,6 +276,71 @@ void scheduler_want_tick(void)
 	q->slice_end = min(q->slice_end, clock_monotonic() + TIME_SLICE_NS);
 	spin_unlock(&q->lock);
 	timer_rearm();
+}
+
+/* Somebody has put a thread into this CPU's queue, or work before its thread. */
+void reschedule_interrupt(void)
+{
+	timer_rearm();
+}
+
+/* t's queue, locked: the one that it is in, runs from, or was in last. */
+static struct runq *thread_runq_lock(const struct thread *t)
+{
+	for (;;) {
+		u32 cpu = load_acquire(&t->cpu);
+		struct runq *q = &runqs[cpu];
+
+		spin_lock(&q->lock);
+		if (load_relaxed(&t->cpu) == cpu)
+			return q;
+		spin_unlock(&q->lock);
+	}
+}
+
+/*
+ * Who runs where it may not leaves on its way to user mode; who waits there is moved by its own CPU;
+ * who sleeps, or is between two queues, will be put where it may run.
+ */
+void scheduler_affinity_changed(struct thread *t)
+{
+	struct runq *q;
+	bool moves;
+
+	full_barrier(); /* the affinity is set before the CPU is read: against enqueue */
+	q = thread_runq_lock(t);
+	moves = t->queued && !thread_may_run_on(t, (u32)(q - runqs));
+	if (moves)
+		runq_remove(q, t);
+	else if (q->current == t)
+		atomic_or(&t->work, WORK_RESCHED);
+	spin_unlock(&q->lock);
+	if (moves)
+		enqueue(t, false);
+	else if (t != thread_current() && load_relaxed(&q->current) == t)
+		cpu_kick((u32)(q - runqs));
+}
+
+void scheduler_priority_changed(struct thread *t)
+{
+	struct runq *q = thread_runq_lock(t);
+	u64 now = clock_monotonic();
+	bool preempts = false;
+
+	if (t->queued) {
+		runq_remove(q, t);
+		runq_place(q, t, q->clock);
+		runq_insert(q, t, now);
+		preempts = runq_preempts(q, t, now, 0);
+	} else if (q->current == t && runq_first(q)) {
+		runq_place(q, t, q->clock);
+		preempts = runq_preempts(q, runq_first(q), now, 0);
+	}
+	if (preempts && q->current != q->idle)
+		atomic_or(&q->current->work, WORK_RESCHED);
+	spin_unlock(&q->lock);
+	if (preempts && q != this_runq())
+		cpu_kick((u32)(q - runqs));
 }
 
 /* --- parking --- */
@@ -406,6 +389,7 @@ int thread_park_mode(enum park_mode mode, u64 deadline_ns)
 {
 	struct thread *t = thread_current();
 	struct runq *q;
+	u64 now;
 
 	store_release(&t->park_mode, (u8)mode);
 	full_barrier();
@@ -422,12 +406,15 @@ int thread_park_mode(enum park_mode mode, u64 deadline_ns)
 		timer_init(&t->park_timer, park_timer_expired);
 		timer_start(&t->park_timer, deadline_ns);
 	}
+	now = clock_monotonic();
+	handoff_learn(t, now);
 	q = this_runq();
 	spin_lock(&q->lock);
 	if (t->state == THREAD_PARKING) {
 		t->state = THREAD_PARKED;
 		t->voluntary_switches++;
-		switch_to_next(q);
+		account(q, t, now);
+		switch_to_next(q, now);
 	} else {
 		spin_unlock(&q->lock);
 	}
@@ -498,15 +485,23 @@ void thread_interrupt(struct thread *t)
 static void __noreturn idle_loop(void)
 {
 	struct runq *q = this_runq();
+	u64 bit = BIT(cpu_number());
 
 	for (;;) {
 		spin_lock(&q->lock);
 		if (q->nready) {
-			switch_to_next(q);
-		} else {
-			spin_unlock(&q->lock);
-			cpu_idle();
+			u64 now = clock_monotonic();
+
+			account(q, q->idle, now);
+			switch_to_next(q, now);
+			continue;
 		}
+		/* Who adds a thread from now on finds the bit, and interrupts. */
+		atomic_or(&idle_cpus, bit);
+		spin_unlock(&q->lock);
+		if (!balance_pull(q))
+			cpu_idle();
+		atomic_and(&idle_cpus, ~bit);
 	}
 }
 
@@ -525,7 +520,7 @@ void scheduler_init(void)
 	idle->cpu = cpu_number();
 	idle->switch_stamp = clock_monotonic();
 	idle->process = init_process;
-	list_init(&q->ready);
+	weights_init();
 	q->current = q->idle = idle;
 	cpu_set_current(idle, &idle->work);
 	atomic_or(&online, BIT(cpu_number()));
@@ -536,44 +531,4 @@ void scheduler_start(void)
 	if (!this_runq()->idle)
 		scheduler_init();
 	idle_loop();
-}
-
-/* --- figures --- */
-
-u32 scheduler_runnable_count(void)
-{
-	u32 n = 0;
-
-	for (u32 cpu = 0; cpu < CPUS_MAX; cpu++) {
-		if (cpu_is_online(cpu))
-			n += runqs[cpu].nready + (runqs[cpu].current != runqs[cpu].idle);
-	}
-	return n;
-}
-
-u64 scheduler_cpu_idle_ns(u32 cpu)
-{
-	struct runq *q = &runqs[cpu];
-
-	if (!cpu_is_online(cpu))
-		return 0;
-	return q->idle_ns + (q->current == q->idle ? clock_monotonic() - q->idle->switch_stamp : 0);
-}
-
-u64 scheduler_idle_ns(void)
-{
-	u64 ns = 0;
-
-	for (u32 cpu = 0; cpu < CPUS_MAX; cpu++)
-		ns += scheduler_cpu_idle_ns(cpu);
-	return ns;
-}
-
-u64 scheduler_switch_count(void)
-{
-	u64 n = 0;
-
-	for (u32 cpu = 0; cpu < CPUS_MAX; cpu++)
-		n += runqs[cpu].switches;
-	return n;
 }

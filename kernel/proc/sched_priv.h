@@ -8,8 +8,8 @@
 #include "proc/proc.h"
 
 #define CPU_NONE UINT32_MAX
-#define TIME_SLICE_NS 10000000ull    /* of a thread of nice 0, when others wait */
-#define WAKEUP_GRANULE_NS 2000000ull /* what a thread may still run when another wakes */
+#define TIME_SLICE_NS 10000000ull    /* what a thread runs at a time when others wait */
+#define WAKEUP_GRANULE_NS 1000000ull /* what a thread may have had more than one that wakes */
 
 enum park_mode {
 	PARK_UNINTERRUPTIBLE,
@@ -33,6 +33,11 @@ void thread_resched(void);        /* preempted: let others run */
 void scheduler_tick(u64 now);     /* from the timer interrupt */
 u64 scheduler_next_tick(void);    /* when this CPU wants the next tick; DEADLINE_NONE: never */
 void scheduler_want_tick(void);   /* the running thread came under a CPU-time limit */
+/* t's affinity, or its nice value or policy, has changed. t cannot go away meanwhile. */
+void scheduler_affinity_changed(struct thread *t);
+void scheduler_priority_changed(struct thread *t);
+
+/* load.c */
 bool cpu_is_online(u32 cpu);
 u64 cpus_online_mask(void);
 u64 thread_runtime(const struct thread *t, u64 now); /* CPU ns up to now */

@@ -22,11 +22,20 @@ static struct kept_threads {
 	struct thread *first; /* linked through entry_arg */
 	u32 count;
 } kept[CPUS_MAX];
-static u64 live; /* A */
+static u64 live;       /* A */
+static u64 kept_count; /* A: of all CPUs */
 
 u64 thread_live_count(void)
 {
 	return load_relaxed(&live);
+}
+
+/* A stack, and what is smaller: never less than they take. */
+u64 thread_kept_frames(void)
+{
+	u64 bytes = KERNEL_STACK_SIZE + sizeof(struct thread) + fpu_state_size() + FPU_ALIGN;
+
+	return load_relaxed(&kept_count) * DIV_ROUND_UP(bytes, PAGE_SIZE);
 }
 
 struct shortage *shortage_current(void)
@@ -45,6 +54,7 @@ static struct thread *thread_take_kept(void)
 	if (t) {
 		k->first = t->entry_arg;
 		k->count--;
+		atomic_sub(&kept_count, 1);
 	}
 	return t;
 }
@@ -61,7 +71,6 @@ static void thread_reset(struct thread *t, void *stack, void *fpu_block)
 	t->timer_slack = 50000;
 	t->altstack_flags = SS_DISABLE;
 	t->switch_stamp = t->start_ns = clock_monotonic();
-	list_init(&t->run_link);
 	list_init(&t->thread_link);
 	signal_queue_init(&t->pending);
 }
@@ -92,6 +101,7 @@ static struct thread *kept_take_highest(struct kept_threads *k)
 	else
 		k->first = highest->entry_arg;
 	k->count--;
+	atomic_sub(&kept_count, 1);
 	return highest;
 }
 
@@ -131,6 +141,7 @@ void thread_free(struct thread *t)
 	t->entry_arg = k->first;
 	k->first = t;
 	k->count++;
+	atomic_add(&kept_count, 1);
 	if (k->count > KEPT_MAX)
 		thread_destroy(kept_take_highest(k));
 	if (p)

@@ -1,5 +1,5 @@
 /*
- * timer.c - kernel timers: one pairing heap for each CPU, and the clock interrupt.
+ * timer.c - kernel timers: one heap for each CPU, and the clock interrupt.
  *
  * The clock of a CPU is armed lazily: it may ring too early (nothing is due; it is armed anew),
  * never too late. sched.c is the other user of the clock: it asks for a tick while threads compete
@@ -12,77 +12,18 @@
 
 struct cpu_timers {
 	struct spinlock lock;
-	struct timer *root;    /* lock: the earliest */
-	struct timer *running; /* lock: whose function runs now */
-	u64 armed;             /* this CPU only: what the hardware is set to */
+	struct heap_node *root; /* lock: the earliest: struct timer.node */
+	struct timer *running;  /* A: whose function runs now; set with the lock held */
+	u64 armed;              /* this CPU only: what the hardware is set to */
 };
 
 static struct cpu_timers cpu_timers[CPUS_MAX] = {
 	[0 ... CPUS_MAX - 1] = { .lock = SPINLOCK_INIT(RANK_TIMER), .armed = DEADLINE_NONE }
 };
 
-static struct timer *heap_meld(struct timer *a, struct timer *b)
+static void take_out(struct cpu_timers *c, struct timer *t)
 {
-	if (!a)
-		return b;
-	if (!b)
-		return a;
-	if (b->deadline < a->deadline) {
-		struct timer *earlier = b;
-
-		b = a;
-		a = earlier;
-	}
-	b->prev = a;
-	b->next = a->child;
-	if (a->child)
-		a->child->prev = b;
-	a->child = b;
-	return a;
-}
-
-/* One heap of a list of siblings: meld them in pairs, then the pairs. */
-static struct timer *heap_meld_siblings(struct timer *first)
-{
-	struct timer *pairs = NULL, *root = NULL;
-
-	while (first) {
-		struct timer *a = first, *b = a->next, *pair;
-
-		first = b ? b->next : NULL;
-		a->next = a->prev = NULL;
-		if (b)
-			b->next = b->prev = NULL;
-		pair = heap_meld(a, b);
-		pair->next = pairs;
-		pairs = pair;
-	}
-	while (pairs) {
-		struct timer *next = pairs->next;
-
-		pairs->next = NULL;
-		root = heap_meld(root, pairs);
-		pairs = next;
-	}
-	return root;
-}
-
-static void heap_remove(struct cpu_timers *c, struct timer *t)
-{
-	struct timer *below = heap_meld_siblings(t->child);
-
-	if (c->root == t) {
-		c->root = below;
-	} else {
-		if (t->prev->child == t)
-			t->prev->child = t->next;
-		else
-			t->prev->next = t->next;
-		if (t->next)
-			t->next->prev = t->prev;
-		c->root = heap_meld(c->root, below);
-	}
-	t->child = t->next = t->prev = NULL;
+	heap_remove(&c->root, &t->node);
 	t->pending = false;
 }
 
@@ -93,11 +34,10 @@ void timer_start(struct timer *t, u64 deadline_ns)
 
 	debug_assert(!t->pending);
 	spin_lock(&c->lock);
-	t->deadline = deadline_ns;
-	t->child = t->next = t->prev = NULL;
+	t->node.key = deadline_ns;
 	t->cpu = cpu;
 	t->pending = true;
-	c->root = heap_meld(c->root, t);
+	heap_insert(&c->root, &t->node);
 	spin_unlock(&c->lock);
 	if (deadline_ns < c->armed) {
 		c->armed = deadline_ns;
@@ -105,41 +45,49 @@ void timer_start(struct timer *t, u64 deadline_ns)
 	}
 }
 
-/* One try. *running: its function runs, or it moves between CPUs. */
-static bool cancel_once(struct timer *t, bool *running)
+/* Out of its heap, wherever it moves. False: it was in none. */
+static bool take_out_anywhere(struct timer *t)
 {
-	struct cpu_timers *c = &cpu_timers[load_relaxed(&t->cpu)];
-	bool was_pending;
+	while (load_acquire(&t->pending)) {
+		struct cpu_timers *c = &cpu_timers[load_relaxed(&t->cpu)];
+		bool found;
 
-	spin_lock(&c->lock);
-	was_pending = t->pending && &cpu_timers[t->cpu] == c;
-	*running = c->running == t && c != &cpu_timers[cpu_number()];
-	if (was_pending)
-		heap_remove(c, t);
-	spin_unlock(&c->lock);
-	if (!was_pending && load_acquire(&t->pending))
-		*running = true;
-	return was_pending;
+		spin_lock(&c->lock);
+		found = t->pending && &cpu_timers[t->cpu] == c;
+		if (found)
+			take_out(c, t);
+		spin_unlock(&c->lock);
+		if (found)
+			return true;
+		cpu_relax();
+	}
+	return false;
+}
+
+/* Does its function run on another CPU? It may have been started anew since, on any. */
+static bool runs_elsewhere(const struct timer *t)
+{
+	for (u64 others = cpus_online_mask() & ~BIT(cpu_number()); others; others &= others - 1)
+		if (load_acquire(&cpu_timers[__builtin_ctzll(others)].running) == t)
+			return true;
+	return false;
 }
 
 bool timer_cancel(struct timer *t)
 {
-	bool running;
+	bool was_pending = take_out_anywhere(t);
 
-	for (;;) {
-		if (cancel_once(t, &running))
-			return true;
-		if (!running)
-			return false;
+	/* A function that runs may start its timer again. */
+	while (runs_elsewhere(t)) {
 		cpu_relax();
+		was_pending |= take_out_anywhere(t);
 	}
+	return take_out_anywhere(t) || was_pending;
 }
 
 bool timer_cancel_nowait(struct timer *t)
 {
-	bool running;
-
-	return cancel_once(t, &running);
+	return take_out_anywhere(t);
 }
 
 void timer_rearm(void)
@@ -149,7 +97,7 @@ void timer_rearm(void)
 
 	spin_lock(&c->lock);
 	if (c->root)
-		want = min(want, c->root->deadline);
+		want = min(want, c->root->key);
 	spin_unlock(&c->lock);
 	if (want < c->armed) {
 		c->armed = want;
@@ -164,15 +112,15 @@ void timer_rearm(void)
 static void timers_expire(struct cpu_timers *c, u64 now)
 {
 	spin_lock(&c->lock);
-	while (c->root && c->root->deadline <= now) {
-		struct timer *t = c->root;
+	while (c->root && c->root->key <= now) {
+		struct timer *t = container_of(c->root, struct timer, node);
 
-		heap_remove(c, t);
-		c->running = t;
+		take_out(c, t);
+		store_relaxed(&c->running, t);
 		spin_unlock(&c->lock);
 		t->fn(t);
 		spin_lock(&c->lock);
-		c->running = NULL;
+		store_release(&c->running, NULL);
 	}
 	spin_unlock(&c->lock);
 }

@@ -8,14 +8,12 @@
 #ifndef PROC_TIMER_H
 #define PROC_TIMER_H
 
-#include "lib/types.h"
+#include "lib/heap.h"
 
 struct timer {
-	u64 deadline; /* monotonic ns */
+	struct heap_node node; /* key: the deadline, monotonic ns */
 	void (*fn)(struct timer *t);
-	struct timer *child, *next,
-		*prev; /* pairing heap; prev: the elder sibling, or the parent of a first child */
-	u32 cpu;       /* whose heap, while pending */
+	u32 cpu; /* whose heap, while pending */
 	bool pending;
 };
 

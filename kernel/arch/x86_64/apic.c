@@ -34,6 +34,9 @@
 #define SPURIOUS_ENABLE BIT(8)
 #define ICR_ASSERT BIT(14)
 #define ICR_PENDING BIT(12)
+#define ICR_NMI (4u << 8)
+#define ICR_INIT (5u << 8)
+#define ICR_STARTUP (6u << 8)
 #define LVT_NMI BIT(10) /* delivery mode 4 */
 #define LVT_MASKED BIT(16)
 #define LVT_DEADLINE BIT(18)
@@ -58,16 +61,19 @@ static void apic_write(u32 offset, u32 v)
 
 void apic_init(void)
 {
-	u64 base = rdmsr(MSR_APIC_BASE) | APIC_BASE_ENABLE;
-
-	if (cpu_features.x2apic) {
-		wrmsr(MSR_APIC_BASE, base | APIC_BASE_X2APIC);
-	} else {
-		wrmsr(MSR_APIC_BASE, base);
-		registers = vmap_device(base & APIC_BASE_ADDRESS, PAGE_SIZE);
+	if (!cpu_features.x2apic) {
+		registers = vmap_device(rdmsr(MSR_APIC_BASE) & APIC_BASE_ADDRESS, PAGE_SIZE);
 		if (!registers)
 			panic("no memory to map the local APIC");
 	}
+	apic_init_cpu();
+}
+
+void apic_init_cpu(void)
+{
+	u64 base = rdmsr(MSR_APIC_BASE) | APIC_BASE_ENABLE;
+
+	wrmsr(MSR_APIC_BASE, cpu_features.x2apic ? base | APIC_BASE_X2APIC : base);
 	this_cpu()->apic_id = cpu_features.x2apic ? apic_read(REG_ID) : apic_read(REG_ID) >> 24;
 	apic_write(REG_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
 	apic_write(REG_LVT_LINT1,
@@ -81,17 +87,37 @@ void apic_end_of_interrupt(void)
 	apic_write(REG_EOI, 0);
 }
 
-void apic_send(u32 apic_id, u8 vector)
+static void command_send(u32 apic_id, u32 command)
 {
 	if (cpu_features.x2apic) {
 		full_barrier(); /* x2APIC writes do not order stores before them */
-		wrmsr(MSR_X2APIC + REG_ICR_LOW / 16, (u64)apic_id << 32 | ICR_ASSERT | vector);
+		wrmsr(MSR_X2APIC + REG_ICR_LOW / 16, (u64)apic_id << 32 | ICR_ASSERT | command);
 		return;
 	}
 	while (apic_read(REG_ICR_LOW) & ICR_PENDING)
 		cpu_pause();
 	apic_write(REG_ICR_HIGH, apic_id << 24);
-	apic_write(REG_ICR_LOW, ICR_ASSERT | vector);
+	apic_write(REG_ICR_LOW, ICR_ASSERT | command);
+}
+
+void apic_send(u32 apic_id, u8 vector)
+{
+	command_send(apic_id, vector);
+}
+
+void apic_send_nmi(u32 apic_id)
+{
+	command_send(apic_id, ICR_NMI);
+}
+
+void apic_send_init(u32 apic_id)
+{
+	command_send(apic_id, ICR_INIT);
+}
+
+void apic_send_startup(u32 apic_id, u8 page)
+{
+	command_send(apic_id, ICR_STARTUP | page);
 }
 
 void apic_timer_mode(bool deadline, bool masked)

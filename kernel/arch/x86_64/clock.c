@@ -9,7 +9,9 @@
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/features.h"
 #include "arch/x86_64/instr.h"
+#include "arch/x86_64/smp_priv.h"
 #include "arch/x86_64/traps_priv.h"
+#include "lib/atomic.h"
 #include "lib/print.h"
 
 #define SCALE_SHIFT 32
@@ -71,7 +73,63 @@ void clock_calibrate(void)
 	ns_scale = (ns << SCALE_SHIFT) / ticks;
 	tsc_scale = (ticks << SCALE_SHIFT) / ns;
 	log_info("clock: TSC at %lu kHz", ticks * 1000000 / ns);
+	clock_timer_init();
+}
+
+void clock_timer_init(void)
+{
 	apic_timer_mode(cpu_features.tsc_deadline, false);
+}
+
+/*
+ * Time must not go back for who reads it on one CPU after another has. A processor that starts is
+ * compared with CPU 0: in each round CPU 0 reads its TSC, then the other, then CPU 0 again; what the
+ * other read must lie between. If it does not, its TSC is moved by the least that makes it so.
+ */
+#define COMPARE_ROUNDS 64u
+
+static u64 compare_round; /* A: 2n + 1: round n begins; 2n + 2: the other CPU has read */
+static u64 compare_read;  /* what it read */
+static s64 compare_correction;
+
+static void compare_wait(u64 round)
+{
+	while (load_acquire(&compare_round) != round)
+		cpu_pause();
+}
+
+void clock_compare_boot(void)
+{
+	s64 least = INT64_MIN, most = INT64_MAX; /* by how much the other may be ahead */
+
+	for (u64 n = 0; n < COMPARE_ROUNDS; n++) {
+		u64 before = rdtsc();
+
+		store_release(&compare_round, 2 * n + 1);
+		compare_wait(2 * n + 2);
+		least = max(least, (s64)(compare_read - rdtsc()));
+		most = min(most, (s64)(compare_read - before));
+	}
+	compare_correction = most < 0 ? most : least > 0 ? least : 0;
+	if (compare_correction)
+		log_info("clock: a TSC is %ld ticks off", compare_correction);
+	store_release(&compare_round, 2 * COMPARE_ROUNDS + 1);
+	compare_wait(0);
+}
+
+void clock_compare_secondary(void)
+{
+	for (u64 n = 0; n < COMPARE_ROUNDS; n++) {
+		compare_wait(2 * n + 1);
+		compare_read = rdtsc();
+		store_release(&compare_round, 2 * n + 2);
+	}
+	compare_wait(2 * COMPARE_ROUNDS + 1);
+	if (compare_correction && cpu_features.tsc_adjust)
+		wrmsr(MSR_TSC_ADJUST, rdmsr(MSR_TSC_ADJUST) - (u64)compare_correction);
+	else if (compare_correction)
+		wrmsr(MSR_TSC, rdtsc() - (u64)compare_correction);
+	store_release(&compare_round, 0);
 }
 
 u64 cpu_cycles(void)

@@ -86,8 +86,18 @@ bool cpu_random_u64(u64 *out); /* RDRAND/RDSEED where there is one */
 /* --- idle, interrupts --- */
 void cpu_idle(void);            /* enable interrupts, halt, disable on return */
 void cpu_take_interrupts(void); /* those that are pending; for cpu_preempt_point */
-/* Interrupt another CPU, so that it leaves its idle loop or looks at its thread's work. */
+/*
+ * Interrupt another CPU, so that it leaves its idle loop, looks at its thread's work, and at when it
+ * is to tick next.
+ */
 void cpu_kick(u32 cpu);
+
+/*
+ * Between the two only this CPU runs, for who has to see a whole that does not change. The caller may
+ * sleep before, and must not in between.
+ */
+void cpus_pause(void);
+void cpus_resume(void);
 
 /* --- vmap region: pages of frames at kernel addresses --- */
 /*

@@ -23,6 +23,7 @@ void features_detect(void)
 		struct cpuid seven = cpuid(7, 0);
 
 		f->fsgsbase = seven.b & BIT(0);
+		f->tsc_adjust = seven.b & BIT(1);
 		f->smep = seven.b & BIT(7);
 		f->rdseed = seven.b & BIT(18);
 		f->smap = seven.b & BIT(20);

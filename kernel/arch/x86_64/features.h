@@ -7,7 +7,7 @@
 struct cpu_features {
 	bool pge, smep, smap, umip, fsgsbase;
 	bool xsave, xsaveopt;
-	bool x2apic, tsc_deadline;
+	bool x2apic, tsc_deadline, tsc_adjust;
 	bool rdrand, rdseed;
 	bool page_1g;
 };

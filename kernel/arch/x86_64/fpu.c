@@ -75,8 +75,14 @@ void fpu_init(void)
 		if ((supported & XCR0_AVX512) == XCR0_AVX512)
 			features |= XCR0_AVX512;
 	}
-	write_xcr0(features);
+	fpu_init_cpu();
 	state_size = cpuid(0xd, 0).b;
+}
+
+void fpu_init_cpu(void)
+{
+	if (cpu_features.xsave)
+		write_xcr0(features);
 }
 
 u32 fpu_state_size(void)

@@ -12,7 +12,9 @@
 #include "arch/x86_64/instr.h"
 #include "arch/x86_64/percpu.h"
 #include "arch/x86_64/segments.h"
+#include "arch/x86_64/smp_priv.h"
 #include "arch/x86_64/traps_priv.h"
+#include "mm/slab.h"
 
 /* Intel SDM vol. 3, 8.7. */
 struct tss {
@@ -44,6 +46,12 @@ struct table_pointer {
 	u16 limit;
 	u64 base;
 } __packed;
+
+/* What each CPU but the first is allocated as. */
+struct cpu_block {
+	struct cpu cpu;
+	struct cpu_tables tables;
+};
 
 static struct cpu boot_cpu;
 static struct cpu_tables boot_tables;
@@ -107,7 +115,9 @@ static void control_registers_init(void)
 	cr4 |= f->fsgsbase ? CR4_FSGSBASE : 0;
 	cr4 |= f->xsave ? CR4_OSXSAVE : 0;
 	write_cr4(cr4);
-	write_cr0((read_cr0() & ~(CR0_EM | CR0_TS)) | CR0_MP | CR0_NE | CR0_WP | CR0_AM);
+	/* INIT leaves the caches off; firmware turns those of the first CPU on. */
+	write_cr0((read_cr0() & ~(CR0_EM | CR0_TS | CR0_NW | CR0_CD)) | CR0_MP | CR0_NE | CR0_WP |
+		  CR0_AM);
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE | EFER_NXE);
 }
 
@@ -153,6 +163,35 @@ void cpu_init_boot(void)
 	syscall_init();
 	fpu_init();
 	clock_init();
+}
+
+struct cpu *cpu_alloc(u32 number, u32 apic_id)
+{
+	struct cpu_block *b = kzalloc(sizeof(*b));
+
+	if (!b)
+		return NULL;
+	tables_fill(&b->tables, &b->cpu);
+	b->cpu.number = number;
+	b->cpu.apic_id = apic_id;
+	b->cpu.tss = &b->tables.tss;
+	return &b->cpu;
+}
+
+void cpu_free(struct cpu *c)
+{
+	if (c)
+		kfree(container_of(c, struct cpu_block, cpu));
+}
+
+void cpu_init_secondary(struct cpu *c)
+{
+	tables_load(&container_of(c, struct cpu_block, cpu)->tables);
+	percpu_init(c, c->number);
+	idt_load();
+	control_registers_init();
+	syscall_init();
+	fpu_init_cpu();
 }
 
 void cpu_set_kernel_stack(void *stack_top)

@@ -21,13 +21,18 @@ struct gate {
 
 static struct gate idt[256];
 
-void idt_init(void)
+void idt_load(void)
 {
 	struct {
 		u16 limit;
 		u64 base;
 	} __packed pointer = { sizeof(idt) - 1, (u64)idt };
 
+	__asm__ volatile("lidt %0" : : "m"(pointer));
+}
+
+void idt_init(void)
+{
 	for (u32 vector = 0; vector < ARRAY_SIZE(idt); vector++) {
 		u64 stub = (u64)trap_stubs + vector * TRAP_STUB_SIZE;
 		bool user = vector == VECTOR_BREAKPOINT || vector == VECTOR_OVERFLOW;
@@ -43,5 +48,5 @@ void idt_init(void)
 	idt[VECTOR_DOUBLE_FAULT].ist = IST_DOUBLE_FAULT;
 	idt[VECTOR_NMI].ist = IST_NMI;
 	idt[VECTOR_MACHINE_CHECK].ist = IST_MACHINE_CHECK;
-	__asm__ volatile("lidt %0" : : "m"(pointer));
+	idt_load();
 }

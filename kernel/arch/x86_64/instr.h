@@ -15,6 +15,8 @@
 #define CR0_NE BIT(5)
 #define CR0_WP BIT(16)
 #define CR0_AM BIT(18)
+#define CR0_NW BIT(29)
+#define CR0_CD BIT(30)
 
 #define CR4_PGE BIT(7)
 #define CR4_MCE BIT(6)
@@ -26,7 +28,9 @@
 #define CR4_SMEP BIT(20)
 #define CR4_SMAP BIT(21)
 
+#define MSR_TSC 0x10
 #define MSR_APIC_BASE 0x1b
+#define MSR_TSC_ADJUST 0x3b
 #define MSR_TSC_DEADLINE 0x6e0
 #define MSR_X2APIC 0x800
 #define MSR_EFER 0xc0000080

@@ -13,5 +13,6 @@ void cpu_init_interrupts(void)
 	apic_init();
 	ioapic_init();
 	clock_calibrate();
+	pause_init();
 	atomic_or(&cpus_online, BIT(cpu_number()));
 }

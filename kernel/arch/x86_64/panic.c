@@ -3,11 +3,12 @@
  *
  * Central rule: say the most certain thing first, and let nothing that goes wrong on the way keep
  * the machine from ending. The report has parts: message, registers, backtrace, process, areas; each is
- * sent before the next is made. A panic inside of the panic says only that, and a third one
- * nothing.
+ * sent before the next is made. The other CPUs are stopped first, and where they were
+ * is told last. A panic inside of the panic says only that, and a third one nothing.
  */
 #include "arch/x86_64/panic.h"
 
+#include "arch/x86_64/apic_priv.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/instr.h"
 #include "arch/x86_64/percpu.h"
@@ -22,7 +23,12 @@
 
 static char report[2048]; /* the part that is being made */
 static size_t report_length;
-static u32 depth; /* A: panics begun */
+#define NO_CPU UINT32_MAX
+#define STOP_NS 200000000ull
+
+static u32 depth;                               /* panics begun on panic_cpu */
+static u32 panic_cpu = NO_CPU;                  /* A: whose panic it is */
+static const struct regs *stopped_at[CPUS_MAX]; /* A: by the CPU that panics */
 
 static void report_send(void)
 {
@@ -98,12 +104,24 @@ static void space_print(void)
 		panic_print("  ...\n");
 }
 
-/* The first panic goes on; others on its way, or on other CPUs meanwhile, end here. */
+static void __noreturn cpu_stop(void)
+{
+	for (;;)
+		__asm__ volatile("cli; hlt");
+}
+
+/*
+ * The CPU whose panic is the first goes on, and the others stop, those that panic too meanwhile
+ * included. A panic on the way of the first ends here.
+ */
 static void panic_begin(void)
 {
-	u32 n = atomic_add_return(&depth, 1);
+	u32 nobody = NO_CPU, self = cpu_number(), n;
 
 	__asm__ volatile("cli");
+	if (!atomic_cas(&panic_cpu, &nobody, self) && nobody != self)
+		cpu_stop();
+	n = ++depth;
 	if (n == 1)
 		return;
 	if (n == 2) {
@@ -114,9 +132,52 @@ static void panic_begin(void)
 	machine_off();
 }
 
+void panic_answer(const struct regs *regs)
+{
+	if (load_acquire(&panic_cpu) == NO_CPU)
+		return;
+	store_release(&stopped_at[cpu_number()], regs);
+	cpu_stop();
+}
+
+/* Stop the other CPUs, before one of them touches what the report goes through. */
+static void others_stop(void)
+{
+	u64 others = load_relaxed(&cpus_online) & ~BIT(cpu_number());
+	u64 end = clock_monotonic() + STOP_NS;
+
+	for (u64 left = others; left; left &= left - 1)
+		apic_send_nmi(cpu_table[__builtin_ctzll(left)]->apic_id);
+	for (u64 left = others; left; left &= left - 1)
+		while (!load_acquire(&stopped_at[__builtin_ctzll(left)]) && clock_monotonic() < end)
+			cpu_pause();
+}
+
+static void others_print(void)
+{
+	u64 offset;
+
+	for (u32 n = 0; n < CPUS_MAX; n++) {
+		const struct regs *r = stopped_at[n];
+		const char *name;
+
+		if (!r)
+			continue;
+		name = symbol_name(r->rip, &offset);
+		panic_print("CPU %u was at %016lx", n, r->rip);
+		if (name)
+			panic_print(" %s+%#lx", name, offset);
+		panic_print("\n");
+		if ((r->cs & 3) == 0)
+			backtrace_print(r->rbp);
+		report_send();
+	}
+}
+
 static void __noreturn panic_finish(const struct regs *regs, u64 rbp, const char *fmt, va_list args)
 {
 	panic_begin();
+	others_stop();
 	serial_write(SERIAL_PREFIX, sizeof(SERIAL_PREFIX) - 1);
 	panic_print("CPU %u: ", cpu_number());
 	panic_print_va(fmt, args);
@@ -131,6 +192,7 @@ static void __noreturn panic_finish(const struct regs *regs, u64 rbp, const char
 	report_send();
 	space_print();
 	report_send();
+	others_print();
 	machine_off();
 }
 

@@ -247,10 +247,9 @@ void machine_space_retire(struct mm *mm)
 		request_send(&r, others);
 }
 
-/* An interrupt with an empty mailbox does nothing but come. */
 void cpu_kick(u32 cpu)
 {
-	apic_send(cpu_table[cpu]->apic_id, VECTOR_SHOOTDOWN);
+	apic_send(cpu_table[cpu]->apic_id, VECTOR_RESCHEDULE);
 }
 
 void machine_frame_zero(struct page *p)

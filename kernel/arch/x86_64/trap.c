@@ -12,6 +12,7 @@
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/instr.h"
 #include "arch/x86_64/paging_priv.h"
+#include "arch/x86_64/percpu.h"
 #include "arch/x86_64/tlb_priv.h"
 #include "arch/x86_64/traps_priv.h"
 #include "lib/print.h"
@@ -62,23 +63,34 @@ static const struct fault_entry *fault_entry_find(u64 rip)
 	return NULL;
 }
 
+/* Interrupts are off meanwhile: it does not nest. */
 static void interrupt(u32 vector, bool from_user)
 {
+	this_cpu()->in_interrupt = true;
 	switch (vector) {
 	case VECTOR_TIMER:
 		apic_end_of_interrupt();
 		timer_interrupt(from_user);
-		return;
+		break;
 	case VECTOR_SHOOTDOWN:
 		apic_end_of_interrupt();
 		shootdown_serve();
-		return;
-	case VECTOR_SPURIOUS:
-		return; /* the APIC wants no end of interrupt for it */
+		break;
+	case VECTOR_RESCHEDULE:
+		apic_end_of_interrupt();
+		reschedule_interrupt();
+		break;
+	case VECTOR_PAUSE:
+		apic_end_of_interrupt();
+		pause_interrupt();
+		break;
+	case VECTOR_SPURIOUS: /* the APIC wants no end of interrupt for it */
+		break;
 	default:
 		irq_dispatch(vector);
 		apic_end_of_interrupt();
 	}
+	this_cpu()->in_interrupt = false;
 }
 
 void trap_user(struct regs *regs, u32 vector, u64 error_code)
@@ -133,6 +145,8 @@ void trap_kernel(struct regs *regs, u32 vector, u64 error_code)
  */
 void trap_fatal_report(struct regs *regs, u32 vector, u64 error_code)
 {
+	if (vector == VECTOR_NMI)
+		panic_answer(regs);
 	if (vector == VECTOR_DOUBLE_FAULT && vmap_is_guard(read_cr2()))
 		panic_regs(regs, "kernel stack overflow at %#lx", read_cr2());
 	panic_regs(regs, "%s, error code %#lx", exception_name(vector), error_code);

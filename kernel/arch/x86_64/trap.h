@@ -38,6 +38,8 @@ bool user_page_fault(struct regs *regs, u64 address, u64 error_code, bool from_u
 
 /* proc/timer.c: the timer interrupt of this CPU. */
 void timer_interrupt(bool from_user);
+/* proc/sched.c: another CPU has called cpu_kick for this one. */
+void reschedule_interrupt(void);
 /* dev: a device interrupt; vector is what irq_register returned. */
 typedef void (*irq_handler)(void *arg);
 /*

@@ -23,6 +23,8 @@
 #define VECTOR_IRQ_LAST 0xdf
 #define VECTOR_TIMER 0xe0
 #define VECTOR_SHOOTDOWN 0xe1
+#define VECTOR_RESCHEDULE 0xe2
+#define VECTOR_PAUSE 0xe3
 #define VECTOR_SPURIOUS 0xff
 
 /* Offsets in struct regs. */
@@ -50,13 +52,22 @@ extern const char trap_stubs[]; /* entry of vector n: TRAP_STUB_SIZE bytes each 
 #define TRAP_STUB_SIZE 16
 
 void idt_init(void);
+void idt_load(void);
 void fpu_init(void);
+void fpu_init_cpu(void); /* on each CPU but the first */
 void clock_init(void);
 void clock_calibrate(void);
+void clock_timer_init(void); /* this CPU's timer; after clock_calibrate */
+
+/* pause.c */
+void pause_init(void);
+void pause_interrupt(void);
 
 /* ioapic.c: an I/O APIC line's vector: run its handler. */
 void irq_dispatch(u32 vector);
 
+/* panic.c: of a non-maskable interrupt: does not return if another CPU panics. */
+void panic_answer(const struct regs *regs);
 /* Panic with the registers of a trap. */
 void __noreturn panic_regs(const struct regs *regs, const char *fmt, ...) __printf(2, 3);
 
