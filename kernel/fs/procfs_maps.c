@@ -105,8 +105,8 @@ static void usage_lines(struct text *t, const struct area_usage *u)
 	share_line(t, "Locked:", u->pss_locked);
 }
 
-/* Beside AREA_*: not of a file that was opened only for reading. */
-#define SHARED_MAYWRITE BIT(31)
+/* Beside AREA_*: shared, and not of a file that was opened only for reading. */
+#define SHARED_FILE BIT(31)
 
 static void area_flags(struct text *t, u32 flags)
 {
@@ -114,18 +114,18 @@ static void area_flags(struct text *t, u32 flags)
 		u32 flag;
 		char name[4];
 	} names[] = {
-		{ AREA_READ, "rd" },       { AREA_WRITE, "wr" },     { AREA_EXEC, "ex" },
-		{ SHARED_MAYWRITE, "sh" }, { AREA_MAYREAD, "mr" },   { AREA_MAYWRITE, "mw" },
-		{ AREA_MAYEXEC, "me" },    { AREA_SHARED, "ms" },    { AREA_GROWSDOWN, "gd" },
-		{ AREA_LOCKED, "lo" },     { AREA_SEQ_READ, "sr" },  { AREA_RAND_READ, "rr" },
-		{ AREA_DONTFORK, "dc" },   { AREA_SPECIAL, "de" },   { AREA_LOCKONFAULT, "lf" },
-		{ AREA_ACCOUNT, "ac" },    { AREA_NORESERVE, "nr" }, { AREA_WIPEONFORK, "wf" },
-		{ AREA_DONTDUMP, "dd" },   { AREA_HUGEPAGE, "hg" },  { AREA_NOHUGEPAGE, "nh" },
-		{ AREA_MERGEABLE, "mg" },  { AREA_SEALED, "sl" },
+		{ AREA_READ, "rd" },      { AREA_WRITE, "wr" },     { AREA_EXEC, "ex" },
+		{ SHARED_FILE, "sh" },    { AREA_MAYREAD, "mr" },   { AREA_MAYWRITE, "mw" },
+		{ AREA_MAYEXEC, "me" },   { AREA_SHARED, "ms" },    { AREA_GROWSDOWN, "gd" },
+		{ AREA_LOCKED, "lo" },    { AREA_SEQ_READ, "sr" },  { AREA_RAND_READ, "rr" },
+		{ AREA_DONTFORK, "dc" },  { AREA_SPECIAL, "de" },   { AREA_LOCKONFAULT, "lf" },
+		{ AREA_ACCOUNT, "ac" },   { AREA_NORESERVE, "nr" }, { AREA_WIPEONFORK, "wf" },
+		{ AREA_DONTDUMP, "dd" },  { AREA_HUGEPAGE, "hg" },  { AREA_NOHUGEPAGE, "nh" },
+		{ AREA_MERGEABLE, "mg" }, { AREA_SEALED, "sl" },
 	};
 
-	if ((flags & AREA_SHARED) && (flags & AREA_MAYWRITE))
-		flags |= SHARED_MAYWRITE;
+	if ((flags & (AREA_SHARED | AREA_READ_FILE)) == AREA_SHARED)
+		flags |= SHARED_FILE;
 	text_string(t, "VmFlags: ");
 	for (u32 i = 0; i < ARRAY_SIZE(names); i++) {
 		if (flags & names[i].flag)

@@ -47,6 +47,8 @@
 #define AREA_LOCKONFAULT 0x200000 /* with LOCKED: pages are locked as they come, none are fetched */
 #define AREA_MERGEABLE 0x400000   /* MADV_MERGEABLE was said */
 #define AREA_SEALED 0x800000      /* mseal: may not be unmapped, moved or given other permissions */
+/* With SHARED: of a file that was opened for reading only (Linux: VM_MAYSHARE without VM_SHARED) */
+#define AREA_READ_FILE 0x1000000
 #define AREA_LOCK_FLAGS (AREA_LOCKED | AREA_LOCKONFAULT)
 /* Flags for which a node keeps the OR of what is below it. */
 #define AREA_FORK_FLAGS (AREA_DONTFORK | AREA_WIPEONFORK | AREA_LOCKED | AREA_SYSV)

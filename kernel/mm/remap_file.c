@@ -27,8 +27,8 @@ static struct area *remap_request(struct mm *mm, u64 end, struct map_request *r)
 {
 	read_lock(&mm->rw);
 	struct area *a = areas_find(mm->areas, r->addr);
-	if (a && ((a->flags & (AREA_SHARED | AREA_MAYWRITE)) != (AREA_SHARED | AREA_MAYWRITE) ||
-		  !all_alike(mm, a, end)))
+	if (a &&
+	    ((a->flags & (AREA_SHARED | AREA_READ_FILE)) != AREA_SHARED || !all_alike(mm, a, end)))
 		a = NULL;
 	if (a)
 		area_get(a);

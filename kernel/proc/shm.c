@@ -283,8 +283,7 @@ static int attach_request(u64 addr, u32 flags, struct map_request *r)
 		.noreplace = !(flags & SHM_REMAP),
 		.file_ops = &segment_area_ops,
 	};
-	if (!(flags & SHM_RDONLY))
-		r->flags |= AREA_WRITE | AREA_MAYWRITE;
+	r->flags |= flags & SHM_RDONLY ? AREA_READ_FILE : AREA_WRITE | AREA_MAYWRITE;
 	if (flags & SHM_EXEC)
 		r->flags |= AREA_EXEC;
 	if (flags & SHM_RND)

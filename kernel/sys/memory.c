@@ -55,6 +55,7 @@ static int map_file_check(struct file *f, u32 flags, struct map_request *r)
 	if (r->flags & AREA_WRITE)
 		return -EACCES;
 	r->flags &= ~(u32)AREA_MAYWRITE;
+	r->flags |= AREA_READ_FILE;
 	return 0;
 }
 

@@ -54,6 +54,7 @@ TEST(mm, a_write_seal_and_mappings)
 	p = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
 	TRY(mprotect(p, PAGE, RW));
 	TRY(madvise(p, PAGE, MADV_REMOVE));
+	TRY(remap_file_pages(p, PAGE, 0, 1, 0)); /* shared still: the file is open for writing */
 	TRY(pwrite(fd, "x", 1, 0));
 	TRY(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, PAGE));
 	TRY(ftruncate(fd, 2 * PAGE));
@@ -72,6 +73,7 @@ TEST(mm, a_future_write_seal_and_mappings)
 	MAPS(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
 	q = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
 	TRY(mprotect(q, PAGE, RW));
+	TRY(remap_file_pages(q, PAGE, 0, 0, 0));
 	TRY(pwrite(fd, "x", 1, 0));
 	say("%d\n", q[0]);
 	TRY(madvise(p, PAGE, MADV_REMOVE));      /* a hole in the file is a write to it */
