@@ -110,7 +110,11 @@ static int write_limit(struct iter *it, u64 pos)
 	return 0;
 }
 
-/* Inode locked. Bytes written, or an errno if none. */
+/*
+ * Inode locked. Bytes written, or an errno if none. A copy that stops at a bad address is tried again from
+ * there: by what was written the file may have come to reach as far as the page that was missing, as
+ * on Linux.
+ */
 static ssize write_pages(struct object *o, struct iter *it, u64 *pos)
 {
 	ssize done = 0;
@@ -131,7 +135,7 @@ static ssize write_pages(struct object *o, struct iter *it, u64 *pos)
 		*pos += copied;
 		done += (ssize)copied;
 		object_grow(o, done ? *pos : 0);
-		if (copied < n)
+		if (!copied)
 			return done ? done : -EFAULT;
 		if ((*pos & PREEMPT_BYTES) == 0)
 			cpu_preempt_point();

@@ -368,3 +368,24 @@ TEST(mm, mprotect_fetches_what_becomes_writable_in_a_locked_area)
 	say("%d\n", map[3 * PAGE]);
 	CHECK_EQ(munlockall(), 0);
 }
+
+/* The page behind the end is missing when the write begins, and there when it comes to it. */
+TEST(mm, a_write_from_a_mapping_of_the_end_that_it_moves)
+{
+	int fd = memfd_create("end", 0);
+	uint8_t *p = mmap(NULL, 5 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char text[64] = "";
+
+	mmap(p, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
+	CHECK_EQ(ftruncate(fd, PAGE), 0);
+	memset(p + PAGE - 100, 'a', 100);
+	TRY(pwrite(fd, p + PAGE - 100, 180, PAGE));
+	TRY(lseek(fd, 0, SEEK_END));
+	CHECK_EQ(pread(fd, text, 20, PAGE + 90), 20);
+	say("%s\n", text);
+	TRY(pwrite(fd, p + 2 * PAGE - 100, 300, 3 * PAGE)); /* not moved there */
+	TRY(lseek(fd, 0, SEEK_END));
+	TRY(pwrite(fd, p + 4 * PAGE - 100, 300, 0)); /* the mapping ends */
+	TRY(pwrite(fd, p + 4 * PAGE, 300, 0));
+	close(fd);
+}
