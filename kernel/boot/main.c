@@ -19,6 +19,7 @@
 #include "lib/string.h"
 #include "mm/reclaim.h"
 #include "mm/space.h"
+#include "net/socket.h"
 #include "proc/proc.h"
 #include "sys/syscall.h"
 
@@ -79,6 +80,7 @@ static void start(void *unused)
 	host_init();
 	console_init();
 	fs_init();
+	net_init();
 	swapdev_start_launch();
 	proc_start();
 }

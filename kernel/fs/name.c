@@ -93,8 +93,9 @@ static int creation_permitted(const struct creation *c)
 	return inode_permission(c->dir, MAY_WRITE | MAY_EXEC, c->w.cred);
 }
 
+/* out: where it is then, counted; or NULL. */
 static int create_file(const struct path *start, const char *name, u32 mode, u64 rdev,
-		       const char *target)
+		       const char *target, struct path *out)
 {
 	struct creation c;
 	struct inode *i;
@@ -119,8 +120,17 @@ static int create_file(const struct path *start, const char *name, u32 mode, u64
 	if (!err)
 		notify_name(c.dir, c.w.last, c.w.last_length,
 			    IN_CREATE | (S_ISDIR(mode) ? IN_ISDIR : 0));
+	if (!err && out) {
+		*out = (struct path){ c.w.at.mount, c.d };
+		path_get(out);
+	}
 	creation_end(&c);
 	return err;
+}
+
+int vfs_create_socket(const char *name, u32 mode, struct path *out)
+{
+	return create_file(NULL, name, S_IFSOCK | (mode & 0777 & ~current_umask()), 0, NULL, out);
 }
 
 int vfs_mknod(const struct path *start, const char *name, u32 mode, u64 rdev)
@@ -141,17 +151,17 @@ int vfs_mknod(const struct path *start, const char *name, u32 mode, u64 rdev)
 		return -EINVAL;
 	}
 	return create_file(start, name, (mode & S_IFMT) | (mode & 07777 & ~current_umask()), rdev,
-			   NULL);
+			   NULL, NULL);
 }
 
 int vfs_mkdir(const struct path *start, const char *name, u32 mode)
 {
-	return create_file(start, name, S_IFDIR | (mode & 01777 & ~current_umask()), 0, NULL);
+	return create_file(start, name, S_IFDIR | (mode & 01777 & ~current_umask()), 0, NULL, NULL);
 }
 
 int vfs_symlink(const char *target, const struct path *start, const char *name)
 {
-	return create_file(start, name, S_IFLNK | 0777, 0, target);
+	return create_file(start, name, S_IFLNK | 0777, 0, target, NULL);
 }
 
 /*

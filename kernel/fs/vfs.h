@@ -321,6 +321,8 @@ struct file *file_open_path(const struct path *p, u32 flags);
 struct file *file_open_lookup(const struct path *start, const char *name, u32 flags, u32 mode,
 			      u32 lookup_flags);
 int vfs_mknod(const struct path *start, const char *name, u32 mode, u64 rdev);
+/* A socket's name, at once with the place it has (counted); mode: without the umask's bits. */
+int vfs_create_socket(const char *name, u32 mode, struct path *out);
 int vfs_mkdir(const struct path *start, const char *name, u32 mode);
 int vfs_unlink(const struct path *start, const char *name);
 int vfs_rmdir(const struct path *start, const char *name);

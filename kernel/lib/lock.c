@@ -27,6 +27,7 @@ static bool rank_may_repeat(u8 rank)
 	case RANK_TTY:
 	case RANK_SPACE:
 	case RANK_SIGNAL:
+	case RANK_SOCKET:
 	case RANK_NODE:
 	case RANK_FUTEX:
 	case RANK_WAITQ: /* one queue's wake function wakes another: epoll */

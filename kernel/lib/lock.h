@@ -30,7 +30,6 @@ enum lock_rank {
 	RANK_WATCH,       /* fs: who watches which file (epoll) */
 	RANK_EPOLL,       /* fs: an epoll set; several: the watching before the watched */
 	RANK_PIPE,        /* fs: a pipe's buffer */
-	RANK_SOCKET,      /* net: a socket's connections; two: by address */
 	RANK_SOCKET_READ, /* net: who reads from a socket's stream */
 	RANK_INET_START,  /* net: the network is started, once */
 	RANK_INET,        /* net: lwIP */
@@ -55,8 +54,9 @@ enum lock_rank {
 	RANK_SPACE_LIST,   /* mm: the list of all spaces */
 	RANK_DENTRY,       /* fs: the name cache */
 	RANK_FS,           /* fs: other small locks */
+	RANK_SOCKET,       /* net: a socket's connections; two: by address */
 	RANK_SOCKET_TABLE, /* net: names of sockets, and all of a family */
-	RANK_SOCKET_QUEUE, /* net: what has been sent to a socket; two: by address */
+	RANK_SOCKET_QUEUE, /* net: what has been sent to a socket */
 	RANK_DEV_RING,     /* dev: a virtio queue */
 	RANK_OBJECT,       /* mm: an object's index of pages */
 	/*

@@ -256,24 +256,9 @@ static int give_linger(struct socket *s, void *value, u32 *length)
 	return give(value, length, l, sizeof(l));
 }
 
-/* Who was at the other end, counted. */
-static struct peer_identity identity_get(struct socket *s)
-{
-	struct peer_identity p;
-
-	spin_lock(&s->lock);
-	p = s->identity;
-	if (p.process) {
-		process_get(p.process);
-		cred_get(p.cred);
-	}
-	spin_unlock(&s->lock);
-	return p;
-}
-
 static int give_credentials(struct socket *s, void *value, u32 *length)
 {
-	struct peer_identity p = identity_get(s);
+	struct peer_identity p = socket_identity_get(s);
 	u32 ucred[3] = { 0, UINT32_MAX, UINT32_MAX }; /* struct ucred: pid, uid, gid */
 
 	if (p.process) {
@@ -287,7 +272,7 @@ static int give_credentials(struct socket *s, void *value, u32 *length)
 
 static int give_groups(struct socket *s, void *value, u32 *length)
 {
-	struct peer_identity p = identity_get(s);
+	struct peer_identity p = socket_identity_get(s);
 	u32 room = *length;
 	int err = -ENODATA;
 
@@ -303,7 +288,7 @@ static int give_groups(struct socket *s, void *value, u32 *length)
 
 static int give_peer_pidfd(struct socket *s, void *value, u32 *length)
 {
-	struct peer_identity p = identity_get(s);
+	struct peer_identity p = socket_identity_get(s);
 	int fd = p.process ? pidfd_for(p.process) : -ENODATA;
 
 	peer_identity_put(&p);

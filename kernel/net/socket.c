@@ -145,6 +145,20 @@ void socket_set_identity(struct socket *s, const struct peer_identity *from)
 	peer_identity_put(&old);
 }
 
+struct peer_identity socket_identity_get(struct socket *s)
+{
+	struct peer_identity p;
+
+	spin_lock(&s->lock);
+	p = s->identity;
+	if (p.process) {
+		process_get(p.process);
+		cred_get(p.cred);
+	}
+	spin_unlock(&s->lock);
+	return p;
+}
+
 /* --- waiting and waking --- */
 
 u64 socket_deadline(u64 timeout, u32 flags)

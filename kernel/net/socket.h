@@ -276,7 +276,8 @@ int socket_get_option_value(struct socket *s, s32 level, s32 name, void *value, 
 
 /* Who calls is at the other end of s: SO_PEERCRED. */
 void socket_set_identity(struct socket *s, const struct peer_identity *from);
-struct peer_identity peer_identity_current(void); /* counted */
+struct peer_identity socket_identity_get(struct socket *s); /* counted */
+struct peer_identity peer_identity_current(void);           /* counted */
 void peer_identity_put(struct peer_identity *p);
 
 /* --- the calls, on a socket that the file names --- */

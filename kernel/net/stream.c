@@ -432,9 +432,11 @@ static int receive_queued(struct stream *t, struct stream_receive *r, struct ite
 			cursor_step(t, c);
 			continue;
 		}
-		if (r->before && !r->before(r, c->b, c->done != 0))
+		got = r->before ? r->before(r, c->b) : 0;
+		if (!got)
+			got = buffer_copy(r, c, it);
+		else if (got == 1)
 			return 1;
-		got = buffer_copy(r, c, it);
 		if (got < 0)
 			return c->done ? 1 : (int)got;
 		c->done += (size_t)got;

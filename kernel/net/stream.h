@@ -59,8 +59,11 @@ struct stream_receive {
 	u64 deadline;
 	u32 flags;    /* MSG_PEEK (from SO_PEEK_OFF on), MSG_WAITALL */
 	bool discard; /* the bytes are dropped, not copied */
-	/* May data of b follow what this call has received (any)? Else it ends here. NULL: yes */
-	bool (*before)(struct stream_receive *r, const struct net_buffer *b, bool any);
+	/*
+	 * May data of b follow what this call has received? 0; 1: the call ends here; or errno, which
+	 * is told where nothing was received. NULL: yes
+	 */
+	int (*before)(struct stream_receive *r, const struct net_buffer *b);
 	/* Some of b was received, or looked at. False: the call ends here. NULL: it goes on */
 	bool (*after)(struct stream_receive *r, struct net_buffer *b);
 	void (*ancillary_free)(struct ancillary *a);

@@ -1,0 +1,9 @@
+/* families.h - the families of sockets that there are; init.c registers them. */
+#ifndef NET_FAMILIES_H
+#define NET_FAMILIES_H
+
+#include "net/socket.h"
+
+extern const struct socket_family unix_family; /* unix.c */
+
+#endif

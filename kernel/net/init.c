@@ -1,0 +1,7 @@
+/* init.c - which families of sockets there are. */
+#include "net/families.h"
+
+void net_init(void)
+{
+	socket_register_family(&unix_family);
+}
