@@ -85,8 +85,8 @@ static int memfd_fallocate(struct file *f, int mode, u64 offset, u64 length)
 	read_lock(&m->lock);
 	if ((m->seals & SEALS_WRITE) && changes)
 		err = -EPERM;
-	else if ((m->seals & F_SEAL_GROW) && !(mode & FALLOC_FL_KEEP_SIZE) &&
-		 offset + length > f->inode->object->size)
+	else if ((m->seals & F_SEAL_GROW) && !changes &&
+		 offset + length > f->inode->object->size) /* even if the size is kept */
 		err = -EPERM;
 	else
 		err = memfs_file_ops.fallocate(f, mode, offset, length);

@@ -473,17 +473,15 @@ static int file_reserve(struct inode *i, u64 start, u64 end)
 	struct object *o = i->object;
 
 	for (u64 index = start >> PAGE_SHIFT; index < DIV_ROUND_UP(end, PAGE_SIZE); index++) {
-		struct page *p = object_page_write(o, index, false);
+		int err = object_page_allocate(o, index);
 
-		if (IS_ERR(p)) {
+		if (err) {
 			u64 kept = ROUND_UP(o->size, PAGE_SIZE);
 
 			if (kept < end)
 				object_punch(o, kept, ROUND_UP(end, PAGE_SIZE));
-			return (int)PTR_ERR(p);
+			return err;
 		}
-		object_page_dirty(o, p);
-		page_put(p);
 		if (index % PREEMPT_PAGES == 0)
 			cpu_preempt_point();
 	}

@@ -204,14 +204,17 @@ struct cool {
 	bool out;
 };
 
-/* MADV_COLD, MADV_PAGEOUT: not where pages are to stay. */
+/*
+ * MADV_COLD, MADV_PAGEOUT: not where pages are to stay. The area keeps its object. As on Linux a page
+ * that a read of a hole of shared memory brought in goes as well: its bytes are zeros.
+ */
 static int area_cool(struct area *a, u64 start, u64 end, void *arg)
 {
 	struct cool *c = arg;
 
 	if (a->flags & (AREA_LOCKED | AREA_SPECIAL))
 		return -EINVAL;
-	memory_advise(c->mm, start, end, c->out);
+	memory_advise(c->mm, start, end, c->out, a->object);
 	return 0;
 }
 

@@ -1,13 +1,20 @@
 /*
  * evict.c - taking idle pages out of the page cache.
  *
- * Only a page whose sole reference is the cache goes, and only a clean one whose bytes can be read
- * again. There is no list of pages in the order of use: a hand goes round all objects, and inside
+ * Only a page whose sole reference is the cache goes, and only a clean one: its bytes can be read
+ * again, or, in an object that is memory, are the zeros of a hole that was looked at. There is no list of pages in the order of use: a hand goes round all objects, and inside
  * each from where it stopped, and passes by once what was used since.
  */
 #include "mm/object_priv.h"
 
 #define SCAN_PAGES 512u /* that are looked at without giving the lock up */
+
+/* Pages of an object that is memory are gone. */
+static void memory_uncharge(struct object *o, u64 pages)
+{
+	if (pages && o->ops->page_uncharge)
+		o->ops->page_uncharge(o, pages);
+}
 
 /* o->lock held. */
 static bool page_is_idle(const struct page *p)
@@ -44,6 +51,7 @@ static u64 evict_part(struct object *o, u64 max, bool *ended)
 	*ended = !radix_next(&o->pages, &index);
 	o->evict_next = *ended ? 0 : index;
 	spin_unlock(&o->lock);
+	memory_uncharge(o, done);
 	return done;
 }
 
@@ -70,9 +78,25 @@ void object_drop_idle(struct object *o, u64 first, u64 end)
 	} while (p && first < end);
 }
 
-static bool may_be_read_again(const struct object *o)
+void object_page_release(struct object *o, struct page *p)
 {
-	return !(o->flags & OBJECT_SHMEM) && load_relaxed(&o->page_count);
+	bool released = false;
+
+	spin_lock(&o->lock);
+	if (p->cache.object == o && page_count(p) == 2 && page_is_uptodate(p) &&
+	    !(p->flags & (PAGE_LOCKED | PAGE_DIRTY))) {
+		object_page_detach(o, p);
+		page_put(p); /* the cache's */
+		released = true;
+	}
+	spin_unlock(&o->lock);
+	memory_uncharge(o, released);
+}
+
+static bool has_clean_pages(const struct object *o)
+{
+	return load_relaxed(&o->page_count) > load_relaxed(&o->dirty_count) &&
+	       !load_relaxed(&o->unswappable);
 }
 
 u64 object_evict(u64 max)
@@ -81,7 +105,7 @@ u64 object_evict(u64 max)
 	u64 done = 0, looks = 2 * object_count() + 1;
 
 	while (done < max && looks--) {
-		struct object *o = objects_rotate(may_be_read_again);
+		struct object *o = objects_rotate(has_clean_pages);
 		bool ended = false;
 
 		if (!o)

@@ -42,6 +42,8 @@ enum page_kind {
 /* A shared leaf may be writable: set under the page's lock before it becomes so (writeback.c). */
 #define PAGE_MAPPED_WRITE 0x4000
 #define PAGE_SWAPCACHE 0x20 /* private: in the swap cache; cache.index is its slot */
+/* Memory that fallocate(2) made and nobody has asked for since: zeros, and told as a hole. */
+#define PAGE_ALLOCATED 0x40
 
 struct page {
 	struct spinlock lock; /* of a node */

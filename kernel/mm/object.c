@@ -209,12 +209,26 @@ static struct page *page_find(struct object *o, u64 index, u64 *slot)
 	return p;
 }
 
+static bool object_has_page(struct object *o, u64 index)
+{
+	spin_lock(&o->lock);
+	bool has = radix_find(&o->pages, index);
+	spin_unlock(&o->lock);
+	return has;
+}
+
+/* Is an item of the index more than zeros to a reader? */
+static bool item_is_data(const struct page *item)
+{
+	return item && (item_is_slot(item) || !(load_relaxed(&item->flags) & PAGE_ALLOCATED));
+}
+
 bool object_is_hole(struct object *o, u64 index)
 {
 	if (o->ops->read_pages)
 		return false;
 	spin_lock(&o->lock);
-	bool hole = !radix_find(&o->pages, index);
+	bool hole = !item_is_data(radix_find(&o->pages, index));
 	spin_unlock(&o->lock);
 	return hole;
 }
@@ -224,7 +238,7 @@ struct page *object_page_resident(struct object *o, u64 index)
 	u64 slot;
 	struct page *p = page_find(o, index, &slot);
 
-	if (p && page_is_uptodate(p)) {
+	if (p && page_is_used(p)) {
 		page_referenced(p);
 		return p;
 	}
@@ -245,7 +259,7 @@ u32 object_pages_resident(struct object *o, u64 first, u32 max, struct page **pa
 
 		if (!p || index >= end)
 			break;
-		if (item_is_slot(p) || !page_is_uptodate(p))
+		if (item_is_slot(p) || !page_is_used(p))
 			continue;
 		page_get(p);
 		pages[index - first] = p;
@@ -273,6 +287,8 @@ static int page_attach(struct object *o, struct page *p, u64 index)
 	if (radix_insert(&o->pages, index, p))
 		return -ENOMEM;
 	object_page_enter(o, p, index);
+	if (p->flags & PAGE_ALLOCATED) /* it stays */
+		object_page_dirty_locked(o, p);
 	return 0;
 }
 
@@ -362,8 +378,8 @@ static int run_read(struct object *o, u64 first, u32 count)
 	return err;
 }
 
-/* Put a page of zeros at index. */
-static int page_fill_zero(struct object *o, u64 index)
+/* Put a page of zeros at index; flag: 0 or PAGE_ALLOCATED. */
+static int page_fill_zero(struct object *o, u64 index, u16 flag)
 {
 	struct page *p;
 	int err;
@@ -378,7 +394,7 @@ static int page_fill_zero(struct object *o, u64 index)
 	if (!p)
 		goto uncharge;
 	machine_frame_zero(p);
-	p->flags = (p->flags & (u16)~PAGE_LOCKED) | PAGE_UPTODATE;
+	p->flags = (p->flags & (u16)~PAGE_LOCKED) | PAGE_UPTODATE | flag;
 	err = pages_attach(o, index, &p, 1);
 	if (!err)
 		return 0;
@@ -419,9 +435,9 @@ static int page_fill(struct object *o, u64 index, const struct span *span, bool 
 
 	read_lock(&o->size_lock);
 	if (index >= object_pages_of_size(o)) {
-		err = beyond ? page_fill_zero(o, index) : -EFAULT;
+		err = beyond ? page_fill_zero(o, index, 0) : -EFAULT;
 	} else if (!o->ops->read_pages || whole) {
-		err = page_fill_zero(o, index);
+		err = page_fill_zero(o, index, 0);
 	} else {
 		err = span_read(o, index, span);
 	}
@@ -437,6 +453,8 @@ static struct page *page_get_filled(struct object *o, u64 index, const struct sp
 		struct page *p = page_find(o, index, &slot);
 
 		if (p && page_is_uptodate(p)) {
+			if (load_relaxed(&p->flags) & PAGE_ALLOCATED)
+				page_flag_clear(p, PAGE_ALLOCATED);
 			page_referenced(p);
 			return p;
 		}
@@ -481,6 +499,35 @@ struct page *object_page_write(struct object *o, u64 index, bool whole)
 	struct span span = span_around(index);
 
 	return page_get_filled(o, index, &span, true, whole, NULL);
+}
+
+/* Memory is given to the hole at index, which stays one. As page_fill. */
+static int hole_allocate(struct object *o, u64 index)
+{
+	read_lock(&o->size_lock);
+	int err = page_fill_zero(o, index, PAGE_ALLOCATED);
+	read_unlock(&o->size_lock);
+	return err;
+}
+
+int object_page_allocate(struct object *o, u64 index)
+{
+	struct page *p;
+
+	while (!o->ops->read_pages && !object_has_page(o, index)) {
+		int err = hole_allocate(o, index);
+
+		if (!err)
+			return 0;
+		if (err != -EEXIST && !(err == -ENOMEM && memory_reclaim()))
+			return err;
+	}
+	p = object_page_write(o, index, false);
+	if (IS_ERR(p))
+		return (int)PTR_ERR(p);
+	object_page_dirty(o, p);
+	page_put(p);
+	return 0;
 }
 
 /* --- bytes --- */
@@ -583,21 +630,12 @@ static void pages_detach(struct object *o, u64 first, u64 end)
 		o->ops->page_uncharge(o, dropped);
 }
 
-static bool object_has_page(struct object *o, u64 index)
-{
-	spin_lock(&o->lock);
-	bool has = radix_find(&o->pages, index);
-	spin_unlock(&o->lock);
-	return has;
-}
-
 /* Zero the bytes [from, to) of one page, if it is there or holds bytes somewhere. */
 static int page_zero_part(struct object *o, u64 from, u64 to)
 {
 	struct page *p;
 
-	/* Memory: a missing page is zeros already. */
-	if (!o->ops->read_pages && !object_has_page(o, from >> PAGE_SHIFT))
+	if (object_is_hole(o, from >> PAGE_SHIFT)) /* zeros already */
 		return 0;
 	p = object_page(o, from >> PAGE_SHIFT, NULL);
 	if (IS_ERR(p))
@@ -654,9 +692,11 @@ int object_punch(struct object *o, u64 start, u64 end)
 u64 object_seek_data(struct object *o, u64 from)
 {
 	u64 size = load_acquire(&o->size), index = from >> PAGE_SHIFT;
+	struct page *p;
 
 	spin_lock(&o->lock);
-	struct page *p = radix_next(&o->pages, &index);
+	while ((p = radix_next(&o->pages, &index)) && !item_is_data(p))
+		index++;
 	spin_unlock(&o->lock);
 	return p ? min(max(from, index << PAGE_SHIFT), size) : size;
 }
@@ -666,7 +706,7 @@ u64 object_seek_hole(struct object *o, u64 from)
 	u64 size = load_acquire(&o->size), index = from >> PAGE_SHIFT;
 
 	spin_lock(&o->lock);
-	while (index << PAGE_SHIFT < size && radix_find(&o->pages, index))
+	while (index << PAGE_SHIFT < size && item_is_data(radix_find(&o->pages, index)))
 		index++;
 	spin_unlock(&o->lock);
 	return min(max(from, index << PAGE_SHIFT), size);

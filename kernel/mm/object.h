@@ -90,16 +90,17 @@ struct page *object_page(struct object *o, u64 index, bool *major);
 /* The same; if it is read, so are the missing ones of `count` pages from it on. */
 struct page *object_page_ahead(struct object *o, u64 index, u32 count, bool *major);
 /*
- * The page if it is resident and up to date, with a temporary reference; else NULL. Never sleeps.
+ * The page if it is resident, up to date and no hole, with a temporary reference; else NULL. Never
+ * sleeps.
  */
 struct page *object_page_resident(struct object *o, u64 index);
 /*
- * Memory that nobody has written, nor brought in to a map of it: its bytes are zeros, and to read
- * them takes no page.
+ * Memory that nobody has written, nor brought in to a map of it, though it may be allocated: its
+ * bytes are zeros, and to read them takes no page.
  */
 bool object_is_hole(struct object *o, u64 index);
 /*
- * Up to max resident, up-to-date pages of [first, first + max); pages[i] is NULL where there is
+ * Up to max such pages of [first, first + max); pages[i] is NULL where there is
  * none. Each with a temporary reference. Never sleeps; for fault-around.
  */
 u32 object_pages_resident(struct object *o, u64 first, u32 max, struct page **pages);
@@ -110,6 +111,12 @@ u32 object_pages_resident(struct object *o, u64 first, u32 max, struct page **pa
  * writing: object_page_dirty, then object_grow if the write went past the size.
  */
 struct page *object_page_write(struct object *o, u64 index, bool whole);
+/*
+ * fallocate(2): the page at index has its memory from now on, also beyond the size. As in Linux's
+ * tmpfs it stays a hole to mincore(2), read(2) and lseek(2) until somebody uses it, or allocates it
+ * a second time. 0, -ENOMEM, -EIO or -ENOSPC. May sleep.
+ */
+int object_page_allocate(struct object *o, u64 index);
 /* The size becomes at least `size`. The caller keeps truncate out (the inode's lock). */
 void object_grow(struct object *o, u64 size);
 
@@ -124,6 +131,12 @@ ssize object_write(struct object *o, const void *buf, size_t n, u64 offset);
 void object_page_dirty(struct object *o, struct page *p);
 /* A shared leaf of the page, which is locked, is about to become writable. For faults. */
 void object_page_dirty_mapped(struct object *o, struct page *p);
+
+/*
+ * p is counted, by the caller: take it out of the cache if it is one of o's, clean, and nobody else
+ * has it: its bytes can be had again, or are zeros.
+ */
+void object_page_release(struct object *o, struct page *p);
 
 /*
  * Set the size: pages beyond are detached and unmapped everywhere (markers that fault with SIGBUS),

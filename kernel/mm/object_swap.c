@@ -6,8 +6,9 @@
  * (object_priv.h): that is one user of the slot. It counts as the object's memory as before, for
  * limits and as data between holes.
  *
- * A changed page of a file that is read from elsewhere is told from a clean one, which eviction may
- * drop, by PAGE_DIRTY: it is dirty again whenever it is not on its way to a slot.
+ * What has bytes of its own is told by PAGE_DIRTY from a clean page, which eviction may drop: a page
+ * of a file that is read from elsewhere, or one of memory that was never written to and so is zeros.
+ * A page with bytes of its own is dirty again whenever it is not on its way to a slot.
  *
  * Out: only a page that nothing but the cache refers to goes (the reclaim clock has taken it from
  * the tables). It stays in the index, locked and no longer dirty, until its bytes are in the slot. A
@@ -45,16 +46,10 @@ u64 object_swapped(struct object *o, u64 first, u64 end)
 
 /* --- out --- */
 
-/* May a page of o be in swap? */
-static bool has_bytes_of_its_own(const struct object *o, const struct page *p)
+/* o->lock held. May the page go, as far as can be seen? A clean one need not be written. */
+static bool page_is_idle(struct page *p)
 {
-	return o->flags & OBJECT_SHMEM || p->flags & PAGE_DIRTY;
-}
-
-/* o->lock held. May the page go, as far as can be seen? */
-static bool page_is_idle(const struct object *o, struct page *p)
-{
-	if (page_count(p) != 1 || !page_is_uptodate(p) || !has_bytes_of_its_own(o, p))
+	if (page_count(p) != 1 || !page_is_uptodate(p) || !(p->flags & PAGE_DIRTY))
 		return false;
 	if (!(p->flags & PAGE_REFERENCED))
 		return true;
@@ -80,7 +75,7 @@ static u32 pages_choose(struct object *o, u32 max, struct page **pages, u64 *slo
 		*ended = !item;
 		if (!item)
 			break;
-		if (item_is_slot(item) || !page_is_idle(o, p) || !page_trylock(p))
+		if (item_is_slot(item) || !page_is_idle(p) || !page_trylock(p))
 			continue;
 		slots[n] = swap_slot_take();
 		if (!slots[n]) {
@@ -108,7 +103,7 @@ static bool page_finish(struct object *o, struct page *p, u64 slot, int err)
 		radix_replace(&o->pages, p->cache.index, item_of_slot(slot));
 		object_page_leave(o, p);
 		o->swapped++;
-	} else if (!(o->flags & OBJECT_SHMEM)) {
+	} else {
 		object_page_dirty_locked(o, p);
 	}
 	spin_unlock(&o->lock);
@@ -139,10 +134,8 @@ static u64 object_swap_some(struct object *o, u32 max, bool *ended)
 
 static bool may_be_swapped(const struct object *o)
 {
-	u64 pages = o->flags & OBJECT_SHMEM ? load_relaxed(&o->page_count)
-					    : load_relaxed(&o->dirty_count);
-
-	return pages && !o->ops->write_pages && !load_relaxed(&o->unswappable);
+	return load_relaxed(&o->dirty_count) && !o->ops->write_pages &&
+	       !load_relaxed(&o->unswappable);
 }
 
 u64 object_swap_out(u64 max)
@@ -179,8 +172,7 @@ static u32 pages_enter(struct object *o, u64 index, u64 slot, struct page **page
 	while (n < max && radix_find(&o->pages, index + n) == item_of_slot(slot + n)) {
 		radix_replace(&o->pages, index + n, pages[n]);
 		object_page_enter(o, pages[n], index + n);
-		if (!(o->flags & OBJECT_SHMEM))
-			object_page_dirty_locked(o, pages[n]);
+		object_page_dirty_locked(o, pages[n]);
 		o->swapped--;
 		n++;
 	}

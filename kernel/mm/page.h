@@ -18,6 +18,12 @@ static inline bool page_is_uptodate(const struct page *p)
 	return load_acquire(&p->flags) & PAGE_UPTODATE;
 }
 
+/* Memory that has been asked for: PAGE_ALLOCATED is not. */
+static inline bool page_is_used(const struct page *p)
+{
+	return (load_acquire(&p->flags) & (PAGE_UPTODATE | PAGE_ALLOCATED)) == PAGE_UPTODATE;
+}
+
 static inline void page_flag_set(struct page *p, u16 flag)
 {
 	atomic_or(&p->flags, flag);

@@ -19,6 +19,7 @@
 #include "lib/print.h"
 #include "lib/string.h"
 #include "lib/waitq.h"
+#include "mm/census.h"
 #include "mm/huge.h"
 #include "mm/leaf_table.h"
 #include "mm/object.h"
@@ -55,7 +56,8 @@ static struct clock {
 
 /* What was taken out of one table. */
 struct batch {
-	bool used_too;                     /* also what was used lately */
+	bool advised;                      /* for MADV_PAGEOUT: also what was used lately */
+	struct object *object;             /* advised: clean pages of it are given up */
 	u32 count;                         /* in all */
 	struct page *swapped[BATCH_PAGES]; /* locked, in the swap cache */
 	u32 nswapped;
@@ -220,10 +222,12 @@ static bool table_take(struct page *table, u32 *i, const struct locked_ranges *l
 		struct pte e = pte_load(&slots[*i]);
 
 		atomic_add(&counting->scanned, pte_is_resident(e));
-		if (!pte_is_resident(e) || (pte_is_accessed(e) && !b->used_too) ||
+		if (!pte_is_resident(e) || (pte_is_accessed(e) && !b->advised) ||
 		    (l->mask[*i / 64] & BIT(*i % 64)))
 			continue;
 		struct page *p = pte_page(e);
+		if (b->advised && page_mappings(p) != 1) /* nobody else's (madvise(2)) */
+			continue;
 		if (p->kind == PAGE_CACHE || pte_is_lazy(e))
 			leaf_unmap(table, &slots[*i], e, b);
 		else if (p->kind == PAGE_ANON && swap)
@@ -258,6 +262,8 @@ static void batch_finish(struct batch *b)
 	for (u32 i = 0; i < b->nswapped; i++)
 		b->freed += swap_cache_evict(b->swapped[i]);
 	for (u32 i = 0; i < b->nothers; i++) {
+		if (b->object)
+			object_page_release(b->object, b->others[i]);
 		b->freed += page_count(b->others[i]) == 1;
 		node_drop(b->others[i]);
 	}
@@ -377,7 +383,7 @@ static bool advise_batch(struct mm *mm, u64 *va, u64 start, u64 end, u32 *i, str
 	/* What others share they may use: only what is this space's own is advised about. */
 	if (owned && t->level == 1 && locked_look(mm, t, *va, owned, &l)) {
 		mask_outside(l.first, start, end, &l);
-		if (!b->used_too)
+		if (!b->advised)
 			table_forget_use(t, &l);
 		else
 			more = table_take(t, i, &l, swap_total_slots() > 0, b);
@@ -393,9 +399,9 @@ static bool advise_batch(struct mm *mm, u64 *va, u64 start, u64 end, u32 *i, str
 	return true;
 }
 
-void memory_advise(struct mm *mm, u64 start, u64 end, bool out)
+void memory_advise(struct mm *mm, u64 start, u64 end, bool out, struct object *o)
 {
-	struct batch b = { .used_too = out };
+	struct batch b = { .advised = out, .object = o };
 	u64 va = start;
 	u32 i = 0;
 

@@ -107,6 +107,52 @@ static size_t line_normal(const struct map_line *l, char *out, size_t size)
 
 static u64 area_hash(u64 h, const struct map_line *l, const struct arena *a, bool directly);
 
+/* What mincore says of the part of an area that is in its arena: how many pages. */
+static u64 residency(const struct map_line *l, unsigned char *vector)
+{
+	const struct arena *a = arena_of(l);
+	u64 start = l->start > a->start ? l->start : a->start;
+	u64 end = l->end < a->end ? l->end : a->end;
+
+	if (a->huge) /* see run_mincore */
+		return 0;
+	if (mincore((void *)start, end - start, vector))
+		fail("mincore");
+	return (end - start) / PAGE;
+}
+
+u64 residency_hash(void)
+{
+	static unsigned char vector[1024];
+	struct map_line l;
+	const char *at = maps_text;
+	u64 h = 0;
+
+	maps_read();
+	while (maps_next(&at, &l))
+		if (arena_of(&l))
+			h = hash_bytes(h, vector, residency(&l, vector));
+	return h;
+}
+
+/* An area, which pages are resident, and a hash of its contents. */
+static void line_print(const struct map_line *l, const char *text, bool contents)
+{
+	static unsigned char vector[1024];
+	static char line[2000];
+	int n = snprintf(line, sizeof(line), "    %s", text);
+
+	if (contents) {
+		u64 pages = residency(l, vector);
+		n += snprintf(line + n, sizeof(line) - (size_t)n, " %016lx ",
+			      area_hash(0, l, arena_of(l), false));
+		for (u64 i = 0; i < pages; i++)
+			line[n++] = vector[i] ? '1' : '0';
+	}
+	line[n++] = '\n';
+	write(1, line, (size_t)n);
+}
+
 static u64 maps_walk(bool print, bool contents)
 {
 	char text[400];
@@ -120,14 +166,8 @@ static u64 maps_walk(bool print, bool contents)
 			continue;
 		size_t n = line_normal(&l, text, sizeof(text) - 1);
 		h = hash_bytes(h, text, n);
-		if (print) {
-			char line[500];
-			int length = contents
-					     ? snprintf(line, sizeof(line), "    %s %016lx\n", text,
-							area_hash(0, &l, arena_of(&l), false))
-					     : snprintf(line, sizeof(line), "    %s\n", text);
-			write(1, line, (size_t)length);
-		}
+		if (print)
+			line_print(&l, text, contents);
 	}
 	return h;
 }

@@ -57,6 +57,7 @@ struct options {
 	/* To look past a known difference: */
 	const char *without;   /* operations, advice and the like: "fork,HUGEPAGE" */
 	bool no_maps;          /* /proc/self/maps is not compared */
+	bool residency;        /* a trace also shows a hash of it (not in forked processes) */
 	const char *directory; /* for files */
 };
 
@@ -91,8 +92,9 @@ extern u64 brk_start; /* the break when the run began */
 
 void arenas_init(void);
 void maps_fold(void);           /* the areas in the arenas, as /proc/self/maps shows them */
-void maps_print(bool contents); /* with a hash of each area's */
+void maps_print(bool contents); /* with a hash of each area's, and which pages are resident */
 u64 maps_hash(void);
+u64 residency_hash(void); /* of all pages but those of the huge arena */
 /* Every byte in the arenas that can be read; `directly` by loads, else by process_vm_readv. */
 void memory_fold(bool directly, bool huge);
 
@@ -140,5 +142,6 @@ void files_fold(void);
 void files_print(void);
 /* The other processes of this one's making end; called before it ends. */
 void family_end(void);
+bool has_family(void); /* are there other processes of this run? */
 
 #endif

@@ -10,6 +10,7 @@
 #include "diff.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -213,8 +214,9 @@ void step(void)
 		if (index % MAPS_EVERY == 0 && !options.no_maps)
 			maps_fold();
 		if (traced)
-			say(" [%016lx %08x]\n", board->hash,
-			    options.no_maps ? 0 : (u32)maps_hash());
+			say(" [%016lx %08x %08x]\n", board->hash,
+			    options.no_maps ? 0 : (u32)maps_hash(),
+			    options.residency && !depth ? (u32)residency_hash() : 0);
 		say_now();
 		if (index == options.maps_at) {
 			write_all("then\n", 5);
@@ -252,6 +254,8 @@ static void options_read(int argc, char **argv)
 			options.without = value;
 		else if (!strcmp(name, "--no-maps"))
 			options.no_maps = strtoul(value, NULL, 0);
+		else if (!strcmp(name, "--residency"))
+			options.residency = strtoul(value, NULL, 0);
 		else if (!strcmp(name, "--trace") && i + 1 < argc) {
 			options.trace_from = strtoull(value, NULL, 0);
 			options.trace_to = strtoull(argv[++i], NULL, 0);
@@ -277,9 +281,24 @@ static void layout_fix(char **argv)
 	fail("execv");
 }
 
+/*
+ * All processes on one processor: Linux gathers the pages that a processor brings in, and those that
+ * another one has not handed on yet are passed over by MADV_PAGEOUT.
+ */
+static void processor_fix(void)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	if (sched_setaffinity(0, sizeof(one), &one))
+		fail("sched_setaffinity");
+}
+
 int main(int argc, char **argv)
 {
 	layout_fix(argv);
+	processor_fix();
 	options_read(argc, argv);
 	board = mmap((void *)BOARD_ADDRESS, PAGE, PROT_READ | PROT_WRITE,
 		     MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);

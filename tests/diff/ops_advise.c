@@ -3,6 +3,7 @@
  */
 #include "diff.h"
 
+#include <fcntl.h>
 #include <linux/mman.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -54,6 +55,27 @@ static const struct advice *advice_pick(struct rng *r)
 	}
 }
 
+/*
+ * MADV_PAGEOUT takes a page of zeros that a read of shared memory brought in, unless others map it.
+ * Whether a process maps what it has from a fork and did not touch is the kernel's choice: Linux's
+ * fork does not pass on entries for pages of files. So the pages are brought in again where there
+ * are other processes, whatever the areas permit.
+ */
+static void advised(int advice, u64 addr, u64 length)
+{
+	static u8 bytes[PAGE];
+	int fd;
+
+	if (advice != MADV_PAGEOUT || !has_family() || length > 1ul << 40)
+		return;
+	fd = open("/proc/self/mem", O_RDONLY);
+	if (fd < 0)
+		fail("/proc/self/mem");
+	for (u64 page = addr & -PAGE; page < addr + length; page += PAGE)
+		fold((u64)pread(fd, bytes, PAGE, (off_t)page));
+	close(fd);
+}
+
 static void run_advise(struct rng *r)
 {
 	const struct advice *a = advice_pick(r);
@@ -85,6 +107,7 @@ static void run_advise(struct rng *r)
 	}
 	say(" %s %s %lx", a->name, place(addr), length);
 	result(madvise((void *)addr, length, a->advice));
+	advised(a->advice, addr, length);
 }
 
 /*
@@ -118,6 +141,8 @@ static void run_process_advise(struct rng *r)
 		say(" %s %lx", place(g.addr), g.length);
 	}
 	result(syscall(SYS_process_madvise, pidfd, parts, ARRAY_SIZE(parts), a->advice, 0));
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		advised(a->advice, (u64)parts[i].iov_base, parts[i].iov_len);
 	close(pidfd);
 }
 

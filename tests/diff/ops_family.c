@@ -157,6 +157,11 @@ static void run_finish(struct rng *r)
 	child_finish(index);
 }
 
+bool has_family(void)
+{
+	return depth || child_count;
+}
+
 void family_end(void)
 {
 	while (child_count)

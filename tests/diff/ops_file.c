@@ -166,16 +166,6 @@ static void run_truncate(struct rng *r)
 	result(ftruncate(fd, (off_t)size));
 }
 
-/*
- * Pages that fallocate made are not resident on Linux (mincore) until something is in them, which is
- * tmpfs's way of doing it: something is put in.
- */
-static void fill_allocated(int fd, u64 offset, u64 end)
-{
-	for (u64 at = offset; at < end; at = (at & -PAGE) + PAGE)
-		result(pwrite(fd, "a", 1, (off_t)at));
-}
-
 static void run_allocate(struct rng *r)
 {
 	static const int modes[] = { FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
@@ -184,14 +174,8 @@ static void run_allocate(struct rng *r)
 	int fd = file_pick(r), mode = modes[rng_below(r, ARRAY_SIZE(modes))];
 	u64 offset = offset_pick(r), length = rng_below(r, 6 * PAGE);
 
-	struct stat st;
-
-	if (mode == FALLOC_FL_KEEP_SIZE && !fstat(fd, &st) && offset + length > (u64)st.st_size)
-		mode = 0; /* pages beyond the end cannot be filled */
 	say(" %s mode %x %lx %lx", file_label(fd), mode, offset, length);
-	if (result(fallocate(fd, mode, (off_t)offset, (off_t)length)) == 0 &&
-	    !(mode & FALLOC_FL_PUNCH_HOLE))
-		fill_allocated(fd, offset, offset + length);
+	result(fallocate(fd, mode, (off_t)offset, (off_t)length));
 }
 
 static void run_read(struct rng *r)
@@ -276,6 +260,16 @@ static void run_send(struct rng *r)
 	fold((u64)to);
 }
 
+/* Where data and holes are, by lseek. */
+static void run_seek(struct rng *r)
+{
+	int fd = file_pick(r), whence = rng_chance(r, 2) ? SEEK_DATA : SEEK_HOLE;
+	u64 from = offset_pick(r);
+
+	say(" %s %s %lx", file_label(fd), whence == SEEK_DATA ? "data" : "hole", from);
+	result(lseek(fd, (off_t)from, whence));
+}
+
 static void run_stat(struct rng *r)
 {
 	int fd = file_pick(r);
@@ -310,15 +304,10 @@ static void run_seal(struct rng *r)
 }
 
 const struct operation file_operations[] = {
-	{ "ftruncate", 22, run_truncate },
-	{ "fallocate", 18, run_allocate },
-	{ "pread", 14, run_read },
-	{ "pwrite", 14, run_write },
-	{ "readv", 8, run_readv },
-	{ "write-own", 14, run_write_own },
-	{ "send", 6, run_send },
-	{ "fstat", 3, run_stat },
-	{ "renew", 6, run_renew },
-	{ "seal", 1, run_seal },
-	{ NULL, 0, NULL },
+	{ "ftruncate", 22, run_truncate }, { "fallocate", 18, run_allocate },
+	{ "pread", 14, run_read },         { "pwrite", 14, run_write },
+	{ "readv", 8, run_readv },         { "write-own", 14, run_write_own },
+	{ "send", 6, run_send },           { "fstat", 3, run_stat },
+	{ "lseek", 0, run_seek },          { "renew", 6, run_renew },
+	{ "seal", 1, run_seal },           { NULL, 0, NULL },
 };

@@ -286,6 +286,36 @@ static void test_eviction_takes_idle_clean_file_pages_only(void **state)
 	assert_int_equal(object_cache_frames(), 0);
 }
 
+/* Memory that was only looked at is zeros: it may go, and gives its charge back. */
+static void test_eviction_takes_memory_that_nobody_wrote_to(void **state)
+{
+	struct mem_object *m = mem_object_memory(8 * PAGE_SIZE, UINT64_MAX);
+	struct mm *mm = new_space();
+	u64 v = 4;
+
+	(void)state;
+	map_pages(mm, BASE, 8, AREA_READ | AREA_WRITE | AREA_SHARED | MAY, &m->object, 0);
+	for (u32 p = 0; p < 4; p++)
+		assert_int_equal(load_in(mm, BASE + p * PAGE_SIZE), 0);
+	store_in(mm, BASE + PAGE_SIZE, 5);
+	object_write(&m->object, &v, 8, 2 * PAGE_SIZE);
+	assert_int_equal(object_page_allocate(&m->object, 5), 0);
+	assert_int_equal(object_page_allocate(&m->object, 6), 0);
+	assert_int_equal(object_page_allocate(&m->object, 6), 0); /* now it is used */
+	assert_true(object_is_hole(&m->object, 5));
+	assert_false(object_is_hole(&m->object, 6));
+	assert_int_equal(m->charged, 6);
+	assert_int_equal(object_evict(1000) + object_evict(1000), 0); /* mapped or written */
+	space_unmap(mm, BASE, 8 * PAGE_SIZE);
+	assert_int_equal(object_evict(1000) + object_evict(1000), 2);
+	assert_int_equal(m->charged, 4);
+	assert_int_equal(read_word(&m->object, PAGE_SIZE), 5);
+	assert_int_equal(read_word(&m->object, 2 * PAGE_SIZE), 4);
+	assert_true(object_is_hole(&m->object, 0));
+	space_put(mm);
+	object_put(&m->object);
+}
+
 static void test_a_fault_gets_memory_by_eviction(void **state)
 {
 	static struct page *taken[20000];
@@ -385,6 +415,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_punching_frees_whole_pages_and_zeroes_parts),
 		cmocka_unit_test(test_data_and_holes_are_found),
 		cmocka_unit_test(test_eviction_takes_idle_clean_file_pages_only),
+		cmocka_unit_test(test_eviction_takes_memory_that_nobody_wrote_to),
 		cmocka_unit_test(test_a_fault_gets_memory_by_eviction),
 		cmocka_unit_test(test_readers_writers_sync_and_eviction_at_once_lose_nothing),
 		cmocka_unit_test(test_two_readers_of_one_page_read_the_file_once),

@@ -305,10 +305,10 @@ static void test_advice_takes_out_what_is_the_space_s_own_and_nothing_else(void 
 	map_anonymous(mm, BASE, PAGES);
 	for (u32 p = 0; p < PAGES; p++)
 		store_in(mm, page_va(p), 100 + p);
-	memory_advise(mm, page_va(2), page_va(10), true);
+	memory_advise(mm, page_va(2), page_va(10), true, NULL);
 	assert_int_equal(pages_in_swap(mm), 8);
 	struct mm *child = new_fork(mm);
-	memory_advise(mm, page_va(10), page_va(20), true); /* shared: it stays */
+	memory_advise(mm, page_va(10), page_va(20), true, NULL); /* shared: it stays */
 	assert_int_equal(pages_in_swap(mm), 8);
 	for (u32 p = 0; p < PAGES; p++)
 		assert_int_equal(load_in(child, page_va(p)), 100 + p);
@@ -532,9 +532,9 @@ static void late_writer(struct race *t, bool anew)
 			must(!space_advise(t->mm, page_va(0), PAGE_SIZE, 4), "DONTNEED");
 		store(page_va(0), v);
 		must(load(page_va(0)) == v, "the store of %lu is lost", v);
-		memory_advise(t->mm, page_va(0), page_va(1), true);
+		memory_advise(t->mm, page_va(0), page_va(1), true, NULL);
 		must(load(page_va(0)) == v, "the store of %lu is lost", v);
-		memory_advise(t->mm, page_va(0), page_va(1), true);
+		memory_advise(t->mm, page_va(0), page_va(1), true, NULL);
 	}
 	t->left--;
 }
@@ -569,7 +569,7 @@ static void late_run(void)
 	map_anonymous(t.mm, BASE, 2);
 	store_in(t.mm, page_va(0), 1000);
 	store(page_va(1), 1);
-	memory_advise(t.mm, page_va(0), page_va(1), true);
+	memory_advise(t.mm, page_va(0), page_va(1), true, NULL);
 	t.child = new_fork(t.mm);
 	store_in(t.child, page_va(1), 2); /* its own table, which names the slot too */
 	hosted_run(3, late_cpu, &t);
