@@ -120,10 +120,9 @@ static int file_nr_show(struct text *t, const struct proc_node *n)
 	return 0;
 }
 
-/* Threads may use an eighth of memory, as on Linux, for their kernel stacks. */
 static int threads_max_show(struct text *t, const struct proc_node *n)
 {
-	text_printf(t, "%lu\n", (u64)(frame_managed / (8 * KERNEL_STACK_SIZE / PAGE_SIZE)));
+	text_printf(t, "%lu\n", (u64)threads_max());
 	return 0;
 }
 

@@ -64,15 +64,16 @@ enum lock_rank {
 	 * copy
 	 */
 	RANK_NODE,
-	RANK_SWAP,  /* mm: the slots of swap areas and the swap cache */
-	RANK_FUTEX, /* proc: a bucket of futex waiters; two: by address */
-	RANK_WAITQ, /* lib: a wait queue */
-	RANK_TIMER, /* proc: timers of a CPU */
-	RANK_RUNQ,  /* proc: a run queue; two: by CPU number */
-	RANK_SLAB,  /* mm: a cache of kernel objects */
-	RANK_VMAP,  /* mm: the vmap region */
-	RANK_FRAME, /* mm: the frame allocator */
-	RANK_LOG,   /* dev: the kernel log: anyone may print */
+	RANK_SWAP,        /* mm: the slots of swap areas and the swap cache */
+	RANK_FUTEX,       /* proc: a bucket of futex waiters; two: by address */
+	RANK_FUTEX_OWNER, /* proc: who owns which futex that is waited for */
+	RANK_WAITQ,       /* lib: a wait queue */
+	RANK_TIMER,       /* proc: timers of a CPU */
+	RANK_RUNQ,        /* proc: a run queue; two: by CPU number */
+	RANK_SLAB,        /* mm: a cache of kernel objects */
+	RANK_VMAP,        /* mm: the vmap region */
+	RANK_FRAME,       /* mm: the frame allocator */
+	RANK_LOG,         /* dev: the kernel log: anyone may print */
 };
 
 /* 4 bytes, so that it fits into a frame descriptor. */

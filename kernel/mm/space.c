@@ -202,6 +202,7 @@ static void fork_fields(struct mm *child, const struct mm *parent)
 	child->env_start = parent->env_start;
 	child->env_end = parent->env_end;
 	child->vdso = parent->vdso;
+	child->membarriers = load_relaxed(&parent->membarriers);
 	memcpy(child->auxv, parent->auxv, sizeof(child->auxv));
 	child->exe_object = parent->exe_object;
 	if (child->exe_object)

@@ -41,8 +41,9 @@ struct mm {
 	u64 limit_as, limit_data, limit_data_hard, limit_stack, limit_memlock;
 	u32 future_flags; /* R: of AREA_LOCK_FLAGS, for areas to come (mlockall's MCL_FUTURE) */
 	u64 peak_rss_pages, peak_vm_bytes; /* A: VmHWM, VmPeak */
-	u8 huge_disabled;                  /* A: enum huge_disabled (PR_SET_THP_DISABLE) */
-	struct space_counters {            /* A: events since the space was made */
+	u32 membarriers;        /* A: what the program has registered for (membarrier(2)) */
+	u8 huge_disabled;       /* A: enum huge_disabled (PR_SET_THP_DISABLE) */
+	struct space_counters { /* A: events since the space was made */
 		u64 faults_minor, faults_major, faults_spurious;
 		u64 tables_copied, tables_adopted, pages_copied, pages_reused, pages_zeroed;
 	} counters;

@@ -21,6 +21,7 @@ struct clone_request {
 	u64 stack;                        /* the child's stack pointer; 0: as the parent's */
 	u64 parent_tid, child_tid, pidfd; /* user addresses */
 	u64 tls;
+	s32 wanted_tid; /* 0: any that is free */
 };
 long process_clone(const struct clone_request *r); /* the child's tid, in the parent */
 
@@ -139,18 +140,6 @@ int posix_timer_settime(s32 id, bool absolute, const struct itimer_value *v,
 int posix_timer_gettime(s32 id, struct itimer_value *out);
 int posix_timer_getoverrun(s32 id);
 int posix_timer_delete(s32 id);
-
-/* --- futex.c --- */
-struct futex_request {
-	u64 address, address2;
-	u32 value, value2, value3;
-	u64 deadline; /* monotonic ns */
-	bool shared, realtime;
-};
-int futex_wait(u64 address, u32 value, u32 bitset, bool shared, u64 deadline);
-int futex_wake(u64 address, u32 count, u32 bitset, bool shared);
-int futex_requeue(u64 from, u64 to, u32 wake, u32 requeue, bool compare, u32 value, bool shared);
-int futex_wake_op(u64 address, u64 address2, u32 wake, u32 wake2, u32 operation, bool shared);
 
 /* --- limits and priorities (limits.c) --- */
 int rlimit_set(struct process *p, u32 resource, u64 soft, u64 hard);

@@ -68,13 +68,13 @@ struct cred *cred_new_root(void)
 	return c;
 }
 
-/* --- what is counted by real user --- */
+/* --- what is counted by real user: threads, of a zombie one; and signals --- */
 
 struct uid_count {
 	struct list link; /* uid_lock */
 	u32 uid;          /* C */
 	/* uid_lock: it lives while there is one of either */
-	u32 processes, signals;
+	u32 threads, signals;
 };
 
 static struct spinlock uid_lock = SPINLOCK_INIT(RANK_PID);
@@ -87,14 +87,14 @@ struct uid_count *uid_count_get(u32 uid)
 	spin_lock(&uid_lock);
 	list_for_each (u, &uid_counts, link) {
 		if (u->uid == uid) {
-			u->processes++;
+			u->threads++;
 			spin_unlock(&uid_lock);
 			kfree(fresh);
 			return u;
 		}
 	}
 	if (fresh) {
-		*fresh = (struct uid_count){ .uid = uid, .processes = 1 };
+		*fresh = (struct uid_count){ .uid = uid, .threads = 1 };
 		list_push_front(&uid_counts, &fresh->link);
 	}
 	spin_unlock(&uid_lock);
@@ -104,14 +104,14 @@ struct uid_count *uid_count_get(u32 uid)
 void uid_count_ref(struct uid_count *u)
 {
 	spin_lock(&uid_lock);
-	u->processes++;
+	u->threads++;
 	spin_unlock(&uid_lock);
 }
 
 /* Nothing is counted any more: off the list, to be freed. uid_lock held. */
 static bool uid_count_is_unused(struct uid_count *u)
 {
-	if (u->processes || u->signals)
+	if (u->threads || u->signals)
 		return false;
 	list_remove(&u->link);
 	return true;
@@ -122,7 +122,7 @@ void uid_count_put(struct uid_count *u)
 	bool last;
 
 	spin_lock(&uid_lock);
-	u->processes--;
+	u->threads--;
 	last = uid_count_is_unused(u);
 	spin_unlock(&uid_lock);
 	if (last)
@@ -160,7 +160,7 @@ u32 uid_count_signals(const struct uid_count *u)
 
 u32 uid_count_value(const struct uid_count *u)
 {
-	return load_relaxed(&u->processes);
+	return load_relaxed(&u->threads);
 }
 
 void cred_install(struct process *p, struct cred *c)
@@ -193,6 +193,10 @@ static int cred_commit(struct cred *c)
 		}
 		spin_lock(&tree_lock);
 		spin_lock(&p->signal_lock);
+		for (u32 i = 1; i < p->nthreads; i++) {
+			uid_count_ref(now);
+			uid_count_put(before);
+		}
 		p->uid_count = now;
 		spin_unlock(&p->signal_lock);
 		spin_unlock(&tree_lock);

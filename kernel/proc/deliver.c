@@ -12,6 +12,7 @@
 #include "arch/x86_64/trap.h"
 #include "lib/print.h"
 #include "proc/ptrace_priv.h"
+#include "proc/rseq.h"
 #include "proc/sched_priv.h"
 
 #define SYSCALL_LENGTH 2 /* of the SYSCALL instruction */
@@ -152,6 +153,7 @@ static void enter_handler(struct regs *regs, int sig, const struct signal_info *
 	bool stepping;
 
 	finish_syscall_for_handler(regs, a->flags);
+	rseq_before_handler(regs);
 	stepping = trace_hide_step(regs);
 	if (sigframe_setup(regs, sig, info, a, old_mask)) {
 		if (sig == SIGSEGV) {
@@ -263,6 +265,8 @@ void return_to_user_work(struct regs *regs)
 			thread_exit(t->process->group_status);
 		if (work & WORK_RESCHED)
 			thread_resched();
+		if (work & WORK_RSEQ)
+			rseq_resume(regs);
 		if (work & (WORK_STOP | WORK_TRAP)) {
 			/*
 			 * The call that the stop interrupted begins again afterwards: deliver sees

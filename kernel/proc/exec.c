@@ -219,14 +219,9 @@ static void change_space(struct exec *x, struct process *p, struct thread *t)
 {
 	struct mm *old = t->mm;
 
-	if (old) {
-		if (t->robust_list)
-			robust_list_exit(t);
-		if (t->clear_child_tid && load_relaxed(&old->users.n) > 1 &&
-		    put_user(0u, (u32 __user *)t->clear_child_tid) == 0)
-			futex_wake_address(old, t->clear_child_tid);
-	}
-	t->clear_child_tid = t->robust_list = t->rseq = 0;
+	if (old)
+		futex_exec(t);
+	t->rseq = 0;
 	spin_lock(&p->lock);
 	p->mm = x->mm;
 	spin_unlock(&p->lock);

@@ -22,24 +22,6 @@
 
 /* --- a thread --- */
 
-/*
- * The last use of the space by this thread: robust futexes, and the word that pthread_join waits
- * for.
- */
-static void thread_leave_space(struct thread *t)
-{
-	struct mm *mm = t->mm;
-
-	if (t->robust_list)
-		robust_list_exit(t);
-	/* As Linux: nobody else can look at the word if nobody shares the space. */
-	if (t->clear_child_tid && (t->process->nthreads > 1 || load_relaxed(&mm->users.n) > 1)) {
-		if (put_user(0u, (u32 __user *)t->clear_child_tid) == 0)
-			futex_wake_address(mm, t->clear_child_tid);
-	}
-	t->clear_child_tid = 0;
-}
-
 /* Its times become the process's. S held. */
 static void thread_bequeath(struct process *p, struct thread *t)
 {
@@ -89,6 +71,7 @@ static bool thread_unlink(struct thread *t, u32 *status)
 		*status = p->group_status;
 		signal_queue_flush(p, &p->pending, UINT64_MAX);
 	} else {
+		uid_count_put(p->uid_count);
 		signal_retarget(p);
 	}
 	stopped = stop_completed(p);
@@ -300,7 +283,7 @@ void thread_exit(u32 status)
 	if (!thread_killed())
 		trace_event(PTRACE_EVENT_EXIT, status);
 	if (t->mm)
-		thread_leave_space(t);
+		futex_exit(t);
 	/*
 	 * From here on it is a kernel thread: the last one of the process may take the space away.
 	 */

@@ -44,7 +44,7 @@ bool user_page_fault(struct regs *regs, u64 address, u64 error_code, bool from_u
 	struct fault_result result = { 0 };
 	int err;
 
-	if (!t->mm)
+	if (!t->mm || (!from_user && t->faults_off))
 		return false;
 	while ((err = space_fault(t->mm, address, access_of(error_code), &result)) == -ENOMEM) {
 		if (!oom_wait(true)) /* dying: by the way back to user mode */

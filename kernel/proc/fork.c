@@ -18,6 +18,7 @@
 #include "mm/space.h"
 #include "proc/ipc.h"
 #include "proc/ptrace_priv.h"
+#include "proc/rseq.h"
 #include "proc/sched_priv.h"
 
 /*
@@ -107,25 +108,56 @@ static void child_start(void *arg)
 	enter_user(regs);
 }
 
+/* Rules of clone and clone3, in Linux's order. */
 static int clone_check(const struct clone_request *r)
 {
 	u64 f = r->flags;
 
-	if (f & CLONE_NAMESPACES)
-		return (f & CLONE_NEWNS && f & CLONE_FS) ||
-				       (f & CLONE_NEWUSER && f & (CLONE_FS | CLONE_THREAD))
-			       ? -EINVAL
-			       : -EPERM;
-	if (f & CLONE_THREAD && !(f & CLONE_SIGHAND))
+	if (f & CLONE_PIDFD && f & CLONE_PARENT_SETTID && r->pidfd == r->parent_tid)
 		return -EINVAL;
-	if (f & CLONE_SIGHAND && (!(f & CLONE_VM) || f & CLONE_CLEAR_SIGHAND))
+	if (f & CLONE_FS && f & (CLONE_NEWNS | CLONE_NEWUSER))
+		return -EINVAL;
+	if (f & CLONE_THREAD && (!(f & CLONE_SIGHAND) || f & (CLONE_NEWUSER | CLONE_NEWPID)))
+		return -EINVAL;
+	if (f & CLONE_SIGHAND && !(f & CLONE_VM))
 		return -EINVAL;
 	if (f & CLONE_PARENT && process_current()->parent == init_process &&
 	    process_current()->pid == 1)
 		return -EINVAL;
 	if (f & CLONE_PIDFD && f & (CLONE_THREAD | CLONE_DETACHED))
 		return -EINVAL;
-	return 0;
+	if (f & CLONE_NEWIPC && f & CLONE_SYSVSEM)
+		return -EINVAL;
+	if (f & CLONE_NAMESPACES)
+		return -EPERM;
+	if (f & CLONE_INTO_CGROUP) /* there are no control groups, so the descriptor names none */
+		return -EBADF;
+	return r->wanted_tid && !cred_capable(cred_current(), CAP_CHECKPOINT_RESTORE) &&
+			       !cred_capable(cred_current(), CAP_SYS_ADMIN)
+		       ? -EPERM
+		       : 0;
+}
+
+/* As many threads as there may be: of all, or of this user. */
+static bool limit_reached(struct process *self)
+{
+	const struct cred *c = self->cred;
+	u32 threads;
+
+	if (thread_live_count() >= threads_max())
+		return true;
+	spin_lock(&self->signal_lock);
+	threads = uid_count_value(self->uid_count);
+	spin_unlock(&self->signal_lock);
+	return c->uid && threads >= self->rlimit_soft[RLIMIT_NPROC] &&
+	       !cred_capable(c, CAP_SYS_RESOURCE) && !cred_capable(c, CAP_SYS_ADMIN);
+}
+
+static int number_alloc(const struct clone_request *r, struct process *p, struct thread *t,
+			u32 *number)
+{
+	*number = (u32)r->wanted_tid;
+	return r->wanted_tid ? pid_alloc_wanted(p, t, *number) : pid_alloc(p, t, number);
 }
 
 /* A thread like the current one, of no process yet. */
@@ -153,7 +185,7 @@ static struct thread *thread_copy(const struct clone_request *r)
 		t->altstack_flags = self->altstack_flags;
 	}
 	if (!(r->flags & CLONE_VM))
-		t->rseq = self->rseq;
+		rseq_inherit(t, self);
 	if (r->flags & CLONE_CHILD_SETTID)
 		t->set_child_tid = r->child_tid;
 	if (r->flags & CLONE_CHILD_CLEARTID)
@@ -174,20 +206,30 @@ static struct thread *thread_copy(const struct clone_request *r)
 static long clone_thread(const struct clone_request *r)
 {
 	struct process *p = process_current();
-	struct thread *t = thread_copy(r);
+	struct vfork_done *vfork = NULL;
+	struct thread *t;
 	struct trace *tr;
 	u32 tid, event;
 	long err;
 
+	if (limit_reached(p))
+		return -EAGAIN;
+	t = thread_copy(r);
 	if (!t)
 		return -ENOMEM;
 	process_get(p);
 	t->process = p;
 	t->mm = p->mm;
+	err = -ENOMEM;
+	if (r->flags & CLONE_VFORK) {
+		vfork = vfork_new();
+		if (!vfork)
+			goto fail;
+	}
 	err = trace_for_child(thread_current(), r->flags, r->exit_signal, &tr, &event);
 	if (err)
-		goto fail;
-	err = pid_alloc(p, t, &tid);
+		goto fail_vfork;
+	err = number_alloc(r, p, t, &tid);
 	if (err)
 		goto fail_trace;
 	t->tid = tid;
@@ -202,6 +244,8 @@ static long clone_thread(const struct clone_request *r)
 		err = -ERESTARTNOINTR;
 		goto fail_tid;
 	}
+	t->vfork = vfork;
+	uid_count_ref(p->uid_count);
 	list_push_back(&p->threads, &t->thread_link);
 	p->nthreads++;
 	if (tr)
@@ -211,12 +255,18 @@ static long clone_thread(const struct clone_request *r)
 	thread_make_runnable(t);
 	if (event)
 		trace_event(event, tid);
+	if (vfork) {
+		vfork_wait(vfork);
+		trace_event(PTRACE_EVENT_VFORK_DONE, tid);
+	}
 	return tid;
 
 fail_tid:
 	pid_set_thread(tid, NULL);
 fail_trace:
 	trace_free(tr);
+fail_vfork:
+	kfree(vfork);
 fail:
 	thread_free(t);
 	return err;
@@ -297,18 +347,6 @@ static void process_discard(struct process *p)
 	process_put(p);
 }
 
-static bool process_limit_reached(struct process *self)
-{
-	const struct cred *c = self->cred;
-	u32 processes;
-
-	spin_lock(&self->signal_lock);
-	processes = uid_count_value(self->uid_count);
-	spin_unlock(&self->signal_lock);
-	return c->uid && processes >= self->rlimit_soft[RLIMIT_NPROC] &&
-	       !cred_capable(c, CAP_SYS_RESOURCE) && !cred_capable(c, CAP_SYS_ADMIN);
-}
-
 /* Into the tree: from here on the child can be seen, signalled and waited for. */
 static int process_publish(struct process *p, struct thread *t, const struct clone_request *r,
 			   struct trace *tr)
@@ -350,7 +388,7 @@ static long clone_process(const struct clone_request *r)
 	int pidfd = -1;
 	u32 pid, event = 0;
 
-	if (process_limit_reached(self))
+	if (limit_reached(self))
 		return -EAGAIN;
 	p = process_alloc();
 	if (!p)
@@ -368,7 +406,7 @@ static long clone_process(const struct clone_request *r)
 	}
 	if (trace_for_child(thread_current(), r->flags, r->exit_signal, &tr, &event))
 		goto fail_vfork;
-	err = pid_alloc(p, t, &pid);
+	err = number_alloc(r, p, t, &pid);
 	if (err)
 		goto fail_vfork;
 	p->pid = t->tid = pid;

@@ -76,6 +76,12 @@ void limits_init(void)
 	mm_privilege_hook = mm_privilege;
 }
 
+/* Threads may use an eighth of memory for their kernel stacks, as on Linux. */
+u32 threads_max(void)
+{
+	return (u32)(frame_managed / (8 * KERNEL_STACK_SIZE / PAGE_SIZE));
+}
+
 #define NR_OPEN_MAX 1048576 /* as Linux's fs.nr_open */
 
 int rlimit_set(struct process *p, u32 resource, u64 soft, u64 hard)

@@ -30,25 +30,42 @@ static struct pid_entry *entry_find(u32 number)
 	return leaf ? leaf[number % LEAF_ENTRIES] : NULL;
 }
 
-/* The next number without an entry, and a leaf for it. 0, -EAGAIN or -ENOMEM. */
+/* A leaf for the number: 0 or -ENOMEM. */
+static int leaf_ensure(u32 number)
+{
+	struct pid_entry ***leaf = &leaves[number / LEAF_ENTRIES];
+
+	if (!*leaf)
+		*leaf = kzalloc(LEAF_ENTRIES * sizeof(struct pid_entry *));
+	return *leaf ? 0 : -ENOMEM;
+}
+
+/* The next number without an entry: 0 or -EAGAIN. */
 static int next_free(u32 *out)
 {
 	u32 number = last_number;
 
 	for (u32 tries = 0; tries < PID_MAX; tries++) {
 		number = number + 1 < PID_MAX ? number + 1 : PID_WRAP_TO;
-		if (entry_find(number))
-			continue;
-		if (!leaves[number / LEAF_ENTRIES]) {
-			leaves[number / LEAF_ENTRIES] =
-				kzalloc(LEAF_ENTRIES * sizeof(struct pid_entry *));
-			if (!leaves[number / LEAF_ENTRIES])
-				return -ENOMEM;
+		if (!entry_find(number)) {
+			*out = number;
+			return 0;
 		}
-		*out = number;
-		return 0;
 	}
 	return -EAGAIN;
+}
+
+/* pid_lock held: e becomes the entry of a number without one. */
+static int entry_add(struct pid_entry *e, u32 number, struct process *p, struct thread *t)
+{
+	int err = leaf_ensure(number);
+
+	if (err)
+		return err;
+	*e = (struct pid_entry){ .number = number, .process = p, .thread = t };
+	leaves[number / LEAF_ENTRIES][number % LEAF_ENTRIES] = e;
+	leaf_used[number / LEAF_ENTRIES]++;
+	return 0;
 }
 
 int pid_alloc(struct process *p, struct thread *t, u32 *out)
@@ -62,12 +79,28 @@ int pid_alloc(struct process *p, struct thread *t, u32 *out)
 		return -ENOMEM;
 	spin_lock(&pid_lock);
 	err = next_free(&number);
-	if (!err) {
-		*e = (struct pid_entry){ .number = number, .process = p, .thread = t };
-		leaves[number / LEAF_ENTRIES][number % LEAF_ENTRIES] = e;
-		leaf_used[number / LEAF_ENTRIES]++;
+	if (!err)
+		err = entry_add(e, number, p, t);
+	if (!err)
 		*out = last_number = number;
-	}
+	spin_unlock(&pid_lock);
+	if (err)
+		kfree(e);
+	return err;
+}
+
+int pid_alloc_wanted(struct process *p, struct thread *t, u32 number)
+{
+	struct pid_entry *e;
+	int err;
+
+	if (!number || number >= PID_MAX)
+		return -EINVAL;
+	e = kmalloc(sizeof(*e));
+	if (!e)
+		return -ENOMEM;
+	spin_lock(&pid_lock);
+	err = entry_find(number) ? -EEXIST : entry_add(e, number, p, t);
 	spin_unlock(&pid_lock);
 	if (err)
 		kfree(e);

@@ -144,11 +144,17 @@ struct thread {
 	struct signal_queue pending;    /* S */
 	u64 altstack_sp, altstack_size; /* O */
 	u32 altstack_flags;
-	void *fpu;            /* O: XSAVE area */
-	u64 fs_base, gs_base; /* O: while not running */
-	u64 clear_child_tid;  /* O: user address */
-	u64 robust_list;      /* O */
-	u64 rseq;             /* O */
+	void *fpu;             /* O: XSAVE area */
+	u64 fs_base, gs_base;  /* O: while not running */
+	u64 clear_child_tid;   /* O: user address */
+	u64 robust_list;       /* O */
+	bool faults_off;       /* O: its accesses to user memory fail where they would fault */
+	bool futex_exiting;    /* S: takes no more futexes: they are being given up */
+	struct list pi_states; /* the lock of futex_pi.c: what it owns of what is waited for */
+	struct pi_state *pi_waits_for; /* that lock: what it waits for; NULL */
+	u64 rseq;                      /* O: user address of its struct rseq; 0: none (rseq.c) */
+	u32 rseq_size, rseq_signature; /* O */
+	u32 rseq_cpu;                  /* O: what was last written there; CPU_NONE */
 	u64 park_deadline;
 	u64 user_ns, system_ns, switch_stamp; /* O */
 	u64 restart[6];                       /* O: for restart_syscall: [0] is enum restart_kind */
@@ -189,6 +195,7 @@ struct thread {
 #define WORK_STOP 0x4
 #define WORK_EXIT 0x8  /* the process is exiting: die */
 #define WORK_TRAP 0x10 /* stop for the tracer */
+#define WORK_RSEQ 0x20 /* has been off the CPU: rseq.c */
 #define WORK_INTERRUPTS (WORK_SIGNAL | WORK_STOP | WORK_EXIT | WORK_TRAP) /* end a sleep early */
 
 enum process_state {
@@ -423,6 +430,7 @@ void panic_dump_process(void);
 u64 process_live_count(void);
 u64 thread_live_count(void);
 u64 thread_kept_frames(void); /* of dead threads, kept for the next ones */
+u32 threads_max(void);        /* that there may be (limits.c) */
 u64 process_fork_count(void);
 u32 process_last_pid(void);
 

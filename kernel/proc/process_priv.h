@@ -39,6 +39,8 @@ struct pid_entry { /* N: pid lock */
 
 /* A free number for them. 0, or -EAGAIN: none is free, or -ENOMEM; then *number is 0. */
 int pid_alloc(struct process *p, struct thread *t, u32 *number);
+/* That number: also -EEXIST, -EINVAL. */
+int pid_alloc_wanted(struct process *p, struct thread *t, u32 number);
 void pid_set_thread(u32 number, struct thread *t); /* NULL: no thread has it any more */
 void pid_clear_process(u32 number);
 /* Enter a group (and session) under the number of a living process. */
@@ -157,10 +159,12 @@ void process_release(
 		p); /* T held: out of the tree; its number is free; gives up the tree's reference */
 void vfork_complete(struct thread *t); /* its parent may go on */
 void futex_init(void);
-void robust_list_exit(struct thread *t); /* futex.c */
-void futex_wake_address(
-	struct mm *mm,
-	u64 va); /* futex.c: one waiter of a private or shared word (clear_child_tid) */
+/*
+ * futex_robust.c: the current thread t leaves its space for good, or for another program: robust
+ * futexes, locks that it owns, and the word that pthread_join waits for. May sleep.
+ */
+void futex_exit(struct thread *t);
+void futex_exec(struct thread *t);
 
 void oom_init(void); /* oom.c */
 

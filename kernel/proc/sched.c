@@ -68,6 +68,8 @@ static void save_user_state(struct runq *q, struct thread *t)
 	fpu_save(t->fpu);
 	t->fpu_cpu = cpu_number();
 	q->fpu_owner = t;
+	if (t->rseq)
+		atomic_or(&t->work, WORK_RSEQ);
 }
 
 static void load_user_state(struct runq *q, struct thread *t)

@@ -72,6 +72,7 @@ static void thread_reset(struct thread *t, void *stack, void *fpu_block)
 	t->altstack_flags = SS_DISABLE;
 	t->switch_stamp = t->start_ns = clock_monotonic();
 	list_init(&t->thread_link);
+	list_init(&t->pi_states);
 	signal_queue_init(&t->pending);
 }
 

@@ -12,11 +12,15 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "proc/calls.h"
+#include "proc/futex.h"
+#include "proc/rseq.h"
 #include "sys/convert.h"
 #include "sys/path.h"
 #include "sys/syscall.h"
 
 /* --- fork --- */
+
+#define PID_NAMESPACES_MAX 32 /* nested ones, as on Linux */
 
 SYSCALL0(fork)
 {
@@ -44,11 +48,6 @@ SYSCALL5(clone, u64, flags, u64, stack, u64, parent_tid, u64, child_tid, u64, tl
 		.tls = tls,
 	};
 
-	if (flags & CLONE_PIDFD && flags & CLONE_PARENT_SETTID)
-		return -EINVAL;
-	if (r.exit_signal > SIGNAL_COUNT)
-		return -EINVAL;
-	/* clone3's own flags share bits with the exit signal; here they do not exist. */
 	return process_clone(&r);
 }
 
@@ -73,6 +72,38 @@ static int clone_args_get(struct clone_args *a, u64 user, size_t size)
 	return 0;
 }
 
+/* Rules of clone3 alone, in Linux's order. */
+static int clone_args_check(const struct clone_args *a, size_t size)
+{
+	if (a->set_tid_size > PID_NAMESPACES_MAX || !a->set_tid != !a->set_tid_size)
+		return -EINVAL;
+	if (a->exit_signal & ~(u64)CSIGNAL || a->exit_signal > SIGNAL_COUNT)
+		return -EINVAL;
+	if (a->flags & CLONE_INTO_CGROUP && (a->cgroup > INT32_MAX || size < CLONE_ARGS_SIZE_VER2))
+		return -EINVAL;
+	if (a->flags & ~(0xffffffffull | CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP) ||
+	    a->flags & (CLONE_DETACHED | (CSIGNAL & ~CLONE_NEWTIME)))
+		return -EINVAL;
+	if (a->flags & CLONE_SIGHAND && a->flags & CLONE_CLEAR_SIGHAND)
+		return -EINVAL;
+	if (a->flags & (CLONE_THREAD | CLONE_PARENT) && a->exit_signal)
+		return -EINVAL;
+	if (!a->stack != !a->stack_size || !user_range_ok((void __user *)a->stack, a->stack_size))
+		return -EINVAL;
+	return 0;
+}
+
+/* There is one namespace of numbers, so one may be chosen. */
+static int clone_wanted_tid(const struct clone_args *a, s32 *tid)
+{
+	s32 tids[PID_NAMESPACES_MAX];
+
+	if (copy_from_user(tids, (void __user *)a->set_tid, a->set_tid_size * sizeof(s32)))
+		return -EFAULT;
+	*tid = tids[0];
+	return a->set_tid_size > 1 || tids[0] <= 0 ? -EINVAL : 0;
+}
+
 SYSCALL2(clone3, u64, user, size_t, size)
 {
 	struct clone_args a;
@@ -81,16 +112,9 @@ SYSCALL2(clone3, u64, user, size_t, size)
 
 	if (err)
 		return err;
-	if (a.flags & (CLONE_DETACHED | CSIGNAL) ||
-	    a.flags & ~(0xffffffffull | CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP))
-		return -EINVAL;
-	if (a.exit_signal & ~(u64)CSIGNAL || a.exit_signal > SIGNAL_COUNT || a.set_tid ||
-	    a.set_tid_size || a.flags & CLONE_INTO_CGROUP)
-		return -EINVAL;
-	if (a.flags & (CLONE_THREAD | CLONE_PARENT) && a.exit_signal)
-		return -EINVAL;
-	if (!a.stack != !a.stack_size || !user_range_ok((void __user *)a.stack, a.stack_size))
-		return -EINVAL;
+	err = clone_args_check(&a, size);
+	if (err)
+		return err;
 	r = (struct clone_request){
 		.flags = a.flags,
 		.exit_signal = (u32)a.exit_signal,
@@ -100,6 +124,11 @@ SYSCALL2(clone3, u64, user, size_t, size)
 		.pidfd = a.pidfd,
 		.tls = a.tls,
 	};
+	if (a.set_tid_size) {
+		err = clone_wanted_tid(&a, &r.wanted_tid);
+		if (err)
+			return err;
+	}
 	return process_clone(&r);
 }
 
@@ -124,19 +153,19 @@ SYSCALL2(set_robust_list, u64, head, size_t, size)
 
 SYSCALL3(get_robust_list, s32, tid, u64 __user *, head, size_t __user *, size)
 {
-	struct thread *t = thread_current();
+	u64 list;
+	int err = futex_robust_list_of((u32)tid, &list);
 
-	if (tid && (u32)tid != t->tid)
-		return -EPERM;
+	if (err)
+		return err;
 	if (put_user(sizeof(struct robust_list_head), size))
 		return -EFAULT;
-	return put_user(t->robust_list, head);
+	return put_user(list, head);
 }
 
-/* Restartable sequences: programs take the ordinary way without them. */
-SYSCALL4(rseq, u64, address, u32, length, int, flags, u32, signature)
+SYSCALL4(rseq, u64, address, u32, size, u32, flags, u32, signature)
 {
-	return -ENOSYS;
+	return rseq_register(address, size, flags, signature);
 }
 
 /* --- exec --- */

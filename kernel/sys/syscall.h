@@ -16,6 +16,11 @@
 #include <asm/unistd_64.h>
 
 /* Younger than the headers of Debian 12. */
+#ifndef __NR_futex_wake
+#define __NR_futex_wake 454
+#define __NR_futex_wait 455
+#define __NR_futex_requeue 456
+#endif
 #ifndef __NR_mseal
 #define __NR_mseal 462
 #endif

@@ -16,7 +16,7 @@
 #define CHECKER "/proc/coppice/check"
 #define TIMEOUT_DEFAULT 20
 #define TIMEOUT_BIG 120
-#define LEAK_TRIES 3
+#define LEAK_TRIES 6
 
 extern const struct test *const __start_guest_tests[], *const __stop_guest_tests[];
 extern const struct helper *const __start_guest_helpers[], *const __stop_guest_helpers[];
