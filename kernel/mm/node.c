@@ -23,7 +23,7 @@ enum leaf_kind page_leaf_kind(const struct page *p)
 	if (p->kind == PAGE_ANON)
 		return LEAF_ANON;
 	if (p->kind == PAGE_CACHE)
-		return p->flags & PAGE_SHMEM ? LEAF_SHMEM : LEAF_FILE;
+		return load_relaxed(&p->flags) & PAGE_SHMEM ? LEAF_SHMEM : LEAF_FILE;
 	return LEAF_NONE;
 }
 
@@ -109,7 +109,7 @@ struct page *table_alloc_raw(u32 level)
 	struct page *t = frame_alloc(PAGE_TABLE);
 
 	if (t) {
-		t->level = (u8)level;
+		store_relaxed(&t->level, (u8)level);
 		atomic_add(&mm_counters.tables, 1);
 	}
 	return t;
@@ -172,7 +172,7 @@ static void page_drop(struct page *p)
  */
 static u32 slot_next(const struct pte *slots, u32 i, u32 end)
 {
-	while (i < end && pte_is_empty(slots[i])) {
+	while (i < end && pte_is_empty(pte_load(&slots[i]))) {
 		if (i % PTE_GROUP == 0 && pte_group_is_empty(&slots[i]))
 			i += PTE_GROUP;
 		else
@@ -297,7 +297,7 @@ static struct page *reserve_take(struct reserve *r, u32 level)
 	debug_assert(r->count > 0);
 	struct page *t = r->tables[--r->count];
 
-	t->level = (u8)level;
+	store_relaxed(&t->level, (u8)level);
 	return t;
 }
 
@@ -620,6 +620,7 @@ static struct leaf_counts table_unmap(struct page *t, u64 start, u64 end, struct
 
 void node_unmap(struct mm *mm, u64 start, u64 end, struct limbo *limbo)
 {
+	debug_assert(end <= USER_END);
 	space_rss_peak(mm);
 	if (start < end)
 		table_unmap(mm->root, start, end, limbo);

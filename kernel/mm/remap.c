@@ -125,7 +125,7 @@ static void move_leaves(struct edit *e, u64 from, u64 to, u64 length)
 /* The part of the area from r->from on, as it will be at `to` with the new length. */
 static struct area *moved_area(const struct edit *e, const struct remap *r, u64 to)
 {
-	struct area model = *r->area;
+	struct area model = area_model(r->area);
 
 	model.anon = area_anon(r->area, e->mm->id);
 	model.anon_space = e->mm->id;
@@ -139,11 +139,13 @@ static struct area *moved_area(const struct edit *e, const struct remap *r, u64 
 	return area_new(&model);
 }
 
-/* Take [from, to) out, whatever is there. */
+/* Take [from, to) out, whatever is there; `to` is as the program has it. */
 static int remap_shrink(struct edit *e, u64 from, u64 to)
 {
 	int err;
 
+	if (to > USER_END || to < from)
+		return -EINVAL;
 	if (edit_flags_in(e, from, to) & AREA_SEALED)
 		return -EPERM;
 	err = edit_own_edges(e, from, to);
@@ -167,7 +169,7 @@ static bool can_grow_in_place(const struct edit *e, const struct remap *r)
 /* An area that is counted does not merge: it becomes longer itself. */
 static int counted_grow(struct edit *e, const struct remap *r)
 {
-	struct area model = *r->area;
+	struct area model = area_model(r->area);
 
 	model.end = r->from + r->new_length;
 	struct area *a = area_new(&model);
@@ -181,7 +183,7 @@ static int counted_grow(struct edit *e, const struct remap *r)
 /* What is added is an area like it, that merges with it (and perhaps with the next). */
 static int remap_grow(struct edit *e, const struct remap *r)
 {
-	struct area model = *r->area;
+	struct area model = area_model(r->area);
 
 	if (model.flags & AREA_SYSV)
 		return counted_grow(e, r);
@@ -202,7 +204,7 @@ static int remap_grow(struct edit *e, const struct remap *r)
 static int leave_empty(struct edit *e, const struct remap *r)
 {
 	struct area *there = areas_find(e->areas, r->from);
-	struct area model = *there;
+	struct area model = area_model(there);
 
 	model.flags &= ~AREA_LOCK_FLAGS;
 	model.anon = area_anon(there, e->mm->id);

@@ -78,6 +78,30 @@ TEST(mm, mremap_refuses)
 	move("of two areas, shrunk in place", 1, 5, 1, MREMAP_MAYMOVE, 0);
 }
 
+/* Old lengths that reach beyond what programs have, or around. */
+TEST(mm, mremap_of_more_than_there_is)
+{
+	static const unsigned long lengths[] = { 1ul << 47, 1ul << 48, 1ul << 62,
+						 1ul << 63, -PAGE,     -2 * PAGE };
+
+	room();
+	put(0, 8, RW, MAP_PRIVATE);
+	fill(base, 8, 1);
+	for (size_t i = 0; i < COUNT_OF(lengths); i++) {
+		say("%zu: ", i);
+		TRY(mremap(base, lengths[i], PAGE, 0) == MAP_FAILED ? -1 : 0);
+		TRY(mremap(base, lengths[i], PAGE, MREMAP_MAYMOVE) == MAP_FAILED ? -1 : 0);
+		TRY(mremap(base, lengths[i], PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, at(20)) ==
+				    MAP_FAILED
+			    ? -1
+			    : 0);
+		TRY(mremap(base, lengths[i], 2 * PAGE, MREMAP_MAYMOVE, at(20)) == MAP_FAILED ? -1
+											     : 0);
+	}
+	CHECK(filled(base, 8, 1));
+	say("%s\n", maps_shape(base, 24));
+}
+
 TEST(mm, mremap_moves_several_areas_to_a_fixed_place)
 {
 	room();
