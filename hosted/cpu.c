@@ -4,7 +4,8 @@
  * Central rule: a CPU gives way only at a point (hosted_point: before a spinlock is tried and after
  * it is left, at each access to an entry), when it spins (cpu_relax) and when it sleeps; shootdowns
  * are served only where a kernel with interrupts off would: spinning, sleeping, and in user mode. A
- * CPU without a program takes them at once. Each CPU has one thread. Read mmu.c next.
+ * CPU without a program takes them at once. Each CPU has one thread. threads.c has the same CPUs as
+ * threads that really run at once. Read mmu.c next.
  */
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -25,7 +26,6 @@
 #define STACK_SIZE (512u << 10)
 #define RELAX_MAX 20000000u /* spins without a user access in between: somebody hangs */
 
-struct fake_cpu hosted_cpus[HOSTED_CPUS];
 struct fake_cpu *hosted_cpu = &hosted_cpus[0];
 u32 hosted_countdown = 1;
 
@@ -281,26 +281,6 @@ void hosted_cpus_reset(void)
 
 /* --- what lib/ asks of its host --- */
 
-u32 cpu_number(void)
-{
-	return hosted_cpu->number;
-}
-
-struct lock_stack *lock_stack_cpu(void)
-{
-	return &hosted_cpu->locks;
-}
-
-struct lock_stack *lock_stack_thread(void)
-{
-	return &hosted_cpu->thread.locks;
-}
-
-struct thread *thread_current(void)
-{
-	return &hosted_cpu->thread;
-}
-
 void thread_prepare_park(void)
 {
 	hosted_cpu->thread.state = THREAD_PARKING;
@@ -333,14 +313,4 @@ int thread_park(bool interruptible, u64 deadline_ns)
 void thread_unpark(struct thread *t)
 {
 	t->state = THREAD_RUNNING;
-}
-
-bool thread_killed(void)
-{
-	return false;
-}
-
-bool thread_interrupted(void)
-{
-	return false;
 }

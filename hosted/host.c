@@ -15,18 +15,52 @@
 char *hosted_arena;
 u64 hosted_current_seed;
 
-static u64 random_state;
+struct fake_cpu hosted_cpus[HOSTED_CPUS];
+
+static HOSTED_PER_CPU u64 random_state;
 
 /* One for all fake CPUs: a test fails the allocations of all. */
 struct shortage *shortage_current(void)
 {
-	static struct shortage shortage;
+	static HOSTED_PER_CPU struct shortage shortage;
 
 	return &shortage;
 }
 
 /* Nobody else runs out of memory, so nobody can be killed for it. */
 bool shortage_wait(void)
+{
+	return false;
+}
+
+/* --- what lib/ asks of its host --- */
+
+u32 cpu_number(void)
+{
+	return hosted_cpu->number;
+}
+
+struct lock_stack *lock_stack_cpu(void)
+{
+	return &hosted_cpu->locks;
+}
+
+struct lock_stack *lock_stack_thread(void)
+{
+	return &hosted_cpu->thread.locks;
+}
+
+struct thread *thread_current(void)
+{
+	return &hosted_cpu->thread;
+}
+
+bool thread_killed(void)
+{
+	return false;
+}
+
+bool thread_interrupted(void)
 {
 	return false;
 }
@@ -42,7 +76,8 @@ void log_info(const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	format_va(log_lines[log_next++ % LOG_LINES], sizeof(log_lines[0]), fmt, args);
+	format_va(log_lines[__atomic_fetch_add(&log_next, 1, __ATOMIC_RELAXED) % LOG_LINES],
+		  sizeof(log_lines[0]), fmt, args);
 	va_end(args);
 }
 
@@ -77,14 +112,19 @@ u64 hosted_random(void)
 	return (random_state * 0x2545f4914f6cdd1dull) >> 11;
 }
 
-void hosted_seed(u64 seed)
+void hosted_random_start(u32 cpu)
 {
-	hosted_current_seed = seed;
-	random_state = (seed + 1) * 0x9e3779b97f4a7c15ull;
+	random_state = (hosted_current_seed + 1 + ((u64)cpu << 32)) * 0x9e3779b97f4a7c15ull;
 	if (!random_state)
 		random_state = 1;
 	for (u32 i = 0; i < 8; i++)
 		(void)hosted_random();
+}
+
+void hosted_seed(u64 seed)
+{
+	hosted_current_seed = seed;
+	hosted_random_start(0);
 	mmu_reset();
 	hosted_cpus_reset();
 }

@@ -1,9 +1,11 @@
-# The hosted machine: kernel/mm and kernel/lib as a Linux program, in two variants (with sanitizers; fast), and what is tested on it.
+# The hosted machine: kernel/mm and kernel/lib as a Linux program, in three variants (with sanitizers; fast; on threads, for the races), and what is tested on it.
 #
 # Headers are found by -iquote: a kernel folder has the name of a system one (sys/), and <sys/...> must stay the system's.
 
 HOSTED_OUT := $(BUILD)/hosted
 HOSTED_C := $(sort $(wildcard kernel/mm/*.c kernel/lib/*.c hosted/*.c))
+HOSTED_ORDERED := $(filter-out hosted/threads.c,$(HOSTED_C)) # CPUs take turns, in an order that a seed gives
+HOSTED_THREADED := $(filter-out hosted/cpu.c,$(HOSTED_C)) # they are threads
 HOSTED_TESTS := $(sort $(filter-out tests/unit/test_cli%,$(wildcard tests/unit/test_*.c)))
 HOSTED_MODEL := $(sort $(wildcard tests/model/*.c))
 HOSTED_CPPFLAGS := -D_GNU_SOURCE -DCOPPICE_HOSTED -DCOPPICE_DEBUG=1 -iquote kernel -iquote hosted -iquote tests/unit
@@ -11,14 +13,14 @@ HOSTED_CFLAGS := -std=gnu17 -g $(WARNINGS) -fno-strict-aliasing -fno-omit-frame-
 # Instrumented code makes the compiler see paths that do not exist: that warning is left to the other builds.
 HOSTED_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -Wno-maybe-uninitialized
 
-# $(1): output folder, $(2): extra flags
+# $(1): output folder, $(2): extra flags, $(3): sources of the machine
 define hosted_variant
 $(1)/%.o: %.c
 	$$(call say,CC,$$@)
 	@mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(HOSTED_CPPFLAGS) $$(HOSTED_CFLAGS) $(2) -MMD -MP -c -o $$@ $$<
 
-$(1)/machine.a: $(HOSTED_C:%.c=$(1)/%.o)
+$(1)/machine.a: $(3:%.c=$(1)/%.o)
 	$$(call say,AR,$$@)
 	$$(Q)rm -f $$@ && ar rcs $$@ $$^
 
@@ -33,8 +35,10 @@ $(1)/model: $(HOSTED_MODEL:%.c=$(1)/%.o) $(1)/machine.a
 -include $(patsubst %.c,$(1)/%.d,$(HOSTED_C) $(HOSTED_TESTS) $(HOSTED_MODEL))
 endef
 
-$(eval $(call hosted_variant,$(HOSTED_OUT)/checked,-O1 $(HOSTED_SANITIZE)))
-$(eval $(call hosted_variant,$(HOSTED_OUT)/fast,-O2))
+$(eval $(call hosted_variant,$(HOSTED_OUT)/checked,-O1 $(HOSTED_SANITIZE),$(HOSTED_ORDERED)))
+$(eval $(call hosted_variant,$(HOSTED_OUT)/fast,-O2,$(HOSTED_ORDERED)))
+# ThreadSanitizer knows no fences: what the kernel uses them for is not between data.
+$(eval $(call hosted_variant,$(HOSTED_OUT)/threads,-O1 -pthread -fsanitize=thread -Wno-tsan -Wno-maybe-uninitialized -DHOSTED_THREADS,$(HOSTED_THREADED)))
 
 HOSTED_TEST_BINARIES := $(HOSTED_TESTS:tests/unit/%.c=$(HOSTED_OUT)/checked/%)
 MODEL := $(HOSTED_OUT)/checked/model
@@ -47,7 +51,18 @@ test-hosted: $(HOSTED_TEST_BINARIES) $(MODEL)
 	@$(MODEL) --ops 20000 --streams 10
 	@$(MODEL) --ops 400 --streams 50 --fail
 
-TESTS += test-hosted
-ALL += $(HOSTED_TEST_BINARIES) $(MODEL) $(MODEL_FAST)
+# The races on CPUs that are threads, under ThreadSanitizer: TSAN_SEEDS orders of each; `make tsan TSAN_SEEDS=400` for longer.
+TSAN_TESTS := test_lock test_protocol test_races test_huge_races test_swap test_object_swap test_writeback test_reap
+TSAN_BINARIES := $(TSAN_TESTS:%=$(HOSTED_OUT)/threads/%)
+TSAN_SEEDS ?= 200
+
+.PHONY: test-tsan tsan
+test-tsan: $(TSAN_BINARIES)
+	@set -e; for t in $(TSAN_TESTS); do TSAN_OPTIONS=halt_on_error=1 $(HOSTED_OUT)/threads/$$t "*" 1 $(if $(filter tsan,$(MAKECMDGOALS)),$(TSAN_SEEDS),6); done
+
+tsan: test-tsan
+
+TESTS += test-hosted test-tsan
+ALL += $(HOSTED_TEST_BINARIES) $(TSAN_BINARIES) $(MODEL) $(MODEL_FAST)
 
 .SECONDARY: $(HOSTED_TESTS:%.c=$(HOSTED_OUT)/checked/%.o)

@@ -6,10 +6,12 @@
 #include "lib/lock.h"
 #include "lib/waitq.h"
 
+enum thread_state { THREAD_RUNNING, THREAD_PARKING, THREAD_PARKED };
+
 struct thread {
 	struct lock_stack locks;
 	u32 number;
-	enum { THREAD_RUNNING, THREAD_PARKING, THREAD_PARKED } state;
+	u32 state; /* enum thread_state. A */
 };
 
 /* A cached translation of one page, or of 2 MiB. */
@@ -38,7 +40,7 @@ struct shoot_request {
 	struct mm *mm;
 	enum shoot_kind kind;
 	u64 va;
-	u32 waiting; /* CPUs that have not served it */
+	u32 waiting; /* A: CPUs that have not served it */
 };
 
 struct fake_cpu {
@@ -46,8 +48,8 @@ struct fake_cpu {
 	struct lock_stack locks;
 	struct thread thread;
 	struct shoot_request
-		*mailbox[HOSTED_CPUS]; /* by sender: each waits for one request at a time */
-	u32 mail;                      /* requests in it */
+		*mailbox[HOSTED_CPUS]; /* A: by sender: each waits for one request at a time */
+	u32 mail;                      /* A: requests in it */
 
 	struct mm *space; /* loaded, lazily or not; NULL: the kernel's own root */
 	u64 root;         /* its frame */
@@ -63,7 +65,7 @@ struct fake_cpu {
 };
 
 extern struct fake_cpu hosted_cpus[HOSTED_CPUS];
-extern struct fake_cpu *hosted_cpu; /* the current one */
+extern HOSTED_PER_CPU struct fake_cpu *hosted_cpu; /* the current one */
 
 /* mmu.c */
 void mmu_serve_mailbox(struct fake_cpu *c);
@@ -74,7 +76,10 @@ void mmu_reset(void);
 /* host.c */
 extern u64 hosted_current_seed;
 
-/* cpu.c */
+/* the generator of the current CPU, begun with the machine's seed and its number */
+void hosted_random_start(u32 cpu);
+
+/* cpu.c, or threads.c */
 void hosted_cpus_reset(void);
 
 #endif

@@ -10,8 +10,15 @@
 
 #include "lib/types.h"
 
+/* Each fake CPU's own, where they are threads (threads.c). */
+#ifdef HOSTED_THREADS
+#define HOSTED_PER_CPU __thread
+#else
+#define HOSTED_PER_CPU
+#endif
+
 extern char *hosted_arena;
-extern u32 hosted_countdown;
+extern HOSTED_PER_CPU u32 hosted_countdown;
 void hosted_point_slow(void);
 
 /* Perhaps another fake CPU runs now, or the MMU speculates. */

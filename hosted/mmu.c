@@ -15,8 +15,9 @@
 #include "mm/huge.h"
 
 #define RECENT 64u
-static u64 recent[RECENT]; /* addresses that somebody used: what speculation tries */
-static u32 recent_next;
+/* addresses that somebody used: what speculation tries */
+static HOSTED_PER_CPU u64 recent[RECENT];
+static HOSTED_PER_CPU u32 recent_next;
 
 #define TRIES_MAX 10000u /* faults that lead to nothing, one after the other */
 
@@ -85,7 +86,7 @@ void mmu_reset(void)
 		struct fake_cpu *c = &hosted_cpus[i];
 
 		if (c->space)
-			c->space->machine.cpus[0] &= ~BIT(i);
+			atomic_and(&c->space->machine.cpus[0], ~BIT(i));
 		c->space = NULL;
 		flush_all(c);
 	}
@@ -97,7 +98,7 @@ struct translation {
 	u64 frame; /* of the page; huge: of the first page */
 	bool writable, executable;
 	bool huge;
-	struct pte *slot;
+	struct pte *slot, entry; /* of the leaf, as it was read */
 };
 
 static void table_check(const struct fake_cpu *c, u64 frame, u32 level, u64 va)
@@ -172,14 +173,17 @@ static bool walk(struct fake_cpu *c, u64 va, struct translation *t)
 		struct pte *slot = slot_of(page_at(t->frame), va);
 		struct pte e = pte_load_raw(slot);
 
-		if (!pte_is_present(e))
-			return false;
-		if (!(e.v & PTE_A))
-			atomic_or(&slot->v, PTE_A);
+		/* A is set only in an entry that is still as it was read. */
+		do {
+			if (!pte_is_present(e))
+				return false;
+		} while (!(e.v & PTE_A) && !atomic_cas(&slot->v, &e.v, e.v | PTE_A));
+		e.v |= PTE_A;
 		t->writable &= pte_is_writable(e);
 		t->executable &= pte_is_executable(e);
 		t->frame = pte_frame_number(e);
 		t->slot = slot;
+		t->entry = e;
 		t->huge = level == 2 && pte_is_huge(e);
 		if (level == 1 || t->huge)
 			break;
@@ -238,6 +242,7 @@ static bool translate(struct fake_cpu *c, u64 va, u32 access, u64 *frame)
 	bool whole;
 	struct tlb_leaf *l = leaf_find(c, va, &whole);
 	struct translation t;
+	u64 old;
 
 	if (l) {
 		if (leaf_permits(l, access)) {
@@ -251,14 +256,19 @@ static bool translate(struct fake_cpu *c, u64 va, u32 access, u64 *frame)
 		}
 		l->valid = false;
 	}
+walk:
 	if (!walk(c, va, &t))
 		return false;
 	l = leaf_fill(c, va, &t);
 	whole = t.huge && !l->fragment;
 	if (!leaf_permits(l, access))
 		return false;
-	if (access & ACCESS_WRITE) {
-		atomic_or(&t.slot->v, PTE_D | PTE_A);
+	if (access & ACCESS_WRITE) { /* D, too, only in the entry that was read */
+		old = t.entry.v;
+		if (!atomic_cas(&t.slot->v, &old, old | PTE_D)) {
+			l->valid = false;
+			goto walk;
+		}
 		l->dirty = true;
 	}
 hit:
@@ -269,18 +279,29 @@ hit:
 
 /* --- speculation --- */
 
+/* A CPU with a root loaded. Where CPUs are threads each looks after itself, also while it idles. */
+static struct fake_cpu *speculator(void)
+{
+#ifdef HOSTED_THREADS
+	return hosted_cpu;
+#else
+	u32 first = (u32)(hosted_random() % HOSTED_CPUS), i = 0;
+
+	while (i < HOSTED_CPUS && !hosted_cpus[(first + i) % HOSTED_CPUS].space)
+		i++;
+	return &hosted_cpus[(first + i) % HOSTED_CPUS];
+#endif
+}
+
 /*
  * Some CPU, also one that idles with a root still loaded, translates something that may be used
  * soon.
  */
 void mmu_speculate(void)
 {
-	u32 first = (u32)(hosted_random() % HOSTED_CPUS), i = 0;
+	struct fake_cpu *c = speculator();
 	struct translation t;
 
-	while (i < HOSTED_CPUS && !hosted_cpus[(first + i) % HOSTED_CPUS].space)
-		i++;
-	struct fake_cpu *c = &hosted_cpus[(first + i) % HOSTED_CPUS];
 	if (!c->space)
 		return;
 	u64 va = recent[hosted_random() % RECENT];
@@ -308,12 +329,12 @@ void hosted_load_space(struct mm *mm)
 
 	if (old == mm)
 		return;
-	mm->machine.cpus[0] |= BIT(c->number);
+	atomic_or(&mm->machine.cpus[0], BIT(c->number));
 	c->space = mm;
 	c->root = page_number(mm->root);
 	flush_all(c);
 	if (old)
-		old->machine.cpus[0] &= ~BIT(c->number);
+		atomic_and(&old->machine.cpus[0], ~BIT(c->number));
 }
 
 void mmu_apply(struct fake_cpu *c, struct shoot_request *r)
@@ -331,28 +352,38 @@ void mmu_apply(struct fake_cpu *c, struct shoot_request *r)
 	case SHOOT_LEAVE:
 		flush_all(c);
 		c->space = NULL;
-		r->mm->machine.cpus[0] &= ~BIT(c->number);
+		atomic_and(&r->mm->machine.cpus[0], ~BIT(c->number));
 		break;
 	}
 }
 
 void mmu_serve_mailbox(struct fake_cpu *c)
 {
-	for (u32 i = 0; c->mail && i < HOSTED_CPUS; i++) {
-		struct shoot_request *r = c->mailbox[i];
+	for (u32 i = 0; load_acquire(&c->mail) && i < HOSTED_CPUS; i++) {
+		struct shoot_request *r = load_acquire(&c->mailbox[i]);
 
 		if (!r)
 			continue;
 		mmu_apply(c, r);
-		c->mailbox[i] = NULL;
-		c->mail--;
-		r->waiting--;
+		store_relaxed(&c->mailbox[i], NULL);
+		atomic_sub(&c->mail, 1);
+		atomic_sub_return(&r->waiting, 1); /* from here on it is the sender's again */
 	}
+}
+
+static void request_send(struct shoot_request *r, struct fake_cpu *to)
+{
+	struct shoot_request **letter = &to->mailbox[hosted_cpu->number];
+
+	assert(!load_relaxed(letter));
+	atomic_add(&r->waiting, 1);
+	store_release(letter, r);
+	atomic_add_return(&to->mail, 1);
 }
 
 /*
  * The others are told, and this CPU waits until each has served the request where it can take an
- * interrupt.
+ * interrupt. One that has no program and no root keeps nothing.
  */
 static void shoot(struct mm *mm, enum shoot_kind kind, u64 va)
 {
@@ -361,22 +392,19 @@ static void shoot(struct mm *mm, enum shoot_kind kind, u64 va)
 
 	hosted_step();
 	if (mm)
-		mm->machine.generation++;
+		atomic_add_return(&mm->machine.generation, 1);
+	u64 mask = mm ? load_acquire(&mm->machine.cpus[0]) : UINT64_MAX;
 	for (u32 i = 0; i < HOSTED_CPUS; i++) {
 		struct fake_cpu *c = &hosted_cpus[i];
 
-		if (!((mm ? mm->machine.cpus[0] : UINT64_MAX) & BIT(i)))
+		if (!(mask & BIT(i)))
 			continue;
-		if (c == self || !c->running) {
+		if (c != self && c->running)
+			request_send(&r, c);
+		else if (c == self || c->space)
 			mmu_apply(c, &r);
-		} else {
-			assert(!c->mailbox[self->number]);
-			c->mailbox[self->number] = &r;
-			c->mail++;
-			r.waiting++;
-		}
 	}
-	while (r.waiting)
+	while (load_acquire(&r.waiting))
 		cpu_relax();
 }
 
@@ -404,7 +432,7 @@ void tlb_local_page(struct mm *mm, u64 va)
 void machine_space_retire(struct mm *mm)
 {
 	shoot(mm, SHOOT_LEAVE, 0);
-	assert(!mm->machine.cpus[0]);
+	assert(!load_relaxed(&mm->machine.cpus[0]));
 }
 
 void machine_frame_zero(struct page *p)
@@ -458,7 +486,7 @@ int user_load(u64 va, u64 *value, struct fault_result *r)
 	int err = user_access(va, ACCESS_READ, &word, r);
 
 	if (!err)
-		*value = *word;
+		*value = load_relaxed(word);
 	return err;
 }
 
@@ -468,7 +496,7 @@ int user_store(u64 va, u64 value, struct fault_result *r)
 	int err = user_access(va, ACCESS_WRITE, &word, r);
 
 	if (!err)
-		*word = value;
+		store_relaxed(word, value);
 	return err;
 }
 
@@ -478,7 +506,7 @@ int user_add(u64 va, u64 n, u64 *after, struct fault_result *r)
 	int err = user_access(va, ACCESS_WRITE, &word, r);
 
 	if (!err)
-		*after = *word += n;
+		*after = __atomic_add_fetch(word, n, __ATOMIC_RELAXED);
 	return err;
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "hosted_priv.h"
+#include "lib/atomic.h"
 #include "lib/print.h"
 
 u64 mem_objects_alive;
@@ -26,13 +27,13 @@ static int file_read_pages(struct object *o, u64 index, struct page **pages, u32
 		return -EIO;
 	}
 	for (u32 i = 0; i < count; i++) {
-		u64 at = (index + i) << PAGE_SHIFT, size = o->size;
+		u64 at = (index + i) << PAGE_SHIFT, size = load_acquire(&o->size);
 		u64 bytes = at >= size ? 0 : min(size - at, PAGE_SIZE);
 
 		assert(at + bytes <= MEM_BYTES_MAX);
 		memcpy(frame_data(pages[i]), m->disk + at, bytes);
 		memset((char *)frame_data(pages[i]) + bytes, 0, PAGE_SIZE - bytes);
-		m->reads++;
+		atomic_add(&m->reads, 1);
 	}
 	hosted_pause();
 	return 0;
@@ -48,11 +49,11 @@ static int file_write_pages(struct object *o, u64 index, struct page **pages, u3
 		return -EIO;
 	}
 	for (u32 i = 0; i < count; i++) {
-		u64 at = (index + i) << PAGE_SHIFT, size = o->size;
+		u64 at = (index + i) << PAGE_SHIFT, size = load_acquire(&o->size);
 
 		memcpy(m->disk + at, frame_data(pages[i]),
 		       at >= size ? 0 : min(size - at, PAGE_SIZE));
-		m->writes++;
+		atomic_add(&m->writes, 1);
 	}
 	return 0;
 }
@@ -61,16 +62,16 @@ static int memory_charge(struct object *o)
 {
 	struct mem_object *m = mem_object(o);
 
-	if (m->charged >= m->charge_max)
+	if (load_relaxed(&m->charged) >= m->charge_max)
 		return -ENOSPC;
-	m->charged++;
+	atomic_add(&m->charged, 1);
 	return 0;
 }
 
 static void memory_uncharge(struct object *o, u64 pages)
 {
-	assert(mem_object(o)->charged >= pages);
-	mem_object(o)->charged -= pages;
+	assert(load_relaxed(&mem_object(o)->charged) >= pages);
+	atomic_sub(&mem_object(o)->charged, pages);
 }
 
 static void mem_object_free(struct object *o)
@@ -78,7 +79,7 @@ static void mem_object_free(struct object *o)
 	struct mem_object *m = mem_object(o);
 
 	assert(m->charged == 0);
-	mem_objects_alive--;
+	atomic_sub(&mem_objects_alive, 1);
 	free(m->disk);
 	free(m);
 }
@@ -102,7 +103,7 @@ static struct mem_object *file_with(const struct object_ops *ops, u64 size, u64 
 		memcpy(m->disk + at, &word, 8);
 	}
 	object_init(&m->object, ops, 0, size);
-	mem_objects_alive++;
+	atomic_add(&mem_objects_alive, 1);
 	return m;
 }
 
@@ -122,6 +123,6 @@ struct mem_object *mem_object_memory(u64 size, u64 charge_max)
 
 	m->charge_max = charge_max;
 	object_init(&m->object, &memory_ops, OBJECT_SHMEM, size);
-	mem_objects_alive++;
+	atomic_add(&mem_objects_alive, 1);
 	return m;
 }

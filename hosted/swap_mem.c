@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "hosted_priv.h"
+#include "lib/atomic.h"
 #include "lib/err.h"
 #include "lib/print.h"
 #include "mm/node.h"
@@ -23,7 +24,7 @@ static int mem_read(void *device, u64 first, struct page **frames, u32 count)
 	for (u32 i = 0; i < count; i++) {
 		assert(first + i > 0 && first + i < d->pages);
 		memcpy(frame_data(frames[i]), d->bytes + (first + i) * PAGE_SIZE, PAGE_SIZE);
-		d->reads++;
+		atomic_add(&d->reads, 1);
 		hosted_pause();
 	}
 	return 0;
@@ -41,7 +42,7 @@ static int mem_write(void *device, u64 first, struct page **frames, u32 count)
 	for (u32 i = 0; i < count; i++) {
 		assert(first + i > 0 && first + i < d->pages);
 		memcpy(d->bytes + (first + i) * PAGE_SIZE, frame_data(frames[i]), PAGE_SIZE);
-		d->writes++;
+		atomic_add(&d->writes, 1);
 		hosted_pause();
 	}
 	return 0;

@@ -21,6 +21,8 @@
 /* True if *p was *expected and is now v; else *expected becomes what was there. */
 #define atomic_cas(p, expected, v) \
 	__atomic_compare_exchange_n(p, expected, v, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
+/* A number with a sole writer, who holds its lock or is its CPU; others may read it at any time. */
+#define sole_add(p, v) store_relaxed(p, load_relaxed(p) + (v))
 #define full_barrier() __atomic_thread_fence(__ATOMIC_SEQ_CST)
 #define compiler_barrier() __asm__ volatile("" ::: "memory")
 

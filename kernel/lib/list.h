@@ -1,7 +1,13 @@
-/* list.h - a circular doubly linked list whose links live inside the elements. */
+/*
+ * list.h - a circular doubly linked list whose links live inside the elements.
+ *
+ * Whoever changes a list holds its lock; a look at whether it is empty, whose answer is old at once,
+ * may be taken without.
+ */
 #ifndef LIB_LIST_H
 #define LIB_LIST_H
 
+#include "lib/atomic.h"
 #include "lib/types.h"
 
 struct list {
@@ -15,19 +21,20 @@ struct list {
 
 static inline void list_init(struct list *l)
 {
-	l->next = l->prev = l;
+	l->prev = l;
+	store_relaxed(&l->next, l);
 }
 
 static inline bool list_empty(const struct list *l)
 {
-	return l->next == l;
+	return load_relaxed(&l->next) == l;
 }
 
 static inline void list_insert_between(struct list *item, struct list *prev, struct list *next)
 {
 	item->prev = prev;
 	item->next = next;
-	prev->next = item;
+	store_relaxed(&prev->next, item);
 	next->prev = item;
 }
 
@@ -46,7 +53,7 @@ static inline void list_push_back(struct list *head, struct list *item)
 /* Take item out; it becomes an empty list, so that a second removal is harmless. */
 static inline void list_remove(struct list *item)
 {
-	item->prev->next = item->next;
+	store_relaxed(&item->prev->next, item->next);
 	item->next->prev = item->prev;
 	list_init(item);
 }

@@ -71,14 +71,14 @@ static void spin_note_before(const struct spinlock *l)
 
 static void spin_note_locked(struct spinlock *l)
 {
-	l->owner = (u8)(cpu_number() + 1);
+	store_relaxed(&l->owner, (u8)(cpu_number() + 1));
 	rank_push(lock_stack_cpu(), l->rank);
 }
 
 static void spin_note_unlock(struct spinlock *l)
 {
 	assert(spin_held(l));
-	l->owner = 0;
+	store_relaxed(&l->owner, (u8)0);
 	rank_pop(lock_stack_cpu(), l->rank);
 }
 
@@ -198,10 +198,10 @@ void mutex_lock(struct mutex *m)
 	u32 expected = MUTEX_FREE;
 
 	sleep_note_before(m->rank);
-	debug_assert(!m->owner || m->owner != thread_current());
+	debug_assert(load_relaxed(&m->owner) != thread_current());
 	if (unlikely(!atomic_cas(&m->locked, &expected, MUTEX_LOCKED)))
 		mutex_lock_slow(m);
-	m->owner = thread_current();
+	store_relaxed(&m->owner, thread_current());
 	sleep_note_locked(m->rank);
 }
 
@@ -211,15 +211,15 @@ bool mutex_trylock(struct mutex *m)
 
 	if (!atomic_cas(&m->locked, &expected, MUTEX_LOCKED))
 		return false;
-	m->owner = thread_current();
+	store_relaxed(&m->owner, thread_current());
 	sleep_note_locked(m->rank);
 	return true;
 }
 
 void mutex_unlock(struct mutex *m)
 {
-	debug_assert(m->owner == thread_current());
-	m->owner = NULL;
+	debug_assert(load_relaxed(&m->owner) == thread_current());
+	store_relaxed(&m->owner, NULL);
 	sleep_note_unlock(m->rank);
 	if (unlikely(atomic_exchange(&m->locked, MUTEX_FREE) == MUTEX_CONTENDED))
 		waitq_wake_one(&m->wait);
@@ -247,7 +247,7 @@ void rwlock_init(struct rwlock *l, enum lock_rank rank)
 
 static bool rw_anyone_waits(const struct rwlock *l)
 {
-	return load_relaxed(&l->wait.waiters.next) != &l->wait.waiters;
+	return !list_empty(&l->wait.waiters);
 }
 
 static bool rw_try_read(struct rwlock *l)
@@ -384,7 +384,7 @@ void write_lock(struct rwlock *l)
 	debug_assert(!write_held(l));
 	if (unlikely(!rw_try_write(l)))
 		write_lock_slow(l);
-	l->owner = thread_current();
+	store_relaxed(&l->owner, thread_current());
 	sleep_note_locked(l->rank);
 }
 
@@ -392,7 +392,7 @@ bool write_trylock(struct rwlock *l)
 {
 	if (!rw_try_write(l))
 		return false;
-	l->owner = thread_current();
+	store_relaxed(&l->owner, thread_current());
 	sleep_note_locked(l->rank);
 	return true;
 }
@@ -439,7 +439,7 @@ static void write_leave(struct rwlock *l, s32 readers)
 void write_unlock(struct rwlock *l)
 {
 	debug_assert(write_held(l));
-	l->owner = NULL;
+	store_relaxed(&l->owner, NULL);
 	sleep_note_unlock(l->rank);
 	write_leave(l, 0);
 }
@@ -447,7 +447,7 @@ void write_unlock(struct rwlock *l)
 void write_downgrade(struct rwlock *l)
 {
 	debug_assert(write_held(l));
-	l->owner = NULL;
+	store_relaxed(&l->owner, NULL);
 	write_leave(l, 1);
 }
 

@@ -81,7 +81,7 @@ static void waitq_wake(struct waitq *q, u64 key, u32 exclusive)
 
 	hosted_point();
 	full_barrier(); /* the condition was changed before the queue is looked at */
-	if (load_relaxed(&q->waiters.next) == &q->waiters)
+	if (list_empty(&q->waiters))
 		return;
 	spin_lock(&q->lock);
 	list_for_each_safe (w, next, &q->waiters, link)

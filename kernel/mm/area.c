@@ -67,7 +67,7 @@ void area_put(struct area *a)
 
 struct area *area_part(const struct area *a, u64 start, u64 end, u64 space)
 {
-	struct area part = *a;
+	struct area part = area_model(a);
 
 	debug_assert(start >= a->start && end <= a->end && start < end);
 	part.start = start;

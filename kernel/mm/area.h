@@ -95,6 +95,20 @@ struct area {
 	const struct area_file_ops *file_ops;
 };
 
+/* What it is, to be changed and given to area_new; without the count, which others change. */
+static inline struct area area_model(const struct area *a)
+{
+	return (struct area){ .flags = a->flags,
+			      .start = a->start,
+			      .end = a->end,
+			      .object = a->object,
+			      .offset = a->offset,
+			      .anon = load_relaxed(&a->anon),
+			      .anon_space = load_relaxed(&a->anon_space),
+			      .file = a->file,
+			      .file_ops = a->file_ops };
+}
+
 struct area_node; /* area.c */
 
 /* What is known at a node about all areas below it. */

@@ -137,7 +137,7 @@ static void check_leaf(struct check *c, struct page *t, u32 slot, struct pte e, 
 		violation(c, "table %llu slot %u: lazy entry, writable or of a page of kind %u",
 			  frame_id(t), slot, p->kind);
 	if (pte_is_writable(e) && pte_is_shared(e) && p->kind == PAGE_CACHE && p->cache.object &&
-	    !(p->flags & PAGE_DIRTY))
+	    !page_has(p, PAGE_DIRTY))
 		violation(c, "table %llu slot %u: writable entry of page %llu, which is not dirty",
 			  frame_id(t), slot, frame_id(p));
 	if (!t->copied && p->kind == PAGE_ANON && page_mappings(p) != 1)
@@ -346,7 +346,7 @@ static int check_object(struct object *o, void *arg)
 			continue;
 		}
 		pages++;
-		dirty += !!(p->flags & PAGE_DIRTY);
+		dirty += page_has(p, PAGE_DIRTY);
 		if (p->kind != PAGE_CACHE || p->cache.object != o || p->cache.index != index)
 			violation(c, "object page %llu: kind %u, index %llu instead of %llu",
 				  frame_id(p), p->kind, (unsigned long long)p->cache.index,

@@ -19,8 +19,7 @@ static void memory_uncharge(struct object *o, u64 pages)
 /* o->lock held. */
 static bool page_is_idle(const struct page *p)
 {
-	return page_count(p) == 1 && !(p->flags & (PAGE_LOCKED | PAGE_DIRTY)) &&
-	       page_is_uptodate(p);
+	return page_count(p) == 1 && !page_has(p, PAGE_LOCKED | PAGE_DIRTY) && page_is_uptodate(p);
 }
 
 /*
@@ -40,7 +39,7 @@ static u64 evict_part(struct object *o, u64 max, bool *ended)
 			break;
 		if (item_is_slot(p) || !page_is_idle(p))
 			continue;
-		if (p->flags & PAGE_REFERENCED) { /* a second chance */
+		if (page_has(p, PAGE_REFERENCED)) { /* a second chance */
 			page_flag_clear(p, PAGE_REFERENCED);
 			continue;
 		}

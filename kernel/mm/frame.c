@@ -28,29 +28,42 @@ u64 frame_reserve;
 static struct {
 	struct spinlock lock;                    /* guards the rest */
 	struct list blocks[FRAME_ORDER_MAX + 1]; /* free blocks of each order */
-	u64 free;                                /* frames in them */
+	u64 free;                                /* frames in them; read without it, too */
 } buddy = { .lock = SPINLOCK_INIT(RANK_FRAME) };
 
-/* Only the CPU itself touches its cache: interrupts are off and the kernel is not preempted. */
+/*
+ * Only the CPU itself touches its cache: interrupts are off and the kernel is not preempted. The
+ * numbers are read by others.
+ */
 static struct cpu_cache {
 	u32 count;
 	struct page *frames[CPU_CACHE_FRAMES];
 	u64 allocated, freed; /* frames, since boot */
 } cpu_caches[CPUS_MAX];
 
+static void level_set(struct page *p, u32 level)
+{
+	store_relaxed(&p->level, (u8)level);
+}
+
+/* Who holds the buddy's lock, but not the frame, asks for a block of this order. */
+static bool is_free_block(const struct page *p, u32 order)
+{
+	return load_relaxed(&p->kind_level) == (PAGE_FREE | (order + 1) << 8);
+}
+
 static void block_insert(struct page *p, u32 order)
 {
-	p->kind = PAGE_FREE;
-	p->level = (u8)(order + 1);
+	level_set(p, order + 1);
 	list_push_front(&buddy.blocks[order], &p->free);
-	buddy.free += 1ull << order;
+	sole_add(&buddy.free, 1ull << order);
 }
 
 static void block_remove(struct page *p, u32 order)
 {
 	list_remove(&p->free);
-	p->level = 0;
-	buddy.free -= 1ull << order;
+	level_set(p, 0);
+	sole_add(&buddy.free, -(1ull << order));
 }
 
 /* Join the block with its buddy as long as that is free and whole. buddy.lock held. */
@@ -64,7 +77,7 @@ static void block_free(struct page *p, u32 order)
 		if (other >= frame_total)
 			break;
 		struct page *b = page_at(other);
-		if (b->kind != PAGE_FREE || b->level != order + 1)
+		if (!is_free_block(b, order))
 			break;
 		block_remove(b, order);
 		n &= ~(1ull << order);
@@ -100,15 +113,27 @@ static void frame_poison(struct page *p)
 #endif
 }
 
+static void cache_push(struct cpu_cache *c, struct page *p)
+{
+	c->frames[c->count] = p;
+	sole_add(&c->count, 1u);
+}
+
+static struct page *cache_pop(struct cpu_cache *c)
+{
+	sole_add(&c->count, -1u);
+	return c->frames[c->count];
+}
+
 static struct page *cache_refill(struct cpu_cache *c)
 {
 	struct page *p = NULL;
 
 	spin_lock(&buddy.lock);
 	while (c->count < CPU_CACHE_BATCH && (p = block_alloc(0)))
-		c->frames[c->count++] = p;
+		cache_push(c, p);
 	spin_unlock(&buddy.lock);
-	return c->count ? c->frames[--c->count] : NULL;
+	return c->count ? cache_pop(c) : NULL;
 }
 
 /* Give all but `keep` back, so that they may be joined. */
@@ -116,19 +141,30 @@ static void cache_spill(struct cpu_cache *c, u32 keep)
 {
 	spin_lock(&buddy.lock);
 	while (c->count > keep)
-		block_free(c->frames[--c->count], 0);
+		block_free(cache_pop(c), 0);
 	spin_unlock(&buddy.lock);
 }
 
 static void frame_prepare(struct page *p, enum page_kind kind)
 {
 	debug_assert(p->kind == PAGE_FREE && *page_count_slot(p) == 0);
-	p->kind = (u8)kind;
-	p->level = 0;
+	store_relaxed(&p->kind, (u8)kind);
 	p->flags = 0;
 	memset(&p->table, 0, sizeof(p->table));
 	spin_init(&p->lock, RANK_NODE);
-	*page_count_slot(p) = 1;
+	store_relaxed(page_count_slot(p), 1u);
+}
+
+/*
+ * What is free has no level, at no moment: a neighbour that joins blocks would take it for one.
+ */
+static void frame_retire(struct page *p)
+{
+	debug_assert(p->kind != PAGE_FREE && p->kind != PAGE_IMMORTAL);
+	frame_poison(p);
+	store_relaxed(page_count_slot(p), 0u);
+	level_set(p, 0);
+	store_release(&p->kind, (u8)PAGE_FREE);
 }
 
 static bool kind_is_user(enum page_kind kind)
@@ -140,11 +176,11 @@ static bool kind_is_user(enum page_kind kind)
 static struct page *frame_take(enum page_kind kind)
 {
 	struct cpu_cache *c = &cpu_caches[cpu_number()];
-	struct page *p = likely(c->count) ? c->frames[--c->count] : cache_refill(c);
+	struct page *p = likely(c->count) ? cache_pop(c) : cache_refill(c);
 
 	if (likely(p)) {
 		frame_prepare(p, kind);
-		c->allocated++;
+		sole_add(&c->allocated, 1);
 	} else {
 		alloc_short(0);
 	}
@@ -162,7 +198,8 @@ struct page *frame_alloc_order(u32 order, enum page_kind kind)
 
 	if (alloc_should_fail())
 		return NULL;
-	if (unlikely(load_relaxed(&buddy.free) < frame_reserve + (order ? 1ull << order : 0)) &&
+	if (unlikely(load_relaxed(&buddy.free) <
+		     load_relaxed(&frame_reserve) + (order ? 1ull << order : 0)) &&
 	    kind_is_user(kind) && !thread_killed()) {
 		alloc_short(order);
 		return NULL;
@@ -186,26 +223,21 @@ struct page *frame_alloc_order(u32 order, enum page_kind kind)
 	}
 	for (u64 i = 0; i < 1ull << order; i++)
 		frame_prepare(p + i, kind);
-	p->level = (u8)order;
-	cpu_caches[cpu_number()].allocated += 1ull << order;
+	level_set(p, order);
+	sole_add(&cpu_caches[cpu_number()].allocated, 1ull << order);
 	return p;
 }
 
 void frame_free_order(struct page *p, u32 order)
 {
-	for (u64 i = 0; i < 1ull << order; i++) {
-		debug_assert(p[i].kind != PAGE_FREE && p[i].kind != PAGE_IMMORTAL);
-		frame_poison(p + i);
-		p[i].kind = PAGE_FREE;
-		p[i].level = 0;
-		*page_count_slot(p + i) = 0;
-	}
+	for (u64 i = 0; i < 1ull << order; i++)
+		frame_retire(p + i);
 	struct cpu_cache *c = &cpu_caches[cpu_number()];
-	c->freed += 1ull << order;
+	sole_add(&c->freed, 1ull << order);
 	if (order == 0) {
 		if (unlikely(c->count == CPU_CACHE_FRAMES))
 			cache_spill(c, CPU_CACHE_BATCH);
-		c->frames[c->count++] = p;
+		cache_push(c, p);
 		return;
 	}
 	spin_lock(&buddy.lock);
@@ -215,10 +247,10 @@ void frame_free_order(struct page *p, u32 order)
 
 u64 frame_free_count(void)
 {
-	u64 n = buddy.free;
+	u64 n = load_relaxed(&buddy.free);
 
 	for (u32 i = 0; i < CPUS_MAX; i++)
-		n += cpu_caches[i].count;
+		n += load_relaxed(&cpu_caches[i].count);
 	return n;
 }
 

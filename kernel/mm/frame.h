@@ -47,9 +47,18 @@ enum page_kind {
 
 struct page {
 	struct spinlock lock; /* of a node */
-	u8 kind;              /* enum page_kind */
-	/* table: 1-4; head of a free block: order + 1; of an allocated block or huge node: order */
-	u8 level;
+	union {
+		struct {
+			u8 kind; /* enum page_kind */
+			/*
+			 * table: 1-4; head of a free block: order + 1; of an allocated block or
+			 * huge node: order
+			 */
+			u8 level;
+		};
+		/* Both at once: the allocator looks at frames that are somebody else's. */
+		u16 kind_level;
+	};
 	union {
 		struct {                    /* table */
 			u16 populated : 10; /* slots in use, N */

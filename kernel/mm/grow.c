@@ -27,7 +27,7 @@ static int stack_check(const struct edit *e, const struct area *stack, u64 va)
 
 static int stack_extend(struct edit *e, const struct area *stack, u64 va)
 {
-	struct area model = *stack;
+	struct area model = area_model(stack);
 	struct area *grown;
 
 	if (stack_check(e, stack, va))
@@ -93,7 +93,7 @@ int space_anon_prepare(struct mm *mm, u64 va)
 	struct area *a = areas_find(mm->areas, va);
 	bool due = a && !area_anon(a, mm->id);
 	if (due) {
-		struct area model = *a;
+		struct area model = area_model(a);
 
 		model.anon = area_anon_choose(mm->areas, a, mm->id);
 		model.anon_space = mm->id;

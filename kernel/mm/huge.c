@@ -45,7 +45,7 @@ struct page *huge_alloc(void)
 static void huge_end(struct page *head)
 {
 	debug_assert(head->level == HUGE_ORDER);
-	head->level = 0;
+	store_relaxed(&head->level, (u8)0);
 	head->huge.refs = 0;
 	atomic_sub(&mm_counters.huge_nodes, 1);
 }
@@ -104,7 +104,7 @@ static bool table_fill(struct page *t, struct pte e, bool take_over)
 			page_get(head + i);
 		sole &= page_count(head + i) == 1;
 	}
-	t->level = 1;
+	store_relaxed(&t->level, (u8)1);
 	t->populated = HUGE_PAGES;
 	t->table.anon = HUGE_PAGES;
 	return sole;

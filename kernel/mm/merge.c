@@ -114,7 +114,7 @@ int areas_replace(struct area_node *root, u64 start, u64 end, struct area *a, u6
 	if (!a || !replace_may_merge(root, a, start, end))
 		return areas_set(root, start, end, a, space, out);
 	debug_assert(!a->anon || a->anon_space == space);
-	struct area merged = *a;
+	struct area merged = area_model(a);
 	merged.anon_space = space;
 	merge_around(root, &merged, space);
 	if (merged.start == a->start && merged.end == a->end)

@@ -81,7 +81,7 @@ void object_init(struct object *o, const struct object_ops *ops, u32 flags, u64 
 	rwlock_init(&o->size_lock, RANK_OBJECT_SIZE);
 	spin_lock(&objects_lock);
 	list_push_back(&objects, &o->link);
-	objects_alive++;
+	sole_add(&objects_alive, 1);
 	spin_unlock(&objects_lock);
 }
 
@@ -89,7 +89,7 @@ void object_page_enter(struct object *o, struct page *p, u64 index)
 {
 	p->cache.object = o;
 	p->cache.index = index;
-	o->page_count++;
+	sole_add(&o->page_count, 1);
 	atomic_add(&cache_frames, 1);
 	if (o->flags & OBJECT_SHMEM)
 		atomic_add(&shmem_frames, 1);
@@ -97,7 +97,7 @@ void object_page_enter(struct object *o, struct page *p, u64 index)
 
 void object_page_leave(struct object *o, struct page *p)
 {
-	o->page_count--;
+	sole_add(&o->page_count, -1);
 	object_page_undirty(o, p);
 	atomic_sub(&cache_frames, 1);
 	if (o->flags & OBJECT_SHMEM)
@@ -118,7 +118,7 @@ static void slot_detach(struct object *o, u64 index)
 {
 	void *item = radix_remove(&o->pages, index);
 
-	o->swapped--;
+	sole_add(&o->swapped, -1);
 	swap_slot_put(item_slot(item));
 }
 
@@ -132,7 +132,7 @@ void object_put(struct object *o)
 		return;
 	spin_lock(&objects_lock);
 	list_remove(&o->link);
-	objects_alive--;
+	sole_add(&objects_alive, -1);
 	spin_unlock(&objects_lock);
 	for (;;) {
 		spin_lock(&o->lock);

@@ -49,9 +49,9 @@ u64 object_swapped(struct object *o, u64 first, u64 end)
 /* o->lock held. May the page go, as far as can be seen? A clean one need not be written. */
 static bool page_is_idle(struct page *p)
 {
-	if (page_count(p) != 1 || !page_is_uptodate(p) || !(p->flags & PAGE_DIRTY))
+	if (page_count(p) != 1 || !page_is_uptodate(p) || !page_has(p, PAGE_DIRTY))
 		return false;
-	if (!(p->flags & PAGE_REFERENCED))
+	if (!page_has(p, PAGE_REFERENCED))
 		return true;
 	page_flag_clear(p, PAGE_REFERENCED); /* a second chance */
 	return false;
@@ -98,11 +98,11 @@ static bool page_finish(struct object *o, struct page *p, u64 slot, int err)
 	bool goes;
 
 	spin_lock(&o->lock);
-	goes = !err && page_count(p) == 2 && !(p->flags & PAGE_DIRTY);
+	goes = !err && page_count(p) == 2 && !page_has(p, PAGE_DIRTY);
 	if (goes) {
 		radix_replace(&o->pages, p->cache.index, item_of_slot(slot));
 		object_page_leave(o, p);
-		o->swapped++;
+		sole_add(&o->swapped, 1);
 	} else {
 		object_page_dirty_locked(o, p);
 	}
@@ -173,7 +173,7 @@ static u32 pages_enter(struct object *o, u64 index, u64 slot, struct page **page
 		radix_replace(&o->pages, index + n, pages[n]);
 		object_page_enter(o, pages[n], index + n);
 		object_page_dirty_locked(o, pages[n]);
-		o->swapped--;
+		sole_add(&o->swapped, -1);
 		n++;
 	}
 	spin_unlock(&o->lock);
@@ -186,7 +186,7 @@ static void page_take_back(struct object *o, struct page *p, u64 slot)
 	spin_lock(&o->lock);
 	radix_replace(&o->pages, p->cache.index, item_of_slot(slot));
 	object_page_leave(o, p);
-	o->swapped++;
+	sole_add(&o->swapped, 1);
 	spin_unlock(&o->lock);
 	page_unlock(p);
 	page_put(p);

@@ -24,6 +24,12 @@ static inline bool page_is_used(const struct page *p)
 	return (load_acquire(&p->flags) & (PAGE_UPTODATE | PAGE_ALLOCATED)) == PAGE_UPTODATE;
 }
 
+/* Any of these flags (PAGE_*)? */
+static inline bool page_has(const struct page *p, u32 flags)
+{
+	return load_relaxed(&p->flags) & flags;
+}
+
 static inline void page_flag_set(struct page *p, u16 flag)
 {
 	atomic_or(&p->flags, flag);
@@ -32,7 +38,7 @@ static inline void page_flag_set(struct page *p, u16 flag)
 /* The page was used: eviction passes it by once. Atomic, like all flags: other bits may change. */
 static inline void page_referenced(struct page *p)
 {
-	if (!(load_relaxed(&p->flags) & PAGE_REFERENCED))
+	if (!page_has(p, PAGE_REFERENCED))
 		page_flag_set(p, PAGE_REFERENCED);
 }
 

@@ -256,7 +256,7 @@ static void batch_finish(struct batch *b)
 	u32 n = 0;
 
 	for (u32 i = 0; i < b->nswapped; i++)
-		if (b->swapped[i]->flags & PAGE_DIRTY)
+		if (page_has(b->swapped[i], PAGE_DIRTY))
 			dirty[n++] = b->swapped[i];
 	swap_cache_write(dirty, n);
 	for (u32 i = 0; i < b->nswapped; i++)
@@ -493,12 +493,15 @@ void reclaim_counters(struct reclaim_counters out[2])
 
 static bool memory_is_low(void)
 {
-	return frame_free_count() < 2 * frame_reserve;
+	return frame_free_count() < 2 * load_relaxed(&frame_reserve);
 }
 
 void memory_want(void)
 {
-	frame_reserve = load_relaxed(&mm_tunables.min_free) * 1024 / PAGE_SIZE;
+	u64 reserve = load_relaxed(&mm_tunables.min_free) * 1024 / PAGE_SIZE;
+
+	if (unlikely(load_relaxed(&frame_reserve) != reserve))
+		store_relaxed(&frame_reserve, reserve);
 	if (likely(!memory_is_low()) || load_relaxed(&reclaim_asked))
 		return;
 	store_release(&reclaim_asked, true);
@@ -521,7 +524,8 @@ void reclaim_thread(void *unused)
 	for (;;) {
 		wait_event(&reclaim_wanted, load_acquire(&reclaim_asked));
 		/* If it is in vain, whoever needs memory sees to it, and asks again. */
-		while (frame_free_count() < 3 * frame_reserve && reclaim_as(&counters[1]))
+		while (frame_free_count() < 3 * load_relaxed(&frame_reserve) &&
+		       reclaim_as(&counters[1]))
 			cpu_preempt_point();
 		store_release(&reclaim_asked, false);
 	}

@@ -62,7 +62,7 @@ static void space_publish(struct mm *mm)
 {
 	spin_lock(&spaces_lock);
 	list_push_back(&spaces, &mm->link);
-	mm_counters.spaces++;
+	sole_add(&mm_counters.spaces, 1);
 	spin_unlock(&spaces_lock);
 }
 
@@ -96,7 +96,7 @@ static bool space_unlist(struct mm *mm)
 	alone = !mm->walkers;
 	if (alone) {
 		list_remove(&mm->link);
-		mm_counters.spaces--;
+		sole_add(&mm_counters.spaces, -1);
 	}
 	spin_unlock(&spaces_lock);
 	return alone;
@@ -134,7 +134,7 @@ static int child_unmap(struct mm *child, u64 start, u64 end)
  */
 static struct area *child_area(const struct area *a)
 {
-	struct area model = *a;
+	struct area model = area_model(a);
 
 	model.flags &= ~AREA_LOCK_FLAGS;
 	if (a->flags & AREA_WIPEONFORK) /* it has no private pages */

@@ -100,7 +100,7 @@ struct page *swap_cache_find(u64 slot);
 /* Is p, locked by the caller, (still) the slot's page? */
 static inline bool swap_cache_holds(const struct page *p, u64 slot)
 {
-	return (p->flags & PAGE_SWAPCACHE) && p->cache.index == slot;
+	return (load_relaxed(&p->flags) & PAGE_SWAPCACHE) && p->cache.index == slot;
 }
 /*
  * An entry that named the slot of p, locked by the caller, refers to p itself now. If it was the last

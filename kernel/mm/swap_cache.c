@@ -29,7 +29,7 @@ void swap_cache_remove(struct page *p)
 	u64 slot = p->cache.index;
 	struct swap_slot *s = swap_slot_at(slot);
 
-	debug_assert((p->flags & PAGE_SWAPCACHE) && s->cached == page_number(p));
+	debug_assert(page_has(p, PAGE_SWAPCACHE) && s->cached == page_number(p));
 	s->cached = 0;
 	cached_pages--;
 	page_flag_clear(p, PAGE_SWAPCACHE | PAGE_DIRTY | PAGE_UPTODATE | PAGE_REFERENCED);
@@ -52,9 +52,9 @@ u64 swap_cache_add(struct page *p)
 {
 	u64 slot;
 
-	debug_assert(p->kind == PAGE_ANON && (p->flags & PAGE_LOCKED));
+	debug_assert(p->kind == PAGE_ANON && page_has(p, PAGE_LOCKED));
 	spin_lock(&swap_lock);
-	if (p->flags & PAGE_SWAPCACHE) {
+	if (page_has(p, PAGE_SWAPCACHE)) {
 		slot = p->cache.index;
 		swap_slot_at(slot)->users++;
 	} else {
@@ -241,11 +241,11 @@ static bool cache_release(struct page *p, bool evict)
 	bool freed = false;
 
 	spin_lock(&swap_lock);
-	if (p->flags & PAGE_SWAPCACHE) {
+	if (page_has(p, PAGE_SWAPCACHE)) {
 		bool unused = !swap_slot_at(p->cache.index)->users;
 		bool idle = page_count(p) == 2;
 
-		if (unused || (evict && idle && !(p->flags & PAGE_DIRTY))) {
+		if (unused || (evict && idle && !page_has(p, PAGE_DIRTY))) {
 			swap_cache_remove(p);
 			atomic_sub(page_count_slot(p), 1);
 			freed = idle;
@@ -285,7 +285,7 @@ static struct page *area_next_idle(struct swap_area *a, u64 *left)
 		struct page *p = page_at(s->cached);
 		if (page_count(p) != 1 || !page_trylock(p))
 			continue;
-		if (!(p->flags & PAGE_REFERENCED)) {
+		if (!page_has(p, PAGE_REFERENCED)) {
 			page_get(p);
 			return p;
 		}
@@ -313,7 +313,7 @@ u64 swap_cache_shrink(u64 max)
 	for (u32 i = 0; i < n; i++) { /* dirty ones first */
 		struct page *p = pages[i];
 
-		if (p->flags & PAGE_DIRTY) {
+		if (page_has(p, PAGE_DIRTY)) {
 			pages[i] = pages[dirty];
 			pages[dirty++] = p;
 		}

@@ -62,11 +62,12 @@ bool writeback_is_due(void)
 
 void object_page_dirty_locked(struct object *o, struct page *p)
 {
-	if (p->flags & PAGE_DIRTY)
+	if (page_has(p, PAGE_DIRTY))
 		return;
 	page_flag_set(p, PAGE_DIRTY);
 	radix_mark(&o->pages, p->cache.index);
-	if (o->dirty_count++ == 0)
+	sole_add(&o->dirty_count, 1);
+	if (o->dirty_count == 1)
 		store_relaxed(&o->dirty_since, load_relaxed(&time_now_ns));
 	if (!o->ops->write_pages)
 		return;
@@ -78,12 +79,12 @@ void object_page_dirty_locked(struct object *o, struct page *p)
 
 void object_page_undirty(struct object *o, struct page *p)
 {
-	if (!(p->flags & PAGE_DIRTY))
+	if (!page_has(p, PAGE_DIRTY))
 		return;
 	page_flag_clear(p, PAGE_DIRTY);
-	if (!(p->flags & PAGE_WRITING))
+	if (!page_has(p, PAGE_WRITING))
 		radix_unmark(&o->pages, p->cache.index);
-	o->dirty_count--;
+	sole_add(&o->dirty_count, -1);
 	if (o->ops->write_pages)
 		atomic_sub(&dirty_frames, 1);
 }
@@ -101,7 +102,7 @@ void object_page_dirty(struct object *o, struct page *p)
 
 void object_page_dirty_mapped(struct object *o, struct page *p)
 {
-	debug_assert(p->flags & PAGE_LOCKED);
+	debug_assert(page_has(p, PAGE_LOCKED));
 	if (!(load_relaxed(&p->flags) & PAGE_MAPPED_WRITE)) {
 		page_flag_set(p, PAGE_MAPPED_WRITE);
 		store_relaxed(&o->stored, true);
@@ -207,7 +208,7 @@ static void run_clean(struct object *o, u64 index, struct page **pages, u32 coun
 	for (u32 i = 0; i < count; i++) {
 		page_flag_set(pages[i], PAGE_WRITING);
 		object_page_undirty(o, pages[i]);
-		mapped = mapped || pages[i]->flags & PAGE_MAPPED_WRITE;
+		mapped = mapped || page_has(pages[i], PAGE_MAPPED_WRITE);
 		page_flag_clear(pages[i], PAGE_MAPPED_WRITE);
 	}
 	o->writing += count;
@@ -224,7 +225,7 @@ static void run_done(struct object *o, struct page **pages, u32 count, int err)
 		page_flag_clear(pages[i], PAGE_WRITING);
 		if (err)
 			object_page_dirty_locked(o, pages[i]);
-		else if (!(pages[i]->flags & PAGE_DIRTY))
+		else if (!page_has(pages[i], PAGE_DIRTY))
 			radix_unmark(&o->pages, pages[i]->cache.index);
 	}
 	o->writing -= count;
@@ -266,7 +267,7 @@ static struct page *page_next(struct object *o, u64 *index, u64 end, u16 flags)
 				p = NULL;
 				break;
 			}
-			if (p->flags & flags) {
+			if (page_has(p, flags)) {
 				page_get(p);
 				break;
 			}
@@ -286,7 +287,7 @@ static struct page *page_dirty_trylock(struct object *o, u64 index)
 
 	spin_lock(&o->lock);
 	p = radix_find(&o->pages, index);
-	if (p && (p->flags & PAGE_DIRTY) && page_trylock(p))
+	if (p && page_has(p, PAGE_DIRTY) && page_trylock(p))
 		page_get(p);
 	else
 		p = NULL;
@@ -319,7 +320,7 @@ static void pass_page(struct object *o, struct pass *w, struct page *p)
 		return;
 	}
 	pages[0] = p;
-	if (p->cache.object == o && p->flags & w->flags & PAGE_DIRTY) {
+	if (p->cache.object == o && page_has(p, w->flags & PAGE_DIRTY)) {
 		while (n < min((u64)RUN_PAGES, w->max - w->cleaned) && w->index + n < w->end &&
 		       (pages[n] = page_dirty_trylock(o, w->index + n)))
 			n++;

@@ -30,6 +30,15 @@ static inline u64 offset_itself(u64 offset)
 	return offset;
 }
 
+/* *to is at least v from now on. */
+static inline void publish(u64 *to, u64 v)
+{
+	u64 old = load_relaxed(to);
+
+	while (old < v && !atomic_cas(to, &old, v))
+		;
+}
+
 static inline void each_seed(void (*test)(void), u32 seeds)
 {
 	if (seeds_wanted)

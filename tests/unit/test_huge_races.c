@@ -39,7 +39,7 @@ static void increment(struct race *t, struct mm *mm)
 	for (u32 r = 0; r < ROUNDS; r++)
 		for (u32 i = 0; i < PAGES; i++)
 			add(spot(i), 1);
-	t->finished++;
+	atomic_add_return(&t->finished, 1);
 }
 
 static void spots_must_be_zero(struct mm *mm)
@@ -61,7 +61,7 @@ static void shared_cpu(u32 cpu, void *arg)
 	}
 	do {
 		spots_must_be_zero(t->child);
-	} while (t->finished < t->writers);
+	} while (load_acquire(&t->finished) < t->writers);
 }
 
 static void shared_run(void)
@@ -125,7 +125,7 @@ static void stale_cpu(u32 cpu, void *arg)
 	struct race *t = arg;
 
 	if (cpu == 0) { /* shares it again and again */
-		while (t->finished < t->writers) {
+		while (load_acquire(&t->finished) < t->writers) {
 			struct mm *child = new_fork(t->parent);
 			u64 seen = load_in(child, spot(1));
 
@@ -141,13 +141,13 @@ static void stale_cpu(u32 cpu, void *arg)
 	if (cpu <= t->writers) {
 		for (u32 i = 0; i < 15; i++) {
 			u64 v = add(spot(1), 1);
-			t->published = max(t->published, v);
+			publish(&t->published, v);
 		}
-		t->finished++;
+		atomic_add_return(&t->finished, 1);
 		return;
 	}
-	while (t->finished < t->writers) {
-		u64 before = t->published, got = load(spot(1));
+	while (load_acquire(&t->finished) < t->writers) {
+		u64 before = load_acquire(&t->published), got = load(spot(1));
 		must(got >= before, "read %lu after %lu was written", got, before);
 	}
 }
@@ -179,10 +179,10 @@ static void fork_cpu(u32 cpu, void *arg)
 			add(page_va(cpu), 1);
 			add(page_va(300 + cpu), 1);
 		}
-		t->finished++;
+		atomic_add_return(&t->finished, 1);
 		return;
 	}
-	while (t->finished < t->writers) {
+	while (load_acquire(&t->finished) < t->writers) {
 		struct mm *child = new_fork(t->parent);
 
 		hosted_load_space(child);
@@ -322,11 +322,11 @@ static void protect_cpu(u32 cpu, void *arg)
 	if (cpu == 2) {
 		must(!space_protect(t->child, page_va(150), 100 * PAGE_SIZE, AREA_READ, false),
 		     "mprotect");
-		t->done = 1;
+		store_release(&t->done, 1);
 		must(user_store(spot(1), 7, &r) == -EFAULT && r.signal == SIGSEGV,
 		     "a store to what is protected");
 	}
-	while (!t->done)
+	while (!load_acquire(&t->done))
 		must(load(spot(0)) == 0, "the child's page has changed");
 	must(user_store(spot(1), 7, &r) == -EFAULT, "a store after mprotect has returned");
 	store(spot(2), load(spot(2)));
@@ -432,10 +432,10 @@ static void move_cpu(u32 cpu, void *arg)
 
 	hosted_load_space(t->parent);
 	if (cpu < 2) { /* wherever it is, every increment that comes through counts */
-		while (!t->done)
+		while (!load_acquire(&t->done))
 			for (u32 i = 0; i < 2; i++)
 				if (!user_add(spot(1) + (i ? FAR - BASE : 0), 1, &after, &r))
-					t->published++;
+					atomic_add_return(&t->published, 1);
 		return;
 	}
 	u64 at = BASE;
@@ -447,7 +447,7 @@ static void move_cpu(u32 cpu, void *arg)
 		at = to;
 	}
 	must(is_huge(t->parent, FAR), "split");
-	t->done = 1;
+	store_release(&t->done, 1);
 }
 
 static void move_run(void)
@@ -474,7 +474,7 @@ static void kernel_cpu(u32 cpu, void *arg)
 	u64 value, got = 0;
 
 	if (cpu == 3) {
-		while (t->finished < 3) {
+		while (load_acquire(&t->finished) < 3) {
 			struct mm *copy = new_fork(t->parent);
 			u64 seen = load_in(copy, spot(0));
 			must(load(spot(0)) == seen, "the copy changes");
@@ -489,7 +489,7 @@ static void kernel_cpu(u32 cpu, void *arg)
 		must(space_read(mine, spot(0) + 8 * cpu, &got, 8, 0) == 8 && got == value,
 		     "read %lu after %lu was written", got, value);
 	}
-	t->finished++;
+	atomic_add_return(&t->finished, 1);
 }
 
 static void kernel_run(void)

@@ -93,11 +93,11 @@ static void test_one_thread_holds_a_mutex_and_nobody_waits_for_ever(void **state
 
 static void rw_inside_read(void)
 {
-	t.readers++;
+	atomic_add(&t.readers, 1);
 	u64 before = t.count;
 	hosted_pause();
 	must(t.inside == 0 && t.count == before && t.copy == before, "a reader beside a writer");
-	t.readers--;
+	atomic_sub(&t.readers, 1);
 }
 
 static void rw_cpu(u32 cpu, void *arg)
@@ -113,7 +113,7 @@ static void rw_cpu(u32 cpu, void *arg)
 		}
 		if (i % 4 || !write_trylock(&t.rw))
 			write_lock(&t.rw);
-		must(t.inside++ == 0 && t.readers == 0 && write_held(&t.rw),
+		must(t.inside++ == 0 && load_relaxed(&t.readers) == 0 && write_held(&t.rw),
 		     "a writer is not alone");
 		t.count++;
 		hosted_pause();
@@ -127,7 +127,7 @@ static void rw_cpu(u32 cpu, void *arg)
 			write_unlock(&t.rw);
 		}
 	}
-	t.done++;
+	atomic_add(&t.done, 1);
 }
 
 static void rw_run(void)
@@ -161,10 +161,10 @@ static void rw_busy_cpu(u32 cpu, void *arg)
 				write_unlock(&t.rw);
 			}
 		}
-		t.done = 1;
+		store_release(&t.done, 1);
 		return;
 	}
-	for (u64 rounds = 0; !t.done; rounds++) {
+	for (u64 rounds = 0; !load_acquire(&t.done); rounds++) {
 		must(rounds < 100000, "starved");
 		if (writers) {
 			write_lock(&t.rw);
@@ -228,7 +228,7 @@ static void token_cpu(u32 cpu, void *arg)
 	}
 	for (u32 i = 0; i < 4; i++) {
 		wait_event(&w.queue, token_take());
-		w.taken++;
+		atomic_add(&w.taken, 1);
 	}
 }
 
@@ -269,7 +269,7 @@ static void chain_cpu(u32 cpu, void *arg)
 	}
 	thread_cancel_park();
 	waitq_finish(&w.queue, &self);
-	w.taken++;
+	atomic_add(&w.taken, 1);
 	atomic_add(&w.tokens, 1);
 	waitq_wake_one(&w.queue);
 }

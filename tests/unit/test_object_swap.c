@@ -349,7 +349,7 @@ static void together_cpu(u32 cpu, void *arg)
 	u64 v;
 
 	if (cpu == 3) {
-		while (t->left) {
+		while (load_acquire(&t->left)) {
 			object_swap_out(4);
 			hosted_pause();
 		}
@@ -372,7 +372,7 @@ static void together_cpu(u32 cpu, void *arg)
 			must(object_write(o, &i, 8, place_of(cpu, page)) == 8, "write");
 		}
 	}
-	t->left--;
+	atomic_sub_return(&t->left, 1);
 }
 
 static void together_run(void)
@@ -414,7 +414,7 @@ static void changed_cpu(u32 cpu, void *arg)
 	u64 v;
 
 	if (cpu >= 2) {
-		while (t->left) {
+		while (load_acquire(&t->left)) {
 			(void)(cpu == 2 ? object_swap_out(4) : object_evict(4));
 			hosted_pause();
 		}
@@ -427,7 +427,7 @@ static void changed_cpu(u32 cpu, void *arg)
 		     "cpu %u reads %lu in round %lu", cpu, v, i);
 		must(object_write(o, &i, 8, at) == 8, "write");
 	}
-	t->left--;
+	atomic_sub_return(&t->left, 1);
 }
 
 static void changed_run(void)
@@ -468,15 +468,15 @@ static void cut_cpu(u32 cpu, void *arg)
 			v = 9;
 			must(object_write(o, &v, 8, (6 + i) * PAGE_SIZE) == 8, "write");
 		}
-		t->left--;
+		atomic_sub_return(&t->left, 1);
 		break;
 	case 1:
 		for (u32 i = 0; i < 12; i++)
 			must_hold(t->m, i % 6, i % 6 + 1);
-		t->left--;
+		atomic_sub_return(&t->left, 1);
 		break;
 	case 2:
-		while (t->left) {
+		while (load_acquire(&t->left)) {
 			object_swap_out(4);
 			hosted_pause();
 		}

@@ -22,7 +22,7 @@ static void shared_fault_cpu(u32 cpu, void *arg)
 		for (u32 i = 0; i < ROUNDS; i++)
 			for (u32 p = 0; p < PAGES; p++)
 				add(page_va(p) + 8, 1);
-		t->finished++;
+		atomic_add_return(&t->finished, 1);
 		return;
 	}
 	hosted_load_space(t->child);
@@ -30,7 +30,7 @@ static void shared_fault_cpu(u32 cpu, void *arg)
 		for (u32 p = 0; p < PAGES; p++)
 			must(load(page_va(p) + 8) == 1000 + p, "the child's page %u has changed",
 			     p);
-	} while (t->finished < t->writers);
+	} while (load_acquire(&t->finished) < t->writers);
 }
 
 static void shared_fault_run(void)
@@ -69,7 +69,7 @@ struct stale {
 /* The page is shared again and again; the other owner leaves or writes, so that a writer copies it or takes it back. */
 static void stale_share(struct stale *t)
 {
-	while (t->writers) {
+	while (load_acquire(&t->writers)) {
 		struct mm *child = new_fork(t->mm);
 		u64 seen = load_in(child, page_va(0));
 
@@ -93,13 +93,13 @@ static void stale_cpu(u32 cpu, void *arg)
 	if (cpu < 2) { /* writers: each finds what the other's fault has published */
 		for (u32 i = 0; i < 20; i++) {
 			u64 v = add(page_va(0), 1);
-			t->published = max(t->published, v);
+			publish(&t->published, v);
 		}
-		t->writers--;
+		atomic_sub_return(&t->writers, 1);
 		return;
 	}
-	while (t->writers) {
-		u64 before = t->published, got = load(page_va(0));
+	while (load_acquire(&t->writers)) {
+		u64 before = load_acquire(&t->published), got = load(page_va(0));
 		must(got >= before, "read %lu after %lu was written", got, before);
 	}
 }
@@ -139,7 +139,7 @@ static void instant_count(struct instant *t, u32 cpu)
 		store(page_va(8 + cpu) + 16, load(page_va((cpu + 1) % 3)));
 		add(page_va(4 + cpu), 1);
 	}
-	t->left--;
+	atomic_sub_return(&t->left, 1);
 }
 
 static void instant_check(struct mm *child, u64 first[3])
@@ -173,7 +173,7 @@ static void instant_cpu(u32 cpu, void *arg)
 			hosted_pause();
 		instant_check(child, first);
 		space_put(child);
-	} while (t->left);
+	} while (load_acquire(&t->left));
 }
 
 static void instant_run(void)
@@ -484,13 +484,13 @@ static void idle_cpu(u32 cpu, void *arg)
 	if (cpu == 1) { /* runs, idles with the root still loaded, comes back */
 		hosted_load_space(t->mm);
 		u64 last = load(page_va(0));
-		t->migrate = true;
-		while (!t->done)
+		store_release(&t->migrate, true);
+		while (!load_acquire(&t->done))
 			hosted_pause();
 		must(load(page_va(0)) == last + 20, "a stale page after the idle time");
 		return;
 	}
-	while (!t->migrate)
+	while (!load_acquire(&t->migrate))
 		hosted_pause();
 	hosted_load_space(t->mm);
 	for (u32 i = 0; i < 10; i++) {
@@ -513,7 +513,7 @@ static void idle_cpu(u32 cpu, void *arg)
 			map_anonymous(t->mm, page_va(512 * (i % 3)), 1),
 				store(page_va(512 * (i % 3)), i);
 	}
-	t->done = true;
+	store_release(&t->done, true);
 }
 
 static void idle_run(void)
@@ -547,7 +547,7 @@ static void crossed_cpu(u32 cpu, void *arg)
 	u64 buffer[4];
 
 	if (cpu == 3) {
-		while (t->left) {
+		while (load_acquire(&t->left)) {
 			struct mm *child = new_fork(t->a);
 			must(space_read(child, page_va(600), buffer, 8, SPACE_FORCE) == 8, "read");
 			space_put(child);
@@ -566,7 +566,7 @@ static void crossed_cpu(u32 cpu, void *arg)
 		must(space_write(from, page_va(600), &forced, 8, 0) == -EFAULT,
 		     "write without force");
 	}
-	t->left--;
+	atomic_sub_return(&t->left, 1);
 }
 
 static void crossed_run(void)

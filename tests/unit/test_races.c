@@ -4,7 +4,7 @@
  * Every fourth page of a range belongs to one CPU, so that all of them share every table; what a CPU did to its own pages it knows, and must find there, in the
  * space and in each fork of it. In the end nothing may be left.
  *
- *	test_races [SEED [SEEDS]]
+ *	test_races [PATTERN [SEED [SEEDS]]]
  */
 #include <asm-generic/mman-common.h>
 #include <stdlib.h>
@@ -305,8 +305,10 @@ int main(int argc, char **argv)
 	};
 
 	if (argc > 1)
-		first_seed = strtoull(argv[1], NULL, 0);
+		cmocka_set_test_filter(argv[1]);
 	if (argc > 2)
-		seeds = (u32)strtoul(argv[2], NULL, 0);
+		first_seed = strtoull(argv[2], NULL, 0);
+	if (argc > 3)
+		seeds = (u32)strtoul(argv[3], NULL, 0);
 	return cmocka_run_group_tests(tests, machine_start, NULL);
 }

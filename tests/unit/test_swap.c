@@ -334,7 +334,7 @@ static void race_writer(struct race *t, u32 cpu)
 	for (u32 i = 0; i < INCREMENTS; i++)
 		for (u32 p = cpu; p < PAGES; p += 4)
 			add(page_va(p), 1);
-	t->left--;
+	atomic_sub_return(&t->left, 1);
 }
 
 /* A child sees one instant, and keeps seeing it while its pages come and go. */
@@ -342,7 +342,7 @@ static void race_forker(struct race *t)
 {
 	u64 seen[PAGES];
 
-	while (t->left) {
+	while (load_acquire(&t->left)) {
 		struct mm *child = new_fork(t->mm);
 
 		for (u32 p = 0; p < PAGES; p++)
@@ -365,7 +365,7 @@ static void race_cpu(u32 cpu, void *arg)
 	} else if (cpu == 2) {
 		race_forker(t);
 	} else {
-		while (t->left) {
+		while (load_acquire(&t->left)) {
 			memory_reclaim();
 			hosted_pause();
 		}
@@ -408,10 +408,10 @@ static void read_cpu(u32 cpu, void *arg)
 		for (u32 i = 0; i < INCREMENTS; i++)
 			for (u32 p = 0; p < PAGES; p++)
 				must(load(page_va(p)) == 100 + p, "page %u", p);
-		t->left--;
+		atomic_sub_return(&t->left, 1);
 		return;
 	}
-	while (t->left) {
+	while (load_acquire(&t->left)) {
 		memory_reclaim();
 		hosted_pause();
 	}
@@ -447,7 +447,7 @@ static void off_cpu(u32 cpu, void *arg)
 	} else if (cpu == 2) {
 		race_forker(t);
 	} else {
-		while (t->left) {
+		while (load_acquire(&t->left)) {
 			memory_reclaim();
 			swap_mem_remove(t->device);
 			t->device = swap_mem_add(PAGES + 8);
@@ -491,9 +491,9 @@ static void edit_cpu(u32 cpu, void *arg)
 			must(load(page_va(1)) == 0 && load(page_va(5)) == 5, "what is left");
 			must(!space_unmap(t->mm, BASE, 8 * PAGE_SIZE), "munmap");
 		}
-		t->left--;
+		atomic_sub_return(&t->left, 1);
 	} else {
-		while (t->left) {
+		while (load_acquire(&t->left)) {
 			memory_reclaim();
 			hosted_pause();
 		}
@@ -536,13 +536,13 @@ static void late_writer(struct race *t, bool anew)
 		must(load(page_va(0)) == v, "the store of %lu is lost", v);
 		memory_advise(t->mm, page_va(0), page_va(1), true, NULL);
 	}
-	t->left--;
+	atomic_sub_return(&t->left, 1);
 }
 
 static void late_reader(struct race *t)
 {
 	hosted_load_space(t->mm);
-	while (t->left)
+	while (load_acquire(&t->left))
 		(void)load(page_va(0));
 }
 

@@ -188,10 +188,10 @@ static void stores_cpu(u32 cpu, void *arg)
 		hosted_load_space(t->space[cpu]);
 		for (u32 i = 1; i <= 12; i++)
 			store(BASE + store_at(cpu, i % 3), i);
-		t->left--;
+		atomic_sub_return(&t->left, 1);
 		return;
 	}
-	while (t->left) {
+	while (load_acquire(&t->left)) {
 		if (cpu == 2)
 			must(!object_sync(&t->file->object, 0, UINT64_MAX), "sync");
 		else
@@ -236,7 +236,7 @@ static void durable_cpu(u32 cpu, void *arg)
 	struct object *o = &t->file->object;
 
 	if (cpu == 2) {
-		while (t->left) {
+		while (load_acquire(&t->left)) {
 			object_clean(4);
 			hosted_pause();
 		}
@@ -248,7 +248,7 @@ static void durable_cpu(u32 cpu, void *arg)
 		must(disk_word(t->file, store_at(cpu, i % 2)) == i, "after a sync the disk has %lu",
 		     disk_word(t->file, store_at(cpu, i % 2)));
 	}
-	t->left--;
+	atomic_sub_return(&t->left, 1);
 }
 
 static void durable_run(void)

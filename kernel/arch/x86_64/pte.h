@@ -65,7 +65,11 @@ static inline bool pte_is_empty(struct pte e)
 
 static inline bool pte_group_is_empty(const struct pte *g)
 {
-	return !(g[0].v | g[1].v | g[2].v | g[3].v | g[4].v | g[5].v | g[6].v | g[7].v);
+	u64 any = 0;
+
+	for (u32 i = 0; i < PTE_GROUP; i++) /* each atomic: the processor sets accessed bits */
+		any |= __atomic_load_n(&g[i].v, __ATOMIC_RELAXED);
+	return !any;
 }
 
 static inline bool pte_is_present(struct pte e)
