@@ -103,6 +103,7 @@ HOST_CFLAGS := -std=gnu17 -O2 -g $(WARNINGS)
 -include tests/pressure/pressure.mk
 -include tests/figures/figures.mk
 -include tests/diff/diff.mk
+-include tests/fuzz/fuzz.mk
 
 # --- targets for people ---
 
