@@ -287,7 +287,7 @@ static int page_attach(struct object *o, struct page *p, u64 index)
 	if (radix_insert(&o->pages, index, p))
 		return -ENOMEM;
 	object_page_enter(o, p, index);
-	if (p->flags & PAGE_ALLOCATED) /* it stays */
+	if (page_has(p, PAGE_ALLOCATED)) /* it stays */
 		object_page_dirty_locked(o, p);
 	return 0;
 }
