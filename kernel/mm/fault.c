@@ -513,6 +513,15 @@ static int fault_huge(struct fault *f)
 
 /* --- the fault --- */
 
+/*
+ * Does the area get its identity now (merge.c)? With its first private page; on Linux also when a read
+ * finds no leaf table where there may be 2 MiB pages: there its huge page of zeros would come.
+ */
+static bool is_identity_due(const struct fault *f)
+{
+	return !f->shared && (f->write || (f->vacant && huge_allowed(f->mm, f->area, f->va)));
+}
+
 static int fault_try(struct fault *f)
 {
 	struct mm *mm = f->mm;
@@ -541,7 +550,7 @@ static int fault_try(struct fault *f)
 		atomic_add(&mm_counters.faults_spurious, 1);
 		return 0;
 	}
-	if (f->write && !f->shared && !area_anon_prepare(mm, f->area)) {
+	if (is_identity_due(f) && !area_anon_prepare(mm, f->area)) {
 		read_unlock(&mm->rw);
 		r = space_anon_prepare(mm, f->va);
 		return r ? r : FAULT_REDO;

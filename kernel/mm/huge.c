@@ -202,9 +202,14 @@ static bool area_may_have(const struct mm *mm, const struct area *a)
 	       (!only_advised || (a->flags & AREA_HUGEPAGE));
 }
 
+bool huge_allowed(const struct mm *mm, const struct area *a, u64 va)
+{
+	return area_may_have(mm, a) && area_covers(a, va);
+}
+
 bool huge_wanted(const struct mm *mm, const struct area *a, u64 va)
 {
-	return area_may_have(mm, a) && (a->flags & AREA_WRITE) && area_covers(a, va);
+	return huge_allowed(mm, a, va) && (a->flags & AREA_WRITE);
 }
 
 bool space_huge_eligible(const struct mm *mm, const struct area *a)

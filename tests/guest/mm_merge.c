@@ -241,6 +241,35 @@ TEST(mm, flags_keep_areas_apart)
 	show("munlock", 3);
 }
 
+/* Three areas of 2 MiB; the first is only read, the last is written to, the one between them comes last. */
+static void three_large(const char *what, int prot, int advice)
+{
+	enum { LARGE = 512 };
+	uint8_t *p = mmap(NULL, 6 * LARGE * PAGE, PROT_NONE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	CHECK(p != MAP_FAILED);
+	base = (uint8_t *)(((uintptr_t)p / (LARGE * PAGE) + 1) * LARGE * PAGE);
+	put(0, LARGE, prot);
+	put(2 * LARGE, LARGE, RW);
+	CHECK_EQ(madvise(base, LARGE * PAGE, advice), 0);
+	CHECK_EQ(madvise(base + 2 * LARGE * PAGE, LARGE * PAGE, advice), 0);
+	say("%d\n", base[5 * PAGE]);
+	touch(2 * LARGE);
+	CHECK_EQ(mprotect(base, LARGE * PAGE, RW), 0);
+	put(LARGE, LARGE, RW);
+	CHECK_EQ(madvise(base + LARGE * PAGE, LARGE * PAGE, advice), 0);
+	show(what, 3 * LARGE);
+	CHECK_EQ(munmap(p, 6 * LARGE * PAGE), 0);
+}
+
+TEST(mm, a_read_where_huge_pages_may_be_is_a_first_page)
+{
+	three_large("as it is", RW, MADV_NOHUGEPAGE);
+	three_large("huge", RW, MADV_HUGEPAGE);
+	three_large("not to be written", PROT_READ, MADV_HUGEPAGE);
+}
+
 TEST(mm, shared_memory_and_files_merge_by_what_they_show)
 {
 	int fd, other;
