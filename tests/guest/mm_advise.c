@@ -5,6 +5,7 @@
  */
 #include "check.h"
 
+#include <sched.h>
 #include <sys/uio.h>
 
 #define RW (PROT_READ | PROT_WRITE)
@@ -262,4 +263,60 @@ TEST(mm, no_protection_keys_and_one_memory_node)
 	TRY(syscall(SYS_get_mempolicy, &mode, NULL, 0, NULL, 0));
 	TRY(syscall(SYS_set_mempolicy, 0, NULL, 0));
 	TRY(syscall(SYS_set_mempolicy, 99, NULL, 0));
+}
+
+static long pages_of(int fd)
+{
+	struct stat st;
+
+	CHECK_EQ(fstat(fd, &st), 0);
+	return st.st_blocks / 8;
+}
+
+/* On one CPU: Linux leaves alone what another CPU has just brought in and not yet listed. */
+static void stay_on_one_cpu(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(sched_getcpu(), &set);
+	CHECK_EQ(sched_setaffinity(0, sizeof(set), &set), 0);
+}
+
+/* Without swap: what nobody wrote to is no more than a hole, and becomes one again. */
+TEST(mm, pageout_drops_pages_of_a_memory_file_that_are_holes)
+{
+	int fd = memfd_create("holes", 0);
+	uint8_t *shared, *private, *twice;
+
+	stay_on_one_cpu();
+	CHECK_EQ(ftruncate(fd, 8 * PAGE), 0);
+	shared = mmap(NULL, 8 * PAGE, RW, MAP_SHARED, fd, 0);
+	for (size_t i = 0; i < 4; i++)
+		say("%d ", shared[i * PAGE]);
+	shared[PAGE] = 1;
+	CHECK_EQ(pwrite(fd, "x", 1, 2 * PAGE), 1);
+	say("%ld pages\n", pages_of(fd));
+	TRY(madvise(shared, 8 * PAGE, MADV_COLD));
+	say("%ld pages\n", pages_of(fd));
+	TRY(madvise(shared, 8 * PAGE, MADV_PAGEOUT));
+	say("%ld pages\n", pages_of(fd));
+	say("%d %d %d\n", shared[0], shared[PAGE], shared[2 * PAGE]);
+	say("%ld pages\n", pages_of(fd));
+
+	private = mmap(NULL, PAGE, RW, MAP_PRIVATE, fd, 4 * PAGE);
+	say("%d\n", private[0]);
+	say("%ld pages\n", pages_of(fd));
+	TRY(madvise(private, PAGE, MADV_PAGEOUT));
+	say("%ld pages\n", pages_of(fd));
+	twice = mmap(NULL, PAGE, RW, MAP_SHARED, fd, 4 * PAGE);
+	say("%d %d\n", private[0], twice[0]);
+	TRY(madvise(private, PAGE, MADV_PAGEOUT)); /* mapped elsewhere, too */
+	say("%ld pages\n", pages_of(fd));
+	private[0] = 3; /* a copy: another page */
+	CHECK_EQ(munmap(twice, PAGE), 0);
+	TRY(madvise(private, PAGE, MADV_PAGEOUT));
+	say("%ld pages\n", pages_of(fd));
+	say("%d\n", private[0]);
+	close(fd);
 }

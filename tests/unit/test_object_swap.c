@@ -5,6 +5,7 @@
 #include "race_test.h"
 
 #include "mm/object_priv.h"
+#include "mm/reclaim.h"
 #include "mm/swap.h"
 
 #define DISK_PAGES 64
@@ -284,6 +285,39 @@ static void test_swapoff_brings_objects_back(void **state)
 	object_put(&m->object);
 }
 
+/* What nobody wrote to is dropped like a clean page of a file; all else stays, back from swap too. */
+static void test_holes_that_were_looked_at_take_no_slot(void **state)
+{
+	struct fault_result r;
+	u64 v;
+
+	(void)state;
+	hosted_seed(1);
+	disk_add(DISK_PAGES);
+	struct mem_object *m = mem_object_memory(PAGES * PAGE_SIZE, PAGES);
+	struct object *o = &m->object;
+	struct mm *mm = new_space();
+	map_pages(mm, BASE, PAGES, RW | AREA_SHARED, o, 0);
+	hosted_load_space(mm);
+	for (u32 p = 0; p < PAGES; p++)
+		assert_int_equal(user_load(page_va(p), &v, &r), 0);
+	for (u32 p = 0; p < 4; p++)
+		assert_int_equal(user_store(page_va(p), word_at(p), &r), 0);
+	memory_advise(mm, BASE, page_va(8), true, o);
+	assert_int_equal(o->page_count, PAGES - 4); /* 4 to 7 are gone */
+	memory_advise(mm, BASE, page_va(8), true, o);
+	space_put(mm);
+	assert_int_equal(swap_out_all(), 4);
+	assert_int_equal(object_evict(1000) + object_evict(1000), PAGES - 8);
+	assert_int_equal(o->page_count, 0);
+	hosted_check();
+	must_hold(m, 0, 4);
+	assert_int_equal(object_evict(1000) + object_evict(1000), 0); /* from swap: not clean */
+	must_hold(m, 0, 4);
+	object_put(o);
+	disk_remove();
+}
+
 static void test_changed_pages_of_a_file_go_to_swap_and_clean_ones_are_dropped(void **state)
 {
 	struct fault_result r;
@@ -513,6 +547,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_each_allocation_of_bringing_a_page_back_may_fail),
 		cmocka_unit_test(test_full_swap_and_what_must_stay),
 		cmocka_unit_test(test_swapoff_brings_objects_back),
+		cmocka_unit_test(test_holes_that_were_looked_at_take_no_slot),
 		cmocka_unit_test(
 			test_changed_pages_of_a_file_go_to_swap_and_clean_ones_are_dropped),
 		cmocka_unit_test(test_changed_pages_are_never_dropped),
