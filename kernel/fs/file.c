@@ -98,6 +98,7 @@ struct file *file_alloc(const struct path *p, struct inode *i, const struct file
 		f->can_write = access == O_WRONLY || access == O_RDWR;
 	}
 	mutex_init(&f->pos_lock, RANK_FILE_POSITION);
+	spin_init(&f->owner.lock, RANK_FS);
 	if (counts_as_writer(f)) {
 		err = write_count_get(i);
 		if (err) {
@@ -218,17 +219,27 @@ static ssize account(u64 *calls, u64 *bytes, ssize result)
 	return result;
 }
 
-ssize file_read(struct file *f, struct iter *it, u64 *pos)
+static ssize read_with(struct file *f, transfer op, struct iter *it, u64 *pos)
 {
 	struct process *p = process_current();
 	ssize done;
 
 	if (!f->can_read)
 		return -EBADF;
-	done = account(&p->reads, &p->bytes_read, file_transfer(f, f->ops->read, it, pos));
+	done = account(&p->reads, &p->bytes_read, file_transfer(f, op, it, pos));
 	if (done > 0)
 		notify_dentry(f->path.dentry, IN_ACCESS);
 	return done;
+}
+
+ssize file_read(struct file *f, struct iter *it, u64 *pos)
+{
+	return read_with(f, f->ops->read, it, pos);
+}
+
+ssize file_read_nonblock(struct file *f, struct iter *it, u64 *pos)
+{
+	return read_with(f, f->ops->read_nonblock ? f->ops->read_nonblock : f->ops->read, it, pos);
 }
 
 ssize file_write(struct file *f, struct iter *it, u64 *pos)

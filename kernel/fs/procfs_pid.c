@@ -225,6 +225,7 @@ int proc_constant_show(struct text *t, const struct proc_node *n)
 	LINK("root", proc_root_follow),                                                 \
 	LINK("exe", proc_exe_follow),                                                   \
 	PROC_FILE("mounts", 0444, proc_mounts_show),                                    \
+	PROC_DIRECTORY("net", proc_net_children),                                       \
 	PROC_FILE("mountinfo", 0444, proc_mountinfo_show),                              \
 	PROC_INSPECT("numa_maps", 0444, proc_numa_maps_show),                           \
 	PROC_INSPECT("smaps", 0444, proc_smaps_show),                                   \

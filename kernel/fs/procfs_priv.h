@@ -11,7 +11,7 @@
  * procfs_pid.c a process's directory, procfs_status.c, procfs_mm.c, procfs_maps.c and
  * procfs_map_files.c its files, procfs_fd.c its descriptors, procfs_system.c, procfs_memory.c,
  * procfs_vmstat.c, procfs_frames.c, procfs_cpu.c, procfs_block.c and procfs_swaps.c the machine,
- * procfs_sys.c and procfs_vm.c /proc/sys, procfs_coppice.c our own counters, sysfs.c and
+ * procfs_net.c the sockets, procfs_sys.c and procfs_vm.c /proc/sys, procfs_coppice.c our own counters, sysfs.c and
  * sysfs_block.c /sys.
  */
 #ifndef FS_PROCFS_PRIV_H
@@ -237,6 +237,10 @@ extern const struct proc_entry proc_sys_children[PROC_SYS_CHILDREN];
 #define PROC_COPPICE_CHILDREN 3
 #endif
 extern const struct proc_entry proc_coppice_children[PROC_COPPICE_CHILDREN];
+
+/* procfs_net.c: /proc/PID/net */
+#define PROC_NET_CHILDREN 1
+extern const struct proc_entry proc_net_children[PROC_NET_CHILDREN];
 
 /* procfs_ipc.c: /proc/sysvipc, and parameters in /proc/sys/kernel */
 #define PROC_SYSVIPC_CHILDREN 3

@@ -38,7 +38,16 @@ static ssize mounts_readlink(const struct proc_node *n, char *buf, size_t size)
 	return (ssize)min(sizeof(text) - 1, size);
 }
 
+static ssize net_readlink(const struct proc_node *n, char *buf, size_t size)
+{
+	static const char text[] = "self/net";
+
+	memcpy(buf, text, min(sizeof(text) - 1, size));
+	return (ssize)min(sizeof(text) - 1, size);
+}
+
 static const struct proc_entry root_children[] = {
+	{ .name = "net", .mode = S_IFLNK | 0777, .readlink = net_readlink },
 	{ .name = "self", .mode = S_IFLNK | 0777, .readlink = self_readlink },
 	{ .name = "thread-self", .mode = S_IFLNK | 0777, .readlink = thread_self_readlink },
 	{ .name = "mounts", .mode = S_IFLNK | 0777, .readlink = mounts_readlink },

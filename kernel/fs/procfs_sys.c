@@ -161,8 +161,17 @@ static const struct proc_entry kernel_children[] = {
 };
 _Static_assert(CAP_LAST_CAP == 40, "cap_last_cap");
 
-static const struct proc_entry core_children[] = { PROC_PARAMETER("somaxconn", "4096\n") };
-static const struct proc_entry net_children[] = { PROC_DIRECTORY("core", core_children) };
+/* What net/socket.h and net/unix_priv.h have as numbers. */
+static const struct proc_entry core_children[] = {
+	PROC_PARAMETER("optmem_max", "131072\n"),   PROC_PARAMETER("rmem_default", "212992\n"),
+	PROC_PARAMETER("rmem_max", "4194304\n"),    PROC_PARAMETER("somaxconn", "4096\n"),
+	PROC_PARAMETER("wmem_default", "212992\n"), PROC_PARAMETER("wmem_max", "4194304\n"),
+};
+static const struct proc_entry unix_children[] = { PROC_PARAMETER("max_dgram_qlen", "10\n") };
+static const struct proc_entry net_children[] = {
+	PROC_DIRECTORY("core", core_children),
+	PROC_DIRECTORY("unix", unix_children),
+};
 
 static const struct proc_entry inotify_children[] = {
 	PROC_PARAMETER("max_queued_events", "16384\n"),

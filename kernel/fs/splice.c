@@ -173,7 +173,7 @@ static ssize splice_file_to_pipe(struct file *in, u64 *pos, struct pipe *out, si
 		if (!b)
 			return done ? done : -ENOMEM;
 		iter_init_kernel(&it, b->data, want);
-		got = file_read(in, &it, pos);
+		got = nonblock ? file_read_nonblock(in, &it, pos) : file_read(in, &it, pos);
 		if (got <= 0) {
 			pipe_buffer_free(b);
 			return done ? done : got;

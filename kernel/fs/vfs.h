@@ -190,6 +190,8 @@ struct file_ops {
 	 */
 	ssize (*read)(struct file *f, struct iter *it, u64 *pos);
 	ssize (*write)(struct file *f, struct iter *it, u64 *pos);
+	/* read, without waiting whatever the file's flags: for splice. NULL: read */
+	ssize (*read_nonblock)(struct file *f, struct iter *it, u64 *pos);
 	s64 (*seek)(struct file *f, s64 offset, int whence); /* NULL: -ESPIPE */
 	/*
 	 * Emit entries from f->pos on, by emit (non-zero: buffer full, stop); f->pos is a cookie.
@@ -226,6 +228,16 @@ struct read_ahead {
 	u32 mode;   /* POSIX_FADV_NORMAL, RANDOM, SEQUENTIAL */
 };
 
+/* Whom F_SETOWN names, and who did; numbers as in struct f_owner_ex. */
+#define FILE_OWNER_THREAD 0
+#define FILE_OWNER_PROCESS 1
+#define FILE_OWNER_GROUP 2
+struct file_owner {
+	struct spinlock lock; /* RANK_FS: guards the rest */
+	u32 type, id;         /* id 0: nobody */
+	u32 uid, euid;
+};
+
 struct file {
 	struct refcount refs;
 	const struct file_ops *ops;
@@ -238,7 +250,7 @@ struct file {
 	bool addresses;        /* C: positions are addresses, of all 64 bits */
 	u64 pos;               /* pos_lock */
 	struct cred *cred;     /* who opened it; counted */
-	u32 owner_pid;         /* F_SETOWN */
+	struct file_owner owner;
 	struct read_ahead ahead;
 	u32 errors_seen;             /* of writing the object out (object_error_check). A */
 	struct epoll_item *watchers; /* fs/epoll.c: epoll sets that it is in */
@@ -365,6 +377,7 @@ struct file *file_new_anonymous(const char *class_name, const struct file_ops *o
 struct file *file_new_alias(struct file *like, const struct file_ops *ops, void *data, u32 flags);
 /* pos NULL: the file's own, under pos_lock */
 ssize file_read(struct file *f, struct iter *it, u64 *pos);
+ssize file_read_nonblock(struct file *f, struct iter *it, u64 *pos);
 /* honours O_APPEND and RLIMIT_FSIZE (-EFBIG; the caller raises SIGXFSZ) */
 ssize file_write(struct file *f, struct iter *it, u64 *pos);
 /* whole n unless end of file */
@@ -402,6 +415,11 @@ int file_sync(struct file *f, bool data_only);
 int file_sync_range(struct file *f, u64 start, u64 end, bool data_only); /* bytes */
 /* for areas that map files (mm/area.h): file is a struct file */
 extern const struct area_file_ops file_area_ops;
+
+/* --- who is told that a file is ready (fs/async.c) --- */
+int file_set_owner(struct file *f, u32 type, s32 id); /* 0, -EINVAL, -ESRCH */
+void file_get_owner(struct file *f, struct file_owner *out);
+void file_owner_signal(const struct file_owner *o, int sig); /* no lock held */
 
 /* --- file tables (fs/files.c) --- */
 struct files *files_new(void);

@@ -216,8 +216,7 @@ int socket_set_option_value(struct socket *s, s32 level, s32 name, const void *v
 	s32 number;
 
 	if (level != SOL_SOCKET)
-		return s->ops->setsockopt ? s->ops->setsockopt(s, level, name, value, length)
-					  : -EOPNOTSUPP;
+		return s->ops->setsockopt(s, level, name, value, length);
 	if (length < sizeof(number))
 		return -EINVAL;
 	memcpy(&number, value, sizeof(number));

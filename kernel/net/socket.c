@@ -10,9 +10,7 @@
 #include "net/socket.h"
 
 #include <asm-generic/fcntl.h>
-#include <asm-generic/ioctls.h>
 #include <asm/signal.h>
-#include <linux/sockios.h>
 #include <linux/stat.h>
 
 #include "arch/x86_64/usercopy.h"
@@ -205,32 +203,23 @@ int socket_wait(struct waitq *q, bool (*ready)(void *arg), void *arg, u64 deadli
 	return deadline == DEADLINE_NONE ? -ERESTARTSYS : -EINTR;
 }
 
-/* SIGIO, to whom F_SETOWN names, where O_ASYNC is on. */
-static void signal_owner(struct socket *s)
+/* sig, to whom F_SETOWN names; SIGIO only where O_ASYNC is on. */
+static void signal_owner(struct socket *s, int sig)
 {
-	s32 owner = 0;
+	struct file_owner owner = { 0 };
 
 	spin_lock(&s->lock);
-	if (s->file && load_relaxed(&s->file->flags) & FASYNC)
-		owner = (s32)load_relaxed(&s->file->owner_pid);
+	if (s->file && (sig != SIGIO || load_relaxed(&s->file->flags) & FASYNC))
+		file_get_owner(s->file, &owner);
 	spin_unlock(&s->lock);
-	if (owner < 0)
-		signal_group((u32)-owner, SIGIO, NULL);
-	if (owner <= 0)
-		return;
-	struct process *p = process_find((u32)owner);
-
-	if (!p)
-		return;
-	signal_process(p, SIGIO, NULL);
-	process_put(p);
+	file_owner_signal(&owner, sig);
 }
 
 static void wake_pollers(struct socket *s, u32 events)
 {
 	if (load_relaxed(&s->polled))
 		waitq_wake_key(&s->poll_wait, events);
-	signal_owner(s);
+	signal_owner(s, SIGIO);
 }
 
 void socket_wake_receivers(struct socket *s)
@@ -250,6 +239,13 @@ void socket_wake_all(struct socket *s)
 	waitq_wake_all(&s->receive_wait);
 	waitq_wake_all(&s->send_wait);
 	wake_pollers(s, READ_EVENTS | WRITE_EVENTS | EPOLLERR | EPOLLHUP | EPOLLRDHUP);
+}
+
+void socket_signal_urgent(struct socket *s)
+{
+	if (load_relaxed(&s->polled))
+		waitq_wake_key(&s->poll_wait, EPOLLPRI);
+	signal_owner(s, SIGURG);
 }
 
 int socket_take_error(struct socket *s)
@@ -328,6 +324,13 @@ static ssize socket_file_read(struct file *f, struct iter *it, u64 *pos)
 	return it->left ? socket_receive(f, &m, 0) : 0;
 }
 
+static ssize socket_file_read_nonblock(struct file *f, struct iter *it, u64 *pos)
+{
+	struct message m = { .data = it };
+
+	return it->left ? socket_receive(f, &m, MSG_DONTWAIT) : 0;
+}
+
 static ssize socket_file_write(struct file *f, struct iter *it, u64 *pos)
 {
 	struct socket *s = f->data;
@@ -352,19 +355,12 @@ static long socket_file_ioctl(struct file *f, u32 request, u64 arg)
 {
 	struct socket *s = f->data;
 
-	switch (request) {
-	case FIOSETOWN:
-	case SIOCSPGRP:
-		return get_user(f->owner_pid, (const u32 __user *)arg);
-	case FIOGETOWN:
-	case SIOCGPGRP:
-		return put_user(load_relaxed(&f->owner_pid), (u32 __user *)arg);
-	}
 	return s->ops->ioctl ? s->ops->ioctl(s, request, arg) : -ENOTTY;
 }
 
 static const struct file_ops socket_file_ops = {
 	.read = socket_file_read,
+	.read_nonblock = socket_file_read_nonblock,
 	.write = socket_file_write,
 	.poll = socket_file_poll,
 	.ioctl = socket_file_ioctl,

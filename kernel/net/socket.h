@@ -258,6 +258,8 @@ int socket_wait(struct waitq *q, bool (*ready)(void *arg), void *arg, u64 deadli
 void socket_wake_receivers(struct socket *s);
 void socket_wake_senders(struct socket *s);
 void socket_wake_all(struct socket *s);
+/* An urgent byte (MSG_OOB) has come. */
+void socket_signal_urgent(struct socket *s);
 /* The pending error as a negative errno, which is told once; 0: none. */
 int socket_take_error(struct socket *s);
 
@@ -269,7 +271,10 @@ int socket_take_error(struct socket *s);
 #define SOCKET_BUFFER_MAX 4194304
 #define SOCKET_BACKLOG_MAX 4096u /* net.core.somaxconn */
 
-/* All levels; value in kernel memory, length as the program gave it. 0 or errno. */
+/*
+ * All levels; other than SOL_SOCKET only where ops->setsockopt is. value in kernel memory, length
+ * as the program gave it. 0 or errno.
+ */
 int socket_set_option_value(struct socket *s, s32 level, s32 name, const void *value, u32 length);
 /* At most *length bytes of value are written; *length: how many. */
 int socket_get_option_value(struct socket *s, s32 level, s32 name, void *value, u32 *length);

@@ -273,6 +273,8 @@ ssize stream_send(struct stream *t, struct stream_send *s, struct iter *it)
 		}
 		done += sent;
 		socket_wake_receivers(s->peer);
+		if (urgent)
+			socket_signal_urgent(s->peer);
 	}
 	return done ? done : err;
 }

@@ -10,8 +10,10 @@
 #include <linux/sockios.h>
 
 #include "arch/x86_64/usercopy.h"
+#include "lib/string.h"
 #include "mm/slab.h"
 #include "net/families.h"
+#include "net/unix.h"
 #include "net/unix_priv.h"
 #include "proc/proc.h"
 
@@ -33,13 +35,12 @@ static const struct socket_ops *type_ops(u32 type)
 
 struct unix_socket *unix_new(u32 type)
 {
-	static u64 last_serial; /* A */
+	static u64 last_serial; /* T */
 	struct unix_socket *u = kzalloc(sizeof(*u));
 
 	if (!u)
 		return NULL;
 	socket_init(&u->s, type_ops(type), AF_UNIX, type, 0);
-	u->serial = atomic_add_return(&last_serial, 1);
 	spin_init(&u->lock, RANK_SOCKET);
 	spin_init(&u->queue_lock, RANK_SOCKET_QUEUE);
 	mutex_init(&u->bind, RANK_SOCKET_BIND);
@@ -55,7 +56,8 @@ struct unix_socket *unix_new(u32 type)
 	list_init(&u->flight_link);
 	list_init(&u->gc_link);
 	spin_lock(&unix_table_lock);
-	list_push_back(&unix_all, &u->all_link);
+	u->serial = ++last_serial;
+	list_push_back(&unix_all, &u->all_link); /* by serial */
 	spin_unlock(&unix_table_lock);
 	return u;
 }
@@ -357,6 +359,53 @@ static long unix_ioctl(struct socket *s, u32 request, u64 arg)
 		return -ENOTTY;
 	}
 	return n < 0 ? n : put_user((s32)n, (s32 __user *)arg);
+}
+
+/* --- for /proc --- */
+
+/* T held. */
+static void describe(const struct unix_socket *u, struct unix_socket_info *i)
+{
+	*i = (struct unix_socket_info){
+		.serial = u->serial,
+		.ino = load_relaxed(&u->s.ino),
+		.references = load_relaxed(&u->s.refs.n) + 1, /* Linux's table holds one, too */
+		.type = u->s.type,
+		.listening = load_relaxed(&u->state) == UNIX_LISTENING,
+		.connected = load_relaxed(&u->state) == UNIX_CONNECTED,
+	};
+	if (!u->name)
+		return;
+	i->name_length = u->name->length - UNIX_PATH_OFFSET;
+	memcpy(i->name, u->name->bytes + UNIX_PATH_OFFSET, i->name_length);
+	if (i->name[0])
+		i->name_length--; /* a path's zero */
+}
+
+int unix_for_each(int (*fn)(const struct unix_socket_info *i, void *arg), void *arg)
+{
+	u64 last = 0;
+
+	for (;;) {
+		struct unix_socket_info i = { 0 };
+		struct unix_socket *u;
+		int r;
+
+		spin_lock(&unix_table_lock);
+		list_for_each (u, &unix_all, all_link) {
+			if (u->serial <= last)
+				continue;
+			describe(u, &i);
+			break;
+		}
+		spin_unlock(&unix_table_lock);
+		if (!i.serial)
+			return 0;
+		last = i.serial;
+		r = fn(&i, arg);
+		if (r)
+			return r;
+	}
 }
 
 /* --- the family --- */

@@ -302,24 +302,22 @@ static void free_now(struct ancillary *a)
 	kfree(a);
 }
 
-void ancillary_free(struct ancillary *a)
+bool ancillary_free_all(struct list *list)
 {
 	struct freeing mine = { .thread = thread_current(), .todo = LIST_INIT(mine.todo) }, *outer;
+	struct ancillary *a;
 
-	if (!a)
-		return;
-	if (!a->nfiles) {
-		free_now(a);
-		return;
-	}
 	spin_lock(&unix_table_lock);
 	outer = freeing_of(mine.thread);
-	list_push_back(outer ? &outer->todo : &mine.todo, &a->link);
+	while ((a = list_first(list, struct ancillary, link))) {
+		list_remove(&a->link);
+		list_push_back(outer ? &outer->todo : &mine.todo, &a->link);
+	}
 	if (!outer)
 		list_push_back(&freeings, &mine.link);
 	spin_unlock(&unix_table_lock);
 	if (outer)
-		return;
+		return false;
 	while ((a = list_first(&mine.todo, struct ancillary, link))) {
 		list_remove(&a->link);
 		free_now(a);
@@ -327,6 +325,21 @@ void ancillary_free(struct ancillary *a)
 	spin_lock(&unix_table_lock);
 	list_remove(&mine.link);
 	spin_unlock(&unix_table_lock);
+	return true;
+}
+
+void ancillary_free(struct ancillary *a)
+{
+	struct list list = LIST_INIT(list);
+
+	if (!a)
+		return;
+	if (!a->nfiles) {
+		free_now(a);
+		return;
+	}
+	list_push_back(&list, &a->link);
+	ancillary_free_all(&list);
 }
 
 /* --- what a receiver gets --- */

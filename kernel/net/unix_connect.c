@@ -110,10 +110,10 @@ struct socket *unix_accept(struct socket *s, u64 deadline)
 		c = backlog_take(u);
 		if (c)
 			break;
-		if (load_acquire(&s->shutdown) & SHUTDOWN_RECEIVE)
-			return ERR_PTR(-EINVAL);
 		if (!deadline)
 			return ERR_PTR(-EAGAIN);
+		if (load_acquire(&s->shutdown) & SHUTDOWN_RECEIVE)
+			return ERR_PTR(-EINVAL);
 		err = socket_wait(&s->receive_wait, has_connection_or_end, u, deadline);
 		if (err)
 			return ERR_PTR(err);

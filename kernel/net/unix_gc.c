@@ -17,6 +17,7 @@
 #include "net/unix_priv.h"
 
 static struct list in_flight = LIST_INIT(in_flight); /* T: unix_socket.flight_link */
+static bool maybe_cyclic; /* T, read without: else there is nothing to collect */
 
 /* The AF_UNIX socket that f is, or NULL. */
 static struct unix_socket *file_unix(const struct file *f)
@@ -38,8 +39,24 @@ void unix_flight_remove(struct file *f)
 {
 	struct unix_socket *u = file_unix(f);
 
-	if (u && --u->in_flight == 0)
-		list_remove(&u->flight_link);
+	if (!u || --u->in_flight)
+		return;
+	list_remove(&u->flight_link);
+	if (list_empty(&in_flight))
+		store_relaxed(&maybe_cyclic, false);
+}
+
+/*
+ * Whatever the order in which the messages of a cycle are queued: when the last one is, the socket
+ * that it is queued to is on its way already. A connection that was not accepted yet is as good as
+ * in its listening socket's queue.
+ */
+void unix_flight_note(struct unix_socket *to)
+{
+	spin_lock(&unix_table_lock);
+	if (to->in_flight || !load_relaxed(&to->s.ino))
+		store_relaxed(&maybe_cyclic, true);
+	spin_unlock(&unix_table_lock);
 }
 
 /* --- walking through queues --- */
@@ -144,25 +161,29 @@ static void reach_candidates(void)
 	}
 }
 
-void unix_collect(void)
+/* Take the messages of all garbage. */
+static void collect_messages(struct list *taken)
 {
-	struct list taken = LIST_INIT(taken);
 	struct unix_socket *u;
-	struct ancillary *a;
 
-	if (list_empty(&in_flight)) /* a look; who sends one later collects later */
-		return;
 	spin_lock(&unix_table_lock);
 	choose_candidates();
 	reach_candidates();
 	list_for_each (u, &in_flight, flight_link)
 		if (u->gc_candidate && !u->gc_reached)
-			visit_held(u, NULL, &taken);
+			visit_held(u, NULL, taken);
 	list_for_each (u, &in_flight, flight_link)
 		u->gc_candidate = false;
 	spin_unlock(&unix_table_lock);
-	while ((a = list_first(&taken, struct ancillary, link))) {
-		list_remove(&a->link);
-		ancillary_free(a);
+}
+
+void unix_collect(void)
+{
+	struct list taken = LIST_INIT(taken);
+
+	while (load_relaxed(&maybe_cyclic)) {
+		collect_messages(&taken);
+		if (list_empty(&taken) || !ancillary_free_all(&taken))
+			return;
 	}
 }

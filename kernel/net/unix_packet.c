@@ -172,10 +172,12 @@ static int deliver(struct unix_socket *u, struct unix_socket *other, struct unix
 	else if (other != u && other->peer != u && unix_packets_full(other))
 		r = FOUND_FULL;
 	if (!r) {
-		spin_lock(&other->queue_lock);
 		if (socket_option(&other->s, OPTION_TIMESTAMP) ||
 		    socket_option(&other->s, OPTION_TIMESTAMPNS))
 			p->time = clock_realtime();
+		if (p->ancillary && p->ancillary->nfiles)
+			unix_flight_note(other);
+		spin_lock(&other->queue_lock);
 		list_push_back(&other->packets, &p->link);
 		store_relaxed(&other->arrivals, other->arrivals + 1);
 		store_relaxed(&other->npackets, other->npackets + 1);
@@ -268,8 +270,6 @@ static int send_check(struct unix_socket *u, const struct message *m, u32 flags,
 		return -EOPNOTSUPP;
 	if (*a)
 		err = unix_check_address(*a);
-	else if (!load_relaxed(&u->peer))
-		err = -ENOTCONN;
 	if (!err && unix_wants_credentials(u))
 		err = unix_autobind(u);
 	if (!err && m->data->left > (u64)load_relaxed(&u->s.send_buffer) - LENGTH_OVERHEAD)

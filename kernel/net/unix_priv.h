@@ -172,6 +172,8 @@ void ancillary_take_files(struct ancillary *a, struct ancillary *into, bool peek
 void ancillary_arrive(struct ancillary *a); /* it is in no queue any more */
 /* Give up a; the files are closed. No spinlock held; never nests deeper than one level. */
 void ancillary_free(struct ancillary *a);
+/* Likewise all in the list, by link. False: they are left to the freeing that this one is in. */
+bool ancillary_free_all(struct list *list);
 
 /* What a receiver has collected, and tells the program at the end. */
 struct unix_received {
@@ -190,6 +192,8 @@ int received_tell(struct unix_received *r, struct unix_socket *u, struct message
 /* T held: f is in one more, one fewer queued message. */
 void unix_flight_add(struct file *f);
 void unix_flight_remove(struct file *f);
+/* Files are about to be put into the queue of `to`: may they be in a cycle then? */
+void unix_flight_note(struct unix_socket *to);
 /* Free sockets that only messages hold which nobody can receive. No lock held. */
 void unix_collect(void);
 

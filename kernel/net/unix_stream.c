@@ -33,7 +33,7 @@ static struct ancillary *send_ancillary(struct stream_send *s, bool first)
 
 /* Who sends is told where one of both asks for it, or the message says it. */
 static int send_equip(struct unix_stream_send *us, const struct unix_socket *u,
-		      const struct unix_socket *peer)
+		      struct unix_socket *peer)
 {
 	int err = 0;
 
@@ -48,7 +48,10 @@ static int send_equip(struct unix_stream_send *us, const struct unix_socket *u,
 		if (!us->identity)
 			return -ENOMEM;
 	}
-	return ancillary_depart(us->first);
+	err = ancillary_depart(us->first);
+	if (!err && us->first->nfiles)
+		unix_flight_note(peer);
+	return err;
 }
 
 static ssize send_to_peer(struct unix_socket *u, struct unix_socket *peer, struct ancillary *a,

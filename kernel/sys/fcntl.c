@@ -9,6 +9,7 @@
 #include "fs/pipe.h"
 #include "fs/vfs.h"
 #include "proc/proc.h"
+#include "sys/owner.h"
 #include "sys/syscall.h"
 
 #define SETTABLE_FLAGS (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME | FASYNC)
@@ -160,6 +161,46 @@ SYSCALL2(flock, int, fd, u32, operation)
 	return result;
 }
 
+/* --- who is told of readiness --- */
+
+s32 file_owner_number(struct file *f)
+{
+	struct file_owner o;
+
+	file_get_owner(f, &o);
+	return o.type == FILE_OWNER_GROUP ? -(s32)o.id : (s32)o.id;
+}
+
+int file_owner_from_number(struct file *f, s32 number)
+{
+	if (number == INT32_MIN)
+		return -EINVAL;
+	return file_set_owner(f, number < 0 ? FILE_OWNER_GROUP : FILE_OWNER_PROCESS,
+			      number < 0 ? -number : number);
+}
+
+static long get_owner(struct file *f, struct f_owner_ex __user *user)
+{
+	struct f_owner_ex u;
+	struct file_owner o;
+
+	file_get_owner(f, &o);
+	u.type = (s32)o.type;
+	u.pid = (s32)o.id;
+	return copy_to_user(user, &u, sizeof(u)) ? -EFAULT : 0;
+}
+
+static long set_owner(struct file *f, const struct f_owner_ex __user *user)
+{
+	struct f_owner_ex u;
+
+	if (copy_from_user(&u, user, sizeof(u)))
+		return -EFAULT;
+	if ((u32)u.type > FILE_OWNER_GROUP)
+		return -EINVAL;
+	return file_set_owner(f, (u32)u.type, u.pid);
+}
+
 /* --- fcntl --- */
 
 static long set_flags(struct file *f, u32 flags)
@@ -226,10 +267,13 @@ static long fcntl_file(int fd, struct file *f, u32 command, u64 arg)
 		return lock_change(fd, f, (const struct flock __user *)arg, true,
 				   command == F_OFD_SETLKW);
 	case F_GETOWN:
-		return (s32)f->owner_pid;
+		return file_owner_number(f);
 	case F_SETOWN:
-		f->owner_pid = (u32)arg;
-		return 0;
+		return file_owner_from_number(f, (s32)arg);
+	case F_GETOWN_EX:
+		return get_owner(f, (struct f_owner_ex __user *)arg);
+	case F_SETOWN_EX:
+		return set_owner(f, (const struct f_owner_ex __user *)arg);
 	case F_GETPIPE_SZ:
 		return pipe_get_size(f);
 	case F_SETPIPE_SZ:

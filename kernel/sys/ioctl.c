@@ -2,10 +2,12 @@
 #include <asm-generic/fcntl.h>
 #include <asm-generic/ioctls.h>
 #include <linux/fs.h>
+#include <linux/sockios.h>
 #include <linux/stat.h>
 
 #include "fs/vfs.h"
 #include "proc/proc.h"
+#include "sys/owner.h"
 #include "sys/syscall.h"
 
 static long set_flag(struct file *f, u32 flag, const s32 __user *arg)
@@ -32,6 +34,7 @@ static long readable_bytes(struct file *f, s32 __user *arg)
 static long file_ioctl(struct file *f, s32 fd, u32 request, u64 arg)
 {
 	struct attributes a;
+	s32 n;
 
 	switch (request) {
 	case FIOCLEX:
@@ -42,6 +45,16 @@ static long file_ioctl(struct file *f, s32 fd, u32 request, u64 arg)
 		return set_flag(f, O_NONBLOCK, (const s32 __user *)arg);
 	case FIOASYNC:
 		return set_flag(f, FASYNC, (const s32 __user *)arg);
+	case FIOSETOWN:
+	case SIOCSPGRP:
+		if (!S_ISSOCK(f->inode->mode))
+			break;
+		return get_user(n, (const s32 __user *)arg) ?: file_owner_from_number(f, n);
+	case FIOGETOWN:
+	case SIOCGPGRP:
+		if (!S_ISSOCK(f->inode->mode))
+			break;
+		return put_user(file_owner_number(f), (s32 __user *)arg);
 	case FIOQSIZE:
 		if (!S_ISREG(f->inode->mode) && !S_ISDIR(f->inode->mode) &&
 		    !S_ISLNK(f->inode->mode))

@@ -84,7 +84,7 @@ static ssize splice_files(struct file *in, u64 __user *in_user, struct file *out
 	if (r)
 		return r;
 	if ((in_pos && in->stream) || (out_pos && out->stream))
-		return -ESPIPE;
+		return -EINVAL;
 	r = write_result(pipe_splice(in, in_pos, out, out_pos, n, flags & SPLICE_F_NONBLOCK));
 	if (in_pos && put_user(in_value, in_user))
 		return -EFAULT;

@@ -329,6 +329,8 @@ static long set_option(struct socket *s, s32 level, s32 name, const void __user 
 
 	if (length < 0)
 		return -EINVAL;
+	if (level != SOL_SOCKET && !s->ops->setsockopt)
+		return -EOPNOTSUPP;
 	n = min((u32)length, most);
 	value = kmalloc(n + 1);
 	if (!value)
