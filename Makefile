@@ -104,6 +104,7 @@ HOST_CFLAGS := -std=gnu17 -O2 -g $(WARNINGS)
 -include tests/figures/figures.mk
 -include tests/diff/diff.mk
 -include tests/fuzz/fuzz.mk
+-include bench/bench.mk
 
 # --- targets for people ---
 
