@@ -56,6 +56,19 @@ include kernel/net/lwip/lwip.mk
 # memcpy and memset must not be compiled into calls of themselves.
 CFLAGS_kernel/lib/string.c := -fno-tree-loop-distribute-patterns
 
+# The vDSO: a shared library for programs, of its own compiler flags; vdso_image.S takes it in.
+VDSO := $(BUILD)/vdso/vdso.so
+VDSO_LDS := kernel/arch/x86_64/vdso/vdso.lds
+VDSO_CFLAGS := -std=gnu17 -ffreestanding -fPIC -fno-stack-protector -fcf-protection=none -O2 -g $(WARNINGS)
+KERNEL_CPPFLAGS += -I$(BUILD)/vdso
+
+$(VDSO): kernel/arch/x86_64/vdso/vdso.c kernel/arch/x86_64/vdso_data.h kernel/lib/types.h $(VDSO_LDS)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(KERNEL_CPPFLAGS) $(VDSO_CFLAGS) -c -o $(@:.so=.o) $<
+	$(Q)$(LD) -shared -soname linux-vdso.so.1 --hash-style=both -Bsymbolic --build-id=sha1 --eh-frame-hdr \
+		-z max-page-size=4096 -z noexecstack --no-undefined --strip-debug -T $(VDSO_LDS) -o $@ $(@:.so=.o)
+
 # $(1): output folder, $(2): extra flags, $(3): kernel file
 define kernel_variant
 $(1)/%.c.o: %.c
@@ -67,6 +80,8 @@ $(1)/%.S.o: %.S
 	$$(call say,AS,$$@)
 	@mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(KERNEL_CPPFLAGS) $$(KERNEL_CFLAGS) $(2) -MMD -MP -c -o $$@ $$<
+
+$(1)/kernel/arch/x86_64/vdso_image.S.o: $$(VDSO)
 
 # Linked twice: the table of symbols lies behind all code, so it does not move what it names.
 $(3): $(patsubst %,$(1)/%.o,$(KERNEL_C) $(KERNEL_S)) $(KERNEL_LDS) scripts/symbol-table

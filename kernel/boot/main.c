@@ -8,6 +8,7 @@
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/paging.h"
 #include "arch/x86_64/smp.h"
+#include "arch/x86_64/vdso.h"
 #include "boot/memory.h"
 #include "boot/pvh.h"
 #include "dev/device.h"
@@ -100,6 +101,7 @@ void kernel_main(u64 start_info_phys)
 	if (command_line_has("probe"))
 		machine_off();
 	launch_record_init(info);
+	vdso_init();
 	proc_init();
 	syscall_init();
 	random_init();

@@ -49,18 +49,18 @@ static s64 map_place(struct edit *e, const struct map_request *r, u64 length)
 	return at ? (s64)at : -ENOMEM;
 }
 
-int space_place(struct mm *mm, const struct map_request *r)
+s64 space_place(struct mm *mm, const struct map_request *r)
 {
 	u64 length = ROUND_UP(r->length, PAGE_SIZE);
 	struct edit e;
 	s64 place = map_check(r, length);
 
 	if (place)
-		return (int)place;
+		return place;
 	edit_begin(&e, mm);
 	place = map_place(&e, r, length);
 	edit_end(&e, false);
-	return place < 0 ? (int)place : 0;
+	return place;
 }
 
 /* What the area's flags become: locks to come, and whether it is charged for. */
@@ -399,11 +399,10 @@ int space_map_stack(struct mm *mm, u64 top, u64 size, u32 prot)
 	return map_plain(mm, &model);
 }
 
-int space_map_special(struct mm *mm, u64 addr, struct page **pages, u32 count)
+int space_map_special(struct mm *mm, u64 addr, struct page **pages, u32 count, u32 flags)
 {
 	struct area model = {
-		.flags = AREA_READ | AREA_EXEC | AREA_MAYREAD | AREA_MAYEXEC | AREA_SPECIAL |
-			 AREA_DONTDUMP,
+		.flags = flags | AREA_SPECIAL,
 		.start = addr,
 		.end = addr + (u64)count * PAGE_SIZE,
 		.offset = addr,
@@ -423,7 +422,7 @@ int space_map_special(struct mm *mm, u64 addr, struct page **pages, u32 count)
 			break;
 		spin_lock(&walk.table[1]->lock);
 		pte_store(slot_of(walk.table[1], va),
-			  pte_leaf(pages[i], AREA_READ | AREA_EXEC, false, false));
+			  pte_leaf(pages[i], flags & (AREA_READ | AREA_EXEC), false, false));
 		walk.table[1]->populated++;
 		spin_unlock(&walk.table[1]->lock);
 	}

@@ -415,6 +415,8 @@ static s64 remap_one(struct mm *mm, struct remap r)
 	if (!result)
 		result = has_target(&r) ? remap_to(&e, &r, &publish) : remap_at(&e, &r, &publish);
 	locked = result > 0 && r.area->flags & AREA_LOCKED && r.new_length > r.old_length;
+	if (result > 0 && r.area->flags & AREA_SPECIAL && r.from == mm->vdso)
+		mm->vdso = (u64)result;
 	edit_end(&e, publish);
 	if (locked)
 		(void)space_populate(mm, (u64)result + r.old_length, (u64)result + r.new_length,

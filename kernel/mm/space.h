@@ -33,7 +33,7 @@ struct mm {
 	u64 stack_top;      /* C: highest address of the main stack */
 	u64 start_code, end_code, start_data, end_data; /* C: for /proc */
 	u64 arg_start, arg_end, env_start, env_end;     /* C */
-	u64 vdso;                                       /* C: base of the vDSO, 0 if none */
+	u64 vdso;                                       /* R: base of the vDSO, 0 if none */
 	u64 auxv[2 * 24];                               /* C: for /proc/PID/auxv */
 	struct object
 		*exe_object; /* C: the program's file, a reference; for /proc/PID/exe see proc */
@@ -127,8 +127,8 @@ struct map_request {
  * address, over what is sealed, or no right to lock), -EAGAIN (locked memory), -EOVERFLOW.
  */
 s64 space_map(struct mm *mm, const struct map_request *r);
-/* Would there be a place for it now? 0, or the error that space_map would give for that. */
-int space_place(struct mm *mm, const struct map_request *r);
+/* Where it would be mapped now, or the error that space_map would give for that. */
+s64 space_place(struct mm *mm, const struct map_request *r);
 int space_unmap(struct mm *mm, u64 addr, u64 length);
 /*
  * shmdt: unmap the areas with file_ops that one mapping made at addr, as far as they are left where
@@ -162,8 +162,8 @@ int space_residency(struct mm *mm, u64 addr, u64 pages, u8 *vec); /* mincore: in
  * object and offset. 0 or -EFAULT. May fault the page in.
  */
 int space_key(struct mm *mm, u64 va, bool shared, u64 key[2]);
-/* Map whole immortal kernel pages (vDSO) read-execute. */
-int space_map_special(struct mm *mm, u64 addr, struct page **pages, u32 count);
+/* Map whole immortal kernel pages (vDSO): flags as of areas, for reading at least. */
+int space_map_special(struct mm *mm, u64 addr, struct page **pages, u32 count, u32 flags);
 /* exec: the main stack, [top - size, top), growing down. */
 int space_map_stack(struct mm *mm, u64 top, u64 size, u32 prot);
 

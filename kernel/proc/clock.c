@@ -7,6 +7,7 @@
 #include <linux/capability.h>
 #include <linux/time.h>
 
+#include "arch/x86_64/vdso.h"
 #include "fs/eventfiles.h"
 #include "proc/process_priv.h"
 #include "proc/sched_priv.h"
@@ -31,7 +32,10 @@ u64 clock_realtime(void)
 
 void clock_set_realtime(u64 ns)
 {
-	store_relaxed(&realtime_offset, ns - clock_monotonic());
+	u64 offset = ns - clock_monotonic();
+
+	store_relaxed(&realtime_offset, offset);
+	vdso_set_realtime_offset(offset);
 }
 
 static u64 process_cpu_ns(struct process *p)

@@ -10,6 +10,7 @@
 #include <elf.h>
 #include <linux/limits.h>
 
+#include "arch/x86_64/vdso.h"
 #include "fs/vfs.h"
 #include "lib/print.h"
 #include "lib/string.h"
@@ -357,6 +358,15 @@ static int stack_permissions(struct exec *x, const struct elf *e)
 			     AREA_READ | AREA_WRITE | AREA_EXEC, false);
 }
 
+/* Where a mapping of the program's own would go. */
+static int map_vdso(struct mm *mm)
+{
+	struct map_request r = { .length = vdso_size(), .flags = AREA_READ };
+	s64 at = space_place(mm, &r);
+
+	return at < 0 ? (int)at : vdso_map(mm, (u64)at);
+}
+
 /* All that Linux does after the old image is gone. */
 static int map_all(struct exec *x, struct elf *program, struct elf *interpreter)
 {
@@ -394,6 +404,9 @@ static int map_all(struct exec *x, struct elf *program, struct elf *interpreter)
 	}
 	if (x->entry >= USER_END)
 		return -EINVAL;
+	err = map_vdso(x->mm);
+	if (err)
+		return err;
 	return exec_write_auxv(x, headers_address(program), program->header.e_phnum,
 			       interpreter->bias, entry);
 }

@@ -19,6 +19,7 @@
 #include "mm/slab.h"
 #include "mm/space.h"
 #include "proc/exec_priv.h"
+#include "proc/rseq.h"
 
 #define STRINGS_MIN 131072ull    /* what a program may always pass (ARG_MAX) */
 #define STRINGS_MAX (6ull << 20) /* and at most, however large its stack limit */
@@ -29,6 +30,11 @@
 #define CLOCK_TICKS 100
 
 #define HWCAP2_FSGSBASE_BIT BIT(1)
+
+#ifndef AT_RSEQ_FEATURE_SIZE /* linux-libc-dev has them since 6.3 */
+#define AT_RSEQ_FEATURE_SIZE 27
+#define AT_RSEQ_ALIGN 28
+#endif
 
 /* --- counting --- */
 
@@ -374,6 +380,7 @@ int exec_write_auxv(struct exec *x, u64 phdr, u32 phnum, u64 base, u64 entry)
 	u64 hwcap, hwcap2;
 
 	hardware_capabilities(&hwcap, &hwcap2);
+	aux(&b, AT_SYSINFO_EHDR, x->mm->vdso);
 	aux(&b, AT_MINSIGSTKSZ, sigframe_max_size());
 	aux(&b, AT_HWCAP, hwcap);
 	aux(&b, AT_PAGESZ, PAGE_SIZE);
@@ -393,6 +400,8 @@ int exec_write_auxv(struct exec *x, u64 phdr, u32 phnum, u64 base, u64 entry)
 	aux(&b, AT_HWCAP2, hwcap2);
 	aux(&b, AT_EXECFN, x->name_address);
 	aux(&b, AT_PLATFORM, x->platform);
+	aux(&b, AT_RSEQ_FEATURE_SIZE, RSEQ_FEATURE_SIZE);
+	aux(&b, AT_RSEQ_ALIGN, RSEQ_FEATURE_ALIGN);
 	aux(&b, AT_NULL, 0);
 	assert(b.n <= ARRAY_SIZE(x->mm->auxv));
 	memset(b.v + b.n, 0, sizeof(x->mm->auxv) - b.n * sizeof(u64));

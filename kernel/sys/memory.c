@@ -101,11 +101,13 @@ static s64 map_file(int fd, u32 flags, struct map_request *r)
 	err = map_file_prepare(f, flags, r);
 	/* That there is no place for it is found out first. */
 	at = err ? space_place(current_mm(), r) : space_map(current_mm(), r);
+	if (err && at >= 0)
+		at = err;
 	memfd_map_end(f);
 	if (r->object)
 		object_put(r->object);
 	file_put(f);
-	return at ? at : err;
+	return at;
 }
 
 static s64 map_anonymous(u32 flags, struct map_request *r)

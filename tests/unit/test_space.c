@@ -710,7 +710,9 @@ static void test_special_pages_are_mapped_without_being_counted(void **state)
 		memset(frame_data(pages[i]), 'a' + (int)i, PAGE_SIZE);
 		pages[i]->kind = PAGE_IMMORTAL;
 	}
-	assert_int_equal(space_map_special(mm, BASE, pages, 2), 0);
+	assert_int_equal(space_map_special(mm, BASE, pages, 2,
+					   AREA_READ | AREA_EXEC | AREA_MAYREAD | AREA_MAYEXEC),
+			 0);
 	assert_int_equal(load_in(mm, BASE + PAGE_SIZE) & 0xff, 'b');
 	assert_int_equal(user_exec(BASE, &r), 0);
 	struct mm *child = new_fork(mm);

@@ -11,10 +11,10 @@
 #include "arch/x86_64/instr.h"
 #include "arch/x86_64/smp_priv.h"
 #include "arch/x86_64/traps_priv.h"
+#include "arch/x86_64/vdso_data.h"
 #include "lib/atomic.h"
 #include "lib/print.h"
 
-#define SCALE_SHIFT 32
 #define CALIBRATION_NS 2000000u
 #define CALIBRATION_READS 8
 
@@ -24,7 +24,7 @@ static u64 tsc_scale; /* C: TSC ticks a nanosecond, 32.32 */
 
 static u64 scale(u64 v, u64 by)
 {
-	return (u64)((unsigned __int128)v * by >> SCALE_SHIFT);
+	return (u64)((unsigned __int128)v * by >> CLOCK_SCALE_SHIFT);
 }
 
 struct clock_pair {
@@ -70,8 +70,8 @@ void clock_calibrate(void)
 	ns = from.count - to.count;
 	if (ticks == 0)
 		panic("the TSC stands still");
-	ns_scale = (ns << SCALE_SHIFT) / ticks;
-	tsc_scale = (ticks << SCALE_SHIFT) / ns;
+	ns_scale = (ns << CLOCK_SCALE_SHIFT) / ticks;
+	tsc_scale = (ticks << CLOCK_SCALE_SHIFT) / ns;
 	log_info("clock: TSC at %lu kHz", ticks * 1000000 / ns);
 	clock_timer_init();
 }
@@ -130,6 +130,12 @@ void clock_compare_secondary(void)
 	else if (compare_correction)
 		wrmsr(MSR_TSC, rdtsc() - (u64)compare_correction);
 	store_release(&compare_round, 0);
+}
+
+void clock_tell(struct vdso_data *d)
+{
+	d->boot_tsc = boot_tsc;
+	d->ns_scale = ns_scale;
 }
 
 u64 cpu_cycles(void)

@@ -31,6 +31,10 @@ void features_detect(void)
 	}
 	if (f->xsave && last >= 0xd)
 		f->xsaveopt = cpuid(0xd, 1).a & BIT(0);
-	if (last_extended >= 0x80000001)
-		f->page_1g = cpuid(0x80000001, 0).d & BIT(26);
+	if (last_extended >= 0x80000001) {
+		u32 extended = cpuid(0x80000001, 0).d;
+
+		f->page_1g = extended & BIT(26);
+		f->rdtscp = extended & BIT(27);
+	}
 }

@@ -9,7 +9,7 @@ struct cpu_features {
 	bool xsave, xsaveopt;
 	bool x2apic, tsc_deadline, tsc_adjust;
 	bool rdrand, rdseed;
-	bool page_1g;
+	bool page_1g, rdtscp;
 };
 
 /* C: set by features_detect on CPU 0 before anything asks. */

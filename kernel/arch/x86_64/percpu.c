@@ -3,6 +3,7 @@
  */
 #include "arch/x86_64/percpu.h"
 
+#include "arch/x86_64/features.h"
 #include "arch/x86_64/instr.h"
 
 struct cpu *cpu_table[CPUS_MAX];
@@ -32,4 +33,6 @@ void percpu_init(struct cpu *c, u32 number)
 	c->work = &no_work;
 	cpu_table[number] = c;
 	wrmsr(MSR_GS_BASE, (u64)c);
+	if (cpu_features.rdtscp) /* for the vDSO's getcpu */
+		wrmsr(MSR_TSC_AUX, number);
 }

@@ -57,7 +57,9 @@ void fpu_init(void);
 void fpu_init_cpu(void); /* on each CPU but the first */
 void clock_init(void);
 void clock_calibrate(void);
-void clock_timer_init(void); /* this CPU's timer; after clock_calibrate */
+struct vdso_data;
+void clock_tell(struct vdso_data *d); /* boot_tsc, ns_scale */
+void clock_timer_init(void);          /* this CPU's timer; after clock_calibrate */
 
 /* pause.c */
 void pause_init(void);
