@@ -66,11 +66,6 @@ static ssize read_zeros(struct file *f, struct iter *it, u64 *pos)
 	return done || !wanted ? done : -EFAULT;
 }
 
-static s64 seek_nowhere(struct file *f, s64 offset, int whence)
-{
-	return 0;
-}
-
 /* Memory of its own that begins as zeros: shared, or (no object) private. */
 static struct object *map_zeros(struct file *f, u64 *offset, u32 area_flags)
 {
@@ -84,13 +79,13 @@ static struct object *map_zeros(struct file *f, u64 *offset, u32 area_flags)
 
 static const struct file_ops null_ops = { .read = read_nothing,
 					  .write = write_all,
-					  .seek = seek_nowhere };
+					  .seek = file_seek_nowhere };
 static const struct file_ops zero_ops = {
-	.read = read_zeros, .write = write_all, .seek = seek_nowhere, .mmap = map_zeros
+	.read = read_zeros, .write = write_all, .seek = file_seek_nowhere, .mmap = map_zeros
 };
 static const struct file_ops full_ops = { .read = read_zeros,
 					  .write = write_full,
-					  .seek = seek_nowhere };
+					  .seek = file_seek_nowhere };
 
 /* --- random --- */
 
@@ -116,7 +111,7 @@ static ssize read_random(struct file *f, struct iter *it, u64 *pos)
 
 static const struct file_ops random_ops = { .read = read_random,
 					    .write = write_all,
-					    .seek = seek_nowhere };
+					    .seek = file_seek_nowhere };
 
 /* --- kmsg: a record for each line of the kernel log, from the beginning --- */
 

@@ -23,7 +23,7 @@
 #include "proc/proc.h"
 
 #define ITEM_HOOKS 3     /* queues that a file names, at most */
-#define NESTING_MAX 5    /* sets in sets */
+#define NESTING_MAX 4u   /* sets in sets */
 #define FIRST_BUCKETS 8u /* power of 2 */
 /* What is not an event but a mode. */
 #define EVENT_MODES (EPOLLET | EPOLLONESHOT | EPOLLEXCLUSIVE | EPOLLWAKEUP)
@@ -31,6 +31,7 @@
 	(EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE)
 
 struct epoll {
+	struct file *file;           /* C: whose data this is */
 	struct mutex lock;           /* RANK_EPOLL: guards L */
 	struct epoll_item **buckets; /* L: by fd */
 	u32 nbuckets, count;         /* L */
@@ -221,22 +222,37 @@ static u32 item_ask(struct epoll_item *i, struct poll_table *pt)
 
 /* --- nested sets --- */
 
-static bool set_contains(struct epoll *ep, const struct epoll *wanted, u32 depth)
+/*
+ * How many sets deep what the set watches is (0: no sets), or NESTING_MAX + 1 if `wanted` is among
+ * them. watch_lock held.
+ */
+static u32 depth_below(struct epoll *ep, const struct epoll *wanted)
 {
-	bool found = false;
+	u32 depth = 0;
 
-	if (ep == wanted || depth > NESTING_MAX)
-		return true;
+	if (ep == wanted)
+		return NESTING_MAX + 1;
 	mutex_lock(&ep->lock);
-	for (u32 b = 0; b < ep->nbuckets && !found; b++) {
+	for (u32 b = 0; b < ep->nbuckets && depth <= NESTING_MAX; b++) {
 		struct epoll_item *i;
 
-		for (i = ep->buckets[b]; i && !found; i = i->bucket_next)
-			found = file_is_epoll(i->file) &&
-				set_contains(i->file->data, wanted, depth + 1);
+		for (i = ep->buckets[b]; i && depth <= NESTING_MAX; i = i->bucket_next) {
+			if (file_is_epoll(i->file))
+				depth = max(depth, depth_below(i->file->data, wanted) + 1);
+		}
 	}
 	mutex_unlock(&ep->lock);
-	return found;
+	return depth;
+}
+
+/* How many sets there are one in another that watch this one. watch_lock held. */
+static u32 depth_above(const struct epoll *ep)
+{
+	u32 depth = 0;
+
+	for (struct epoll_item *i = ep->file->watchers; i; i = i->file_next)
+		depth = max(depth, depth_above(i->ep) + 1);
+	return depth;
 }
 
 /* --- epoll_ctl --- */
@@ -279,7 +295,7 @@ int epoll_add(struct file *epf, struct file *f, int fd, u32 events, u64 data)
 	if ((events & EPOLLEXCLUSIVE) && (file_is_epoll(f) || (events & ~EXCLUSIVE_ALLOWED)))
 		return -EINVAL;
 	mutex_lock(&watch_lock);
-	if (file_is_epoll(f) && set_contains(f->data, ep, 1)) {
+	if (file_is_epoll(f) && depth_below(f->data, ep) + depth_above(ep) >= NESTING_MAX) {
 		mutex_unlock(&watch_lock);
 		return -ELOOP;
 	}
@@ -451,6 +467,11 @@ static u32 epoll_poll(struct file *f, struct poll_table *pt)
 	return events;
 }
 
+static long epoll_ioctl(struct file *f, u32 request, u64 arg)
+{
+	return -EINVAL;
+}
+
 static void epoll_release(struct file *f)
 {
 	struct epoll *ep = f->data;
@@ -489,6 +510,8 @@ static void epoll_fdinfo(struct file *f, char *buf, size_t size)
 
 static const struct file_ops epoll_file_ops = {
 	.poll = epoll_poll,
+	.ioctl = epoll_ioctl,
+	.seek = file_seek_nowhere,
 	.release = epoll_release,
 	.fdinfo = epoll_fdinfo,
 };
@@ -512,6 +535,8 @@ struct file *epoll_create(void)
 	if (IS_ERR(f)) {
 		kfree(ep->buckets);
 		kfree(ep);
+	} else {
+		ep->file = f;
 	}
 	return f;
 }

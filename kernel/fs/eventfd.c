@@ -68,7 +68,7 @@ static ssize eventfd_write(struct file *f, struct iter *it, u64 *pos)
 	struct eventfd *e = f->data;
 	u64 value;
 
-	if (it->left < sizeof(value))
+	if (it->left != sizeof(value))
 		return -EINVAL;
 	if (iter_copy_from(it, &value, sizeof(value)) != sizeof(value))
 		return -EFAULT;
@@ -116,6 +116,7 @@ static const struct file_ops eventfd_file_ops = {
 	.read = eventfd_read,
 	.write = eventfd_write,
 	.poll = eventfd_poll,
+	.seek = file_seek_nowhere,
 	.release = eventfd_release,
 	.fdinfo = eventfd_fdinfo,
 };

@@ -355,6 +355,7 @@ static const struct file_ops inotify_file_ops = {
 	.read = inotify_read,
 	.poll = inotify_poll,
 	.ioctl = inotify_ioctl,
+	.seek = file_seek_nowhere,
 	.release = inotify_release,
 	.fdinfo = inotify_fdinfo,
 };

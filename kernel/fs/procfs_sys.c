@@ -179,10 +179,17 @@ static const struct proc_entry inotify_children[] = {
 	PROC_PARAMETER("max_user_watches", "65536\n"),
 };
 
+static const struct proc_entry mqueue_children[] = {
+	PROC_PARAMETER("msg_default", "10\n"),       PROC_PARAMETER("msg_max", "10\n"),
+	PROC_PARAMETER("msgsize_default", "8192\n"), PROC_PARAMETER("msgsize_max", "8192\n"),
+	PROC_PARAMETER("queues_max", "256\n"),
+};
+
 static const struct proc_entry fs_children[] = {
 	PROC_PARAMETER("file-max", "9223372036854775807\n"),
 	PROC_FILE("file-nr", 0444, file_nr_show),
 	PROC_DIRECTORY("inotify", inotify_children),
+	PROC_DIRECTORY("mqueue", mqueue_children),
 	PROC_PARAMETER("nr_open", "1048576\n"),
 	PROC_PARAMETER("pipe-max-size", NUMBER_TEXT(PIPE_MAX_SIZE) "\n"),
 };

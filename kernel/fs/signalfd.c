@@ -168,6 +168,7 @@ static void signalfd_fdinfo(struct file *f, char *buf, size_t size)
 static const struct file_ops signalfd_file_ops = {
 	.read = signalfd_read,
 	.poll = signalfd_poll,
+	.seek = file_seek_nowhere,
 	.release = signalfd_release,
 	.fdinfo = signalfd_fdinfo,
 };

@@ -165,6 +165,7 @@ static void timerfd_fdinfo(struct file *f, char *buf, size_t size)
 static const struct file_ops timerfd_file_ops = {
 	.read = timerfd_read,
 	.poll = timerfd_poll,
+	.seek = file_seek_nowhere,
 	.release = timerfd_release,
 	.fdinfo = timerfd_fdinfo,
 };

@@ -397,6 +397,8 @@ int file_advise(struct file *f, u64 offset, u64 length, int advice);
 s64 file_seek_object(struct file *f, s64 offset, int whence); /* all of lseek(2); position locked */
 /* SEEK_SET and SEEK_CUR only: directories, generated texts */
 s64 file_seek_plain(struct file *f, s64 offset, int whence);
+/* Always at 0: where a position means nothing, but asking for one is no error. */
+s64 file_seek_nowhere(struct file *f, s64 offset, int whence);
 /*
  * For file_ops.readdir: emits "." and ".." at positions 0 and 1; non-zero: stop. Entries proper
  * begin at position 2.

@@ -86,6 +86,11 @@ void signal_info_user(struct signal_info *info, int sig, int code);
  * after a handler's frame was made.
  */
 void signal_use_mask(u64 mask);
+/*
+ * The call ends: if no signal interrupted it, the old mask is back at once, and what came meanwhile
+ * stays pending. Also where signal_use_mask was not called.
+ */
+void signal_end_mask(bool interrupted);
 int signal_timedwait(u64 set, u64 deadline_ns,
 		     struct signal_info *info); /* the signal, -EAGAIN, -EINTR */
 long signal_return(struct regs *regs);          /* rt_sigreturn */

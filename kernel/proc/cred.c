@@ -73,8 +73,9 @@ struct cred *cred_new_root(void)
 struct uid_count {
 	struct list link; /* uid_lock */
 	u32 uid;          /* C */
-	/* uid_lock: it lives while there is one of either */
+	/* uid_lock: it lives while there is one of any */
 	u32 threads, signals;
+	u64 queue_bytes; /* uid_lock: of message queues */
 };
 
 static struct spinlock uid_lock = SPINLOCK_INIT(RANK_PID);
@@ -111,7 +112,7 @@ void uid_count_ref(struct uid_count *u)
 /* Nothing is counted any more: off the list, to be freed. uid_lock held. */
 static bool uid_count_is_unused(struct uid_count *u)
 {
-	if (u->threads || u->signals)
+	if (u->threads || u->signals || u->queue_bytes)
 		return false;
 	list_remove(&u->link);
 	return true;
@@ -147,6 +148,30 @@ void uid_count_uncharge_signal(struct uid_count *u)
 
 	spin_lock(&uid_lock);
 	u->signals--;
+	last = uid_count_is_unused(u);
+	spin_unlock(&uid_lock);
+	if (last)
+		kfree(u);
+}
+
+bool uid_count_charge_queue(struct uid_count *u, u64 bytes, u64 limit)
+{
+	bool fits;
+
+	spin_lock(&uid_lock);
+	fits = bytes <= limit && u->queue_bytes <= limit - bytes;
+	if (fits)
+		u->queue_bytes += bytes;
+	spin_unlock(&uid_lock);
+	return fits;
+}
+
+void uid_count_uncharge_queue(struct uid_count *u, u64 bytes)
+{
+	bool last;
+
+	spin_lock(&uid_lock);
+	u->queue_bytes -= bytes;
 	last = uid_count_is_unused(u);
 	spin_unlock(&uid_lock);
 	if (last)

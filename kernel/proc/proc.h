@@ -343,6 +343,8 @@ void process_signals(struct process *p, struct process_signals *out);
  * PTRACE_MODE_READ)?
  */
 bool process_may_inspect(struct process *p);
+/* The same for what changes it (PTRACE_MODE_ATTACH). */
+bool process_may_trace(struct process *p);
 
 /* Terminal of the session, for /proc and /dev/tty: borrowed, may be NULL. */
 struct tty *process_tty(struct process *p);

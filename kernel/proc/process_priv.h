@@ -84,6 +84,9 @@ u32 uid_count_value(const struct uid_count *u); /* processes */
 bool uid_count_charge_signal(struct uid_count *u, u64 limit);
 void uid_count_uncharge_signal(struct uid_count *u);
 u32 uid_count_signals(const struct uid_count *u);
+/* The same for the bytes (not 0) that a message queue may take. */
+bool uid_count_charge_queue(struct uid_count *u, u64 bytes, u64 limit);
+void uid_count_uncharge_queue(struct uid_count *u, u64 bytes);
 void cred_install(struct process *p, struct cred *c); /* takes over c; the old one is given up */
 void cred_apply_exec(struct process *p); /* capabilities after exec without set-user-ID */
 
@@ -140,7 +143,6 @@ void signal_info_user(struct signal_info *info, int sig,
 void wait_exit_result(u32 status, struct wait_result *result);           /* status, code, value */
 void wait_zombie_result(const struct process *p, struct wait_result *r); /* and what it used */
 void wait_reap(struct process *p, struct wait_result *r); /* and its number is free */
-bool process_may_trace(struct process *p);                /* process.c: PTRACE_MODE_ATTACH */
 
 /* --- frames (sigframe.c) --- */
 int sigframe_setup(struct regs *regs, int sig, const struct signal_info *info,

@@ -78,6 +78,16 @@ void signal_use_mask(u64 mask)
 	signal_set_mask(mask);
 }
 
+void signal_end_mask(bool interrupted)
+{
+	struct thread *t = thread_current();
+
+	if (interrupted || !t->restore_sigmask)
+		return;
+	t->restore_sigmask = false;
+	signal_set_mask(t->saved_sigmask);
+}
+
 u64 signal_pending_in(u64 set)
 {
 	struct thread *t = thread_current();

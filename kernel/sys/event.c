@@ -151,9 +151,13 @@ SYSCALL4(epoll_wait, s32, epfd, struct epoll_event __user *, events, s32, max, s
 SYSCALL6(epoll_pwait, s32, epfd, struct epoll_event __user *, events, s32, max, s32, timeout,
 	 const u64 __user *, mask, size_t, mask_size)
 {
-	int err = use_mask(mask, mask_size);
+	long r = use_mask(mask, mask_size);
 
-	return err ? err : do_epoll_wait(epfd, events, max, deadline_of_ms(timeout));
+	if (r)
+		return r;
+	r = do_epoll_wait(epfd, events, max, deadline_of_ms(timeout));
+	signal_end_mask(r == -EINTR);
+	return r;
 }
 
 SYSCALL6(epoll_pwait2, s32, epfd, struct epoll_event __user *, events, s32, max,
@@ -162,7 +166,7 @@ SYSCALL6(epoll_pwait2, s32, epfd, struct epoll_event __user *, events, s32, max,
 {
 	u64 deadline = DEADLINE_NONE;
 	struct __kernel_timespec ts;
-	int err;
+	long r;
 
 	if (timeout) {
 		if (copy_from_user(&ts, timeout, sizeof(ts)))
@@ -175,8 +179,12 @@ SYSCALL6(epoll_pwait2, s32, epfd, struct epoll_event __user *, events, s32, max,
 			deadline =
 				clock_monotonic() + (u64)ts.tv_sec * NS_PER_SEC + (u64)ts.tv_nsec;
 	}
-	err = use_mask(mask, mask_size);
-	return err ? err : do_epoll_wait(epfd, events, max, deadline);
+	r = use_mask(mask, mask_size);
+	if (r)
+		return r;
+	r = do_epoll_wait(epfd, events, max, deadline);
+	signal_end_mask(r == -EINTR);
+	return r;
 }
 
 /* --- eventfd --- */

@@ -195,6 +195,7 @@ SYSCALL5(ppoll, struct pollfd __user *, fds, u32, n, struct __kernel_timespec __
 	if (r)
 		return r;
 	r = do_poll(fds, n, deadline, zero);
+	signal_end_mask(r == -EINTR);
 	deadline_put(timeout, deadline);
 	return r == -EINTR ? -ERESTARTNOHAND : r;
 }
@@ -368,6 +369,7 @@ SYSCALL6(pselect6, s32, n, void __user *, in, void __user *, out, void __user *,
 	if (r)
 		return r;
 	r = do_select(n, user, deadline, zero);
+	signal_end_mask(r == -ERESTARTNOHAND);
 	deadline_put(timeout, deadline);
 	return r;
 }

@@ -8,6 +8,7 @@
 #include <linux/wait.h>
 
 #include "arch/x86_64/trap.h"
+#include "fs/vfs.h"
 #include "lib/print.h"
 #include "lib/string.h"
 #include "mm/slab.h"
@@ -379,6 +380,36 @@ SYSCALL2(pidfd_open, s32, pid, u32, flags)
 	if (flags & ~(u32)PIDFD_NONBLOCK || pid <= 0)
 		return -EINVAL;
 	return pidfd_open((u32)pid, flags & PIDFD_NONBLOCK);
+}
+
+/* A copy of a descriptor of somebody whom the caller could trace. */
+SYSCALL3(pidfd_getfd, int, pidfd, u32, target, u32, flags)
+{
+	struct process *p;
+	struct files *files;
+	struct file *f = NULL;
+	int fd;
+
+	if (flags)
+		return -EINVAL;
+	p = pidfd_process(pidfd);
+	if (IS_ERR(p))
+		return PTR_ERR(p);
+	files = process_files_get(p);
+	fd = files ? -EBADF : -ESRCH;
+	if (files && !process_may_trace(p))
+		fd = -EPERM;
+	else if (files)
+		f = files_file(files, target);
+	if (f) {
+		fd = fd_install(f, 0, true);
+		if (fd < 0)
+			file_put(f);
+	}
+	if (files)
+		files_put(files);
+	process_put(p);
+	return fd;
 }
 
 SYSCALL4(pidfd_send_signal, int, fd, int, sig, const struct signal_info __user *, user_info, u32,
