@@ -134,7 +134,10 @@ static s64 map_edit(struct edit *e, const struct map_request *r, struct object *
 	struct area *a = map_area(r, object, flags, start, length);
 	if (!a)
 		return -ENOMEM;
-	err = edit_replace(e, start, end, a);
+	/* What was there is gone before: a counted area is compared with it no more (merge.c). */
+	err = replaced && flags & AREA_SYSV ? edit_replace(e, start, end, NULL) : 0;
+	if (!err)
+		err = edit_replace(e, start, end, a);
 	area_put(a);
 	if (err)
 		return err;

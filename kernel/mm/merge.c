@@ -83,6 +83,8 @@ static void merge_around(const struct area_node *root, struct area *merged, u64 
 	} else {
 		low = 0;
 	}
+	if (start != merged->start && merged->flags & AREA_SYSV)
+		next = NULL; /* it would be taken in whole */
 	if (next && same_kind(merged, next, 0) && identities_agree(anon, high) &&
 	    (!low || !high || low == high)) {
 		merged->end = next->end;
@@ -95,7 +97,8 @@ static void merge_around(const struct area_node *root, struct area *merged, u64 
 /*
  * May what replaces [start, end) take in its neighbours? Counted areas are never taken in whole, as
  * on Linux, where merging may not remove an area whose removal somebody must hear of: only the
- * boundary between two may move, and then the area that was there stays on the other side.
+ * boundary between two may move, and then the area that was there stays on the other side. What
+ * comes where nothing is may become part of a neighbour.
  */
 static bool replace_may_merge(const struct area_node *root, const struct area *a, u64 start,
 			      u64 end)
@@ -105,7 +108,7 @@ static bool replace_may_merge(const struct area_node *root, const struct area *a
 	if (!(a->flags & AREA_SYSV))
 		return true;
 	old = areas_find(root, start);
-	return old && (old->start < start || old->end > end);
+	return !old || old->start < start || old->end > end;
 }
 
 int areas_replace(struct area_node *root, u64 start, u64 end, struct area *a, u64 space,

@@ -166,27 +166,11 @@ static bool can_grow_in_place(const struct edit *e, const struct remap *r)
 	       edit_is_free(e, r->area->end, end);
 }
 
-/* An area that is counted does not merge: it becomes longer itself. */
-static int counted_grow(struct edit *e, const struct remap *r)
-{
-	struct area model = area_model(r->area);
-
-	model.end = r->from + r->new_length;
-	struct area *a = area_new(&model);
-	if (!a)
-		return -ENOMEM;
-	int err = edit_set(e, a->start, a->end, a);
-	area_put(a);
-	return err;
-}
-
 /* What is added is an area like it, that merges with it (and perhaps with the next). */
 static int remap_grow(struct edit *e, const struct remap *r)
 {
 	struct area model = area_model(r->area);
 
-	if (model.flags & AREA_SYSV)
-		return counted_grow(e, r);
 	model.anon = area_anon(r->area, e->mm->id);
 	model.anon_space = e->mm->id;
 	model.offset += r->area->end - r->area->start;

@@ -35,8 +35,8 @@ static struct area *remap_request(struct mm *mm, u64 end, struct map_request *r)
 	read_unlock(&mm->rw);
 	if (!a)
 		return NULL;
-	r->flags = a->flags &
-		   (AREA_PROT | AREA_SHARED | AREA_MAYREAD | AREA_MAYWRITE | AREA_MAYEXEC);
+	r->flags = a->flags & (AREA_PROT | AREA_SHARED | AREA_MAYREAD | AREA_MAYWRITE |
+			       AREA_MAYEXEC | AREA_SYSV);
 	r->lock = a->flags & AREA_LOCKED;
 	r->object = a->object;
 	r->file = a->file;

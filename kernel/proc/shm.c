@@ -2,8 +2,8 @@
  * shm.c - System V shared memory: segments, who is attached to them, and when they go.
  *
  * A segment is an object of memory with a number. It is attached where an area maps it: the areas
- * count themselves, by the operations that mm calls for the file of an area (here: the segment), so
- * the count is right however a space came by its areas and lost them: shmat, fork, munmap of a part,
+ * count themselves, by the operations that mm calls for the file of an area (here: the attachment,
+ * as on Linux each shmat opens a file of its own), so the count is right however a space came by its areas and lost them: shmat, fork, munmap of a part,
  * mremap, exec, exit. For that no two spaces share such an area (AREA_SYSV).
  *
  * The central rule: a segment goes when nothing is attached and it has been removed (IPC_RMID), at
@@ -43,6 +43,12 @@ struct segment {
 	s64 atime, dtime, ctime; /* L */
 	struct thread *creator;  /* L: NULL: gone */
 	u32 locked_by;           /* L: with SHM_LOCKED: the user on whose account */
+};
+
+/* What one shmat mapped. Each area of it has a reference, and counts in the segment. */
+struct attachment {
+	struct refcount refs;
+	struct segment *segment; /* C */
 };
 
 static struct ipc_table table;
@@ -102,10 +108,12 @@ static u32 current_pid(void)
 	return p ? p->pid : 0;
 }
 
-static void segment_attached(void *file)
+static void attachment_get(void *file)
 {
-	struct segment *s = file;
+	struct attachment *t = file;
+	struct segment *s = t->segment;
 
+	ref_get(&t->refs);
 	spin_lock(&table.lock);
 	s->attached++;
 	s->atime = ipc_now();
@@ -113,8 +121,8 @@ static void segment_attached(void *file)
 	spin_unlock(&table.lock);
 }
 
-/* One attachment less, by an area or by a call. */
-static void attachment_put(struct segment *s, bool was_area)
+/* Attached once less, by an area or by a call. */
+static void segment_put(struct segment *s, bool was_area)
 {
 	bool last;
 
@@ -133,24 +141,34 @@ static void attachment_put(struct segment *s, bool was_area)
 		segment_free(s);
 }
 
-static void segment_detached(void *file)
+static void attachment_drop(struct attachment *t)
 {
-	attachment_put(file, true);
+	if (ref_put(&t->refs))
+		kfree(t);
 }
 
-static void segment_describe(void *file, char *path, size_t size, u64 *dev, u64 *ino)
+static void attachment_put(void *file)
 {
-	const struct segment *s = file;
+	struct attachment *t = file;
+	struct segment *s = t->segment;
+
+	attachment_drop(t);
+	segment_put(s, true);
+}
+
+static void attachment_describe(void *file, char *path, size_t size, u64 *dev, u64 *ino)
+{
+	const struct segment *s = ((struct attachment *)file)->segment;
 
 	format(path, size, "/SYSV%08x (deleted)", (u32)s->first_key);
 	*dev = 1;
 	*ino = (u64)s->ipc.status.id;
 }
 
-static const struct area_file_ops segment_area_ops = {
-	.get = segment_attached,
-	.put = segment_detached,
-	.describe = segment_describe,
+static const struct area_file_ops attachment_area_ops = {
+	.get = attachment_get,
+	.put = attachment_put,
+	.describe = attachment_describe,
 };
 
 /* --- shmget --- */
@@ -281,7 +299,7 @@ static int attach_request(u64 addr, u32 flags, struct map_request *r)
 		.flags = AREA_SHARED | AREA_SYSV | AREA_READ | AREA_MAYREAD | AREA_MAYEXEC,
 		.fixed = addr != 0,
 		.noreplace = !(flags & SHM_REMAP),
-		.file_ops = &segment_area_ops,
+		.file_ops = &attachment_area_ops,
 	};
 	r->flags |= flags & SHM_RDONLY ? AREA_READ_FILE : AREA_WRITE | AREA_MAYWRITE;
 	if (flags & SHM_EXEC)
@@ -293,7 +311,7 @@ static int attach_request(u64 addr, u32 flags, struct map_request *r)
 	return 0;
 }
 
-/* The segment, which counts as attached until attachment_put, or ERR_PTR. */
+/* The segment, which counts as attached until segment_put, or ERR_PTR. */
 static struct segment *segment_get(s32 id, u32 wanted)
 {
 	struct segment *s;
@@ -317,6 +335,20 @@ static u32 permissions_wanted(u32 flags)
 	return flags & SHM_EXEC ? wanted | MAY_EXECUTE : wanted;
 }
 
+static s64 attachment_map(struct segment *s, struct map_request *r)
+{
+	struct attachment *t = kmalloc(sizeof(*t));
+
+	if (!t)
+		return -ENOMEM;
+	ref_init(&t->refs);
+	t->segment = s;
+	r->file = t;
+	s64 at = space_map(thread_current()->mm, r);
+	attachment_drop(t);
+	return at;
+}
+
 s64 shm_attach(s32 id, u64 addr, u32 flags)
 {
 	struct map_request r;
@@ -331,23 +363,19 @@ s64 shm_attach(s32 id, u64 addr, u32 flags)
 		return PTR_ERR(s);
 	r.length = s->size;
 	r.object = s->memory;
-	r.file = s;
-	if (r.addr && r.noreplace && r.addr + s->size < r.addr)
-		at = -EINVAL;
-	else
-		at = space_map(thread_current()->mm, &r);
-	attachment_put(s, false);
+	at = r.addr && r.noreplace && r.addr + s->size < r.addr ? -EINVAL : attachment_map(s, &r);
+	segment_put(s, false);
 	return at == -EEXIST ? -EINVAL : at;
 }
 
-static u64 segment_size(const void *file)
+static u64 attachment_size(const void *file)
 {
-	return ((const struct segment *)file)->size;
+	return ((const struct attachment *)file)->segment->size;
 }
 
 int shm_detach(u64 addr)
 {
-	return space_detach(thread_current()->mm, addr, &segment_area_ops, segment_size);
+	return space_detach(thread_current()->mm, addr, &attachment_area_ops, attachment_size);
 }
 
 /* --- shmctl --- */
