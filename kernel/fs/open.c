@@ -97,9 +97,7 @@ static struct file *open_place(const struct path *p, u32 flags, bool created,
 
 struct file *file_open_path(const struct path *p, u32 flags)
 {
-	const struct process *process = process_current();
-
-	return open_place(p, flags, false, process ? process->cred : NULL);
+	return open_place(p, flags, false, process_current() ? cred_current() : NULL);
 }
 
 /* --- O_CREAT --- */

@@ -475,7 +475,10 @@ static void pipe_release(struct file *f)
 	struct inode *inode = f->inode;
 	bool last;
 
-	/* The inode's lock keeps an open of the FIFO from finding a pipe that is about to go. */
+	/*
+	 * The inode's lock keeps an open of the FIFO from finding a pipe that is about to go; and the
+	 * end that is the last from taking it away before the one before has done with it.
+	 */
 	mutex_lock(&inode->lock);
 	mutex_lock(&p->lock);
 	count_ends(p, f, -1);
@@ -483,11 +486,11 @@ static void pipe_release(struct file *f)
 	mutex_unlock(&p->lock);
 	if (last && inode->special == p)
 		inode->special = NULL;
+	if (!last)
+		wake_everybody(p);
 	mutex_unlock(&inode->lock);
 	if (last)
 		pipe_free(p);
-	else
-		wake_everybody(p);
 }
 
 static const struct file_ops pipe_file_ops = {

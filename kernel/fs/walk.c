@@ -24,7 +24,7 @@ int walk_begin(struct walk *w, const struct path *start, const char *name, u32 f
 		return -ENOENT;
 	if (absolute && flags & LOOKUP_BENEATH)
 		return -EXDEV;
-	*w = (struct walk){ .flags = flags, .rest = name, .cred = fs ? p->cred : NULL };
+	*w = (struct walk){ .flags = flags, .rest = name, .cred = fs ? cred_current() : NULL };
 	if (!fs) {
 		mount_root_path(&w->root);
 		w->at = start && !absolute ? *start : w->root;

@@ -194,8 +194,19 @@ void cred_install(struct process *p, struct cred *c)
 
 	spin_lock(&p->lock);
 	old = p->cred;
-	p->cred = c;
+	store_relaxed(&p->cred, c);
 	spin_unlock(&p->lock);
+	if (old)
+		cred_put(old);
+	if (p == process_current())
+		cred_refresh(thread_current());
+}
+
+void cred_refresh(struct thread *t)
+{
+	struct cred *old = t->cred;
+
+	t->cred = process_cred_get(t->process);
 	if (old)
 		cred_put(old);
 }
@@ -207,10 +218,10 @@ void cred_install(struct process *p, struct cred *c)
 static int cred_commit(struct cred *c)
 {
 	struct process *p = process_current();
-	const struct cred *old = p->cred;
+	const struct cred *old = cred_current();
 
 	if (c->uid != old->uid) {
-		struct uid_count *now = uid_count_get(c->uid), *before = p->uid_count;
+		struct uid_count *now = uid_count_get(c->uid), *before;
 
 		if (!now) {
 			cred_put(c);
@@ -218,6 +229,7 @@ static int cred_commit(struct cred *c)
 		}
 		spin_lock(&tree_lock);
 		spin_lock(&p->signal_lock);
+		before = p->uid_count;
 		for (u32 i = 1; i < p->nthreads; i++) {
 			uid_count_ref(now);
 			uid_count_put(before);
@@ -533,7 +545,7 @@ int cred_set_keep_capabilities(bool on)
  */
 void cred_apply_exec(struct process *p)
 {
-	const struct cred *old = p->cred;
+	const struct cred *old = cred_current();
 	struct cred *c = cred_copy(old);
 	bool root = !(old->securebits & (1u << SECURE_NOROOT)) && (!old->uid || !old->euid);
 

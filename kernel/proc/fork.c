@@ -197,6 +197,8 @@ static struct thread *thread_copy(const struct clone_request *r)
 		t->rt_priority = self->rt_priority;
 	}
 	t->timer_slack = self->timer_slack;
+	t->cred = self->cred;
+	cred_get(t->cred);
 	memcpy(t->name, self->name, sizeof(t->name));
 	return t;
 }
@@ -360,6 +362,7 @@ static int process_publish(struct process *p, struct thread *t, const struct clo
 	}
 	p->uid_count = self->uid_count;
 	uid_count_ref(p->uid_count);
+	store_release(&p->pid, t->tid); /* whoever looks for the number finds it from now on */
 	p->parent = r->flags & CLONE_PARENT ? self->parent : self;
 	if (r->flags & CLONE_PARENT)
 		p->exit_signal = self->exit_signal;
@@ -409,7 +412,7 @@ static long clone_process(const struct clone_request *r)
 	err = number_alloc(r, p, t, &pid);
 	if (err)
 		goto fail_vfork;
-	p->pid = t->tid = pid;
+	t->tid = pid;
 	err = -EFAULT;
 	if (r->flags & CLONE_PARENT_SETTID && put_user(pid, (u32 __user *)r->parent_tid))
 		goto fail_pid;

@@ -207,7 +207,10 @@ static struct process *find(u32 number, bool by_thread)
 
 	spin_lock(&pid_lock);
 	e = entry_find(number);
-	if (e && e->process && (by_thread ? e->thread != NULL : e->process->pid == number)) {
+	/* A process that is being made has no pid yet, and is not found by its thread either. */
+	if (e && e->process &&
+	    (by_thread ? e->thread && load_acquire(&e->process->pid)
+		       : load_acquire(&e->process->pid) == number)) {
 		p = e->process;
 		process_get(p);
 	}

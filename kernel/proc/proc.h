@@ -160,6 +160,7 @@ struct thread {
 	u64 restart[6];                       /* O: for restart_syscall: [0] is enum restart_kind */
 	char name[16];                        /* P: comm */
 
+	struct cred *cred;       /* O: a reference; see cred_current */
 	u8 park_mode;            /* A: enum park_mode while parked */
 	bool park_expired;       /* A: the deadline of this park has passed */
 	bool stopped;            /* S: parked by a stop signal */
@@ -305,11 +306,24 @@ struct files *process_files_get(struct process *p);
 struct fs_context *process_fs_get(struct process *p);
 struct file *process_exe_get(struct process *p);
 struct cred *process_cred_get(struct process *p); /* counted */
+u32 process_uid(struct process *p);               /* its real user */
+/*
+ * Whose credentials this thread goes by: those its process had when it last entered the kernel, so
+ * that another thread may change them meanwhile. Borrowed until it changes them itself. The kernel's
+ * own threads go by those of process 1, which do not change.
+ */
 static inline struct cred *cred_current(void)
 {
-	return process_current()
-		/* stable for the running process's own threads until it changes it itself */
-		->cred;
+	struct thread *t = thread_current();
+
+	return t->cred ? t->cred : t->process->cred;
+}
+/* As system calls enter: the credentials of the process again, if another thread has changed them. */
+void cred_refresh(struct thread *t);
+static inline void cred_enter(struct thread *t)
+{
+	if (unlikely(t->cred != load_relaxed(&t->process->cred)))
+		cred_refresh(t);
 }
 u32 process_parent_pid(struct process *p);
 u32 process_tracer_pid(struct process *p, u32 tid); /* who traces its thread tid; 0: nobody */

@@ -133,6 +133,16 @@ struct cred *process_cred_get(struct process *p)
 	return c;
 }
 
+u32 process_uid(struct process *p)
+{
+	u32 uid;
+
+	spin_lock(&p->lock);
+	uid = p->cred->uid;
+	spin_unlock(&p->lock);
+	return uid;
+}
+
 /* --- threads and names --- */
 
 struct thread *process_thread(struct process *p, u32 tid)

@@ -227,7 +227,7 @@ static void tell_of_end(const struct trace *tr)
 	struct signal_info info = { .signal = SIGCHLD, .code = killed ? CLD_KILLED : CLD_EXITED };
 
 	info.child.pid = tr->tid;
-	info.child.uid = tr->process->cred->uid;
+	info.child.uid = process_uid(tr->process);
 	info.child.status = (s32)(killed ? killed : tr->exit_status >> 8);
 	spin_lock(&tracer->signal_lock);
 	signal_send_locked(tracer, NULL, &info);
@@ -360,7 +360,7 @@ int trace_wait_scan(struct process *self, const struct wait_request *r, struct w
 	int found = -ECHILD;
 
 	list_for_each_safe (tr, next, &self->tracees, link) {
-		u32 tid = tr->tid, uid = tr->process->cred->uid;
+		u32 tid = tr->tid, uid = process_uid(tr->process);
 
 		if (!is_eligible(tr, r))
 			continue;

@@ -38,7 +38,7 @@ void trace_tell_tracer(struct thread *t, int code, int status)
 		tracer = t->trace->tracer;
 		a = &tracer->actions[SIGCHLD - 1];
 		info.child.pid = t->trace->tid;
-		info.child.uid = t->process->cred->uid;
+		info.child.uid = process_uid(t->process);
 		info.child.status = status;
 		info.child.user_ticks = (s64)(times.user_ns / 10000000);
 		info.child.system_ticks = (s64)(times.system_ns / 10000000);
@@ -176,7 +176,7 @@ int trace_signal_stop(struct thread *t, int sig, struct signal_info *info)
 	*info = (struct signal_info){ .signal = now, .code = SI_USER };
 	if (t->trace && t->trace->tracer == tracer) {
 		info->sent.pid = tracer->pid;
-		info->sent.uid = tracer->cred->uid;
+		info->sent.uid = process_uid(tracer);
 	}
 	if (!(t->sigmask & SIGNAL_BIT(now)))
 		return now;

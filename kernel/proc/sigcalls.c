@@ -167,7 +167,7 @@ void signal_info_user(struct signal_info *info, int sig, int code)
 
 	*info = (struct signal_info){ .signal = sig, .code = code };
 	info->sent.pid = p->pid;
-	info->sent.uid = p->cred->uid;
+	info->sent.uid = cred_current()->uid;
 }
 
 /* kill(2): same user, CAP_KILL, or SIGCONT within the session. T may be held. */

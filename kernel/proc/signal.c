@@ -468,7 +468,7 @@ void signal_child_event(struct process *p, int code, int status)
 	spin_lock(&tree_lock);
 	parent = p->parent;
 	info.child.pid = p->pid;
-	info.child.uid = p->cred->uid;
+	info.child.uid = process_uid(p);
 	info.child.status = status;
 	info.child.user_ticks = (s64)(times.user_ns / 10000000);
 	info.child.system_ticks = (s64)(times.system_ns / 10000000);

@@ -138,6 +138,8 @@ void thread_free(struct thread *t)
 	struct kept_threads *k = &kept[cpu_number()];
 	struct process *p = t->process;
 
+	if (t->cred)
+		cred_put(t->cred);
 	atomic_sub(&live, 1);
 	t->entry_arg = k->first;
 	k->first = t;

@@ -144,7 +144,7 @@ static int wait_scan(struct process *self, const struct wait_request *r, struct 
 		return 1;
 	}
 	list_for_each_safe (child, next, &self->children, sibling) {
-		u32 pid = child->pid, uid = child->cred->uid;
+		u32 pid = child->pid, uid = process_uid(child);
 
 		if (!is_eligible(child, r))
 			continue;

@@ -66,6 +66,7 @@ void syscall_dispatch(struct regs *regs)
 	u32 number;
 	long result;
 
+	cred_enter(thread_current());
 	if (unlikely(traced) && !trace_syscall_enter(regs)) {
 		trace_syscall_exit(regs);
 		return;

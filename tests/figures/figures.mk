@@ -1,11 +1,11 @@
-# What the project promises in figures: one static program, and a comparison with Debian's cloud kernel. On the kernel that users get.
+# What the project promises in figures: static programs, and a comparison with Debian's cloud kernel. On the kernel that users get.
 
-FIGURES := $(BUILD)/tests/figures
+FIGURES := $(BUILD)/tests/figures $(BUILD)/tests/throughput
 
-$(FIGURES): tests/figures/figures.c
+$(FIGURES): $(BUILD)/tests/%: tests/figures/%.c
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) -std=gnu17 -O2 $(WARNINGS) -static -o $@ $<
+	$(Q)$(CC) -std=gnu17 -O2 $(WARNINGS) -static -pthread -o $@ $<
 
 ALL += $(FIGURES)
 
