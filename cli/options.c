@@ -10,6 +10,7 @@
 #include <argp.h>
 #include <ctype.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,7 +48,8 @@ static const struct argp_option option_table[] = {
 	  "Give the guest a disk to swap to, in a file of the host that has no name and goes with "
 	  "the guest; SIZE as for --memory (default none)",
 	  0 },
-	{ "cpus", OPTION_CPUS, "N", 0, "Processors of the guest, 1 to 64 (default 1)", 0 },
+	{ "cpus", OPTION_CPUS, "N", 0,
+	  "Processors of the guest, 1 to 64 (default: those this command may use)", 0 },
 	{ "accel", OPTION_ACCEL, "auto|kvm|tcg", 0,
 	  "How QEMU runs it; auto takes KVM where a guest was seen to run with it (default auto)",
 	  0 },
@@ -179,6 +181,21 @@ static bool parse_cpus(const char *text, unsigned int *cpus)
 		return false;
 	*cpus = number;
 	return true;
+}
+
+/*
+ * As many as this process may run on; one where instructions are counted, for the processors of such
+ * a machine take turns.
+ */
+static unsigned int default_cpus(bool icount)
+{
+	cpu_set_t set;
+
+	if (icount)
+		return 1;
+	if (sched_getaffinity(0, sizeof(set), &set) != 0)
+		return OPTIONS_CPUS_MAX;
+	return CPU_COUNT(&set) < OPTIONS_CPUS_MAX ? CPU_COUNT(&set) : OPTIONS_CPUS_MAX;
 }
 
 /* Record the failure; argp then stops and options_parse returns false. */
@@ -330,7 +347,7 @@ bool options_parse(int argc, char **argv, struct options *options, char *error,
 	};
 	struct parse_state state = { options, error, error_size };
 
-	*options = (struct options){ .cpus = 1, .accel = ACCEL_AUTO, .qemu = "qemu-system-x86_64" };
+	*options = (struct options){ .accel = ACCEL_AUTO, .qemu = "qemu-system-x86_64" };
 	argp_err_exit_status = EXIT_OWN_FAILURE;
 	if (argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &state) != 0)
 		return false;
@@ -338,5 +355,7 @@ bool options_parse(int argc, char **argv, struct options *options, char *error,
 		snprintf(error, error_size, "--icount needs TCG; leave out --accel kvm");
 		return false;
 	}
+	if (!options->cpus)
+		options->cpus = default_cpus(options->icount);
 	return true;
 }

@@ -3,6 +3,7 @@
  * launch record, frames, QEMU's command line, the remembered accelerator. Next: test_cli_run.c,
  * the command as a whole.
  */
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -133,12 +134,14 @@ static void options_have_defaults(void **state)
 {
 	struct options o;
 	char error[256];
+	cpu_set_t mine;
 
 	(void)state;
 	assert_true(PARSE(&o, error, "true"));
 	assert_int_equal(o.memory, 0);
 	assert_int_equal(o.swap, 0);
-	assert_int_equal(o.cpus, 1);
+	assert_int_equal(sched_getaffinity(0, sizeof(mine), &mine), 0);
+	assert_int_equal(o.cpus, CPU_COUNT(&mine));
 	assert_int_equal(o.accel, ACCEL_AUTO);
 	assert_int_equal(o.timeout_ns, 0);
 	assert_null(o.root);
