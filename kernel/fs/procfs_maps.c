@@ -121,7 +121,7 @@ static void area_flags(struct text *t, u32 flags)
 		{ AREA_DONTFORK, "dc" },  { AREA_SPECIAL, "de" },   { AREA_LOCKONFAULT, "lf" },
 		{ AREA_ACCOUNT, "ac" },   { AREA_NORESERVE, "nr" }, { AREA_WIPEONFORK, "wf" },
 		{ AREA_DONTDUMP, "dd" },  { AREA_HUGEPAGE, "hg" },  { AREA_NOHUGEPAGE, "nh" },
-		{ AREA_MERGEABLE, "mg" }, { AREA_SEALED, "sl" },
+		{ AREA_MERGEABLE, "mg" }, { AREA_SEALED, "sl" },    { AREA_DROPPABLE, "dp" },
 	};
 
 	if ((flags & (AREA_SHARED | AREA_READ_FILE)) == AREA_SHARED)

@@ -9,11 +9,17 @@
 #include "lib/print.h"
 #include "lib/waitq.h"
 #include "mm/fault.h"
+#include "mm/guard.h"
 #include "mm/node.h"
 #include "mm/lazyfree.h"
 #include "mm/page.h"
 #include "mm/protect.h"
 #include "mm/reclaim.h"
+
+#ifndef MADV_GUARD_INSTALL /* Linux 6.13 */
+#define MADV_GUARD_INSTALL 102
+#define MADV_GUARD_REMOVE 103
+#endif
 
 /* --- advice that sets flags --- */
 
@@ -50,15 +56,20 @@ static int check_wipe(const struct edit *e, const struct area *a, u64 bytes, u32
 	return sealed_against_loss(a) ? -EPERM : is_private_anonymous(a) ? 0 : -EINVAL;
 }
 
+static int check_keep(const struct edit *e, const struct area *a, u64 bytes, u32 *flags)
+{
+	return a->flags & AREA_DROPPABLE ? -EINVAL : 0;
+}
+
 static int check_dump(const struct edit *e, const struct area *a, u64 bytes, u32 *flags)
 {
-	return a->flags & AREA_SPECIAL ? -EINVAL : 0;
+	return a->flags & (AREA_SPECIAL | AREA_DROPPABLE) ? -EINVAL : 0;
 }
 
 /* Pages are never merged here, as on a Linux whose ksmd is off; elsewhere the advice is ignored. */
 static int check_merge(const struct edit *e, const struct area *a, u64 bytes, u32 *flags)
 {
-	if (a->flags & (AREA_SHARED | AREA_SPECIAL))
+	if (a->flags & (AREA_SHARED | AREA_SPECIAL | AREA_DROPPABLE))
 		*flags = a->flags;
 	return 0;
 }
@@ -70,7 +81,7 @@ static const struct advice_flags flag_advice[] = {
 	{ MADV_DONTFORK, 0, AREA_DONTFORK, check_loss },
 	{ MADV_DOFORK, AREA_DONTFORK, 0, NULL },
 	{ MADV_WIPEONFORK, 0, AREA_WIPEONFORK, check_wipe },
-	{ MADV_KEEPONFORK, AREA_WIPEONFORK, 0, NULL },
+	{ MADV_KEEPONFORK, AREA_WIPEONFORK, 0, check_keep },
 	{ MADV_DONTDUMP, 0, AREA_DONTDUMP, NULL },
 	{ MADV_DODUMP, AREA_DONTDUMP, 0, check_dump },
 	{ MADV_HUGEPAGE, AREA_NOHUGEPAGE, AREA_HUGEPAGE, NULL },
@@ -134,11 +145,62 @@ static int advise_dontneed(struct mm *mm, u64 start, u64 end, int advice)
 	edit_begin(&e, mm);
 	end = droppable_end(mm, start, end, advice, &result);
 	if (end > start)
-		err = edit_own_edges(&e, start, end);
-	if (!err && end > start)
-		node_unmap(mm, start, end, &e.limbo);
+		err = guards_keep_unmap(&e, start, end);
 	edit_end(&e, false);
 	return err ? err : result;
+}
+
+/* --- guards --- */
+
+/* May an area have guards put in, or taken out? */
+static int guard_check(const struct area *a, bool install)
+{
+	if (install && sealed_against_loss(a))
+		return -EPERM;
+	return a->flags & (AREA_SPECIAL | (install ? AREA_LOCKED : 0)) ? -EINVAL : 0;
+}
+
+/*
+ * One area's part of [*start, end): *start moves behind it. As on Linux anonymous memory with guards
+ * counts as such with private pages; 1: its identity (merge.c) is missing.
+ */
+static int guard_step(struct edit *e, u64 *start, u64 end, bool install, int *hole)
+{
+	const struct area *a = areas_find_next(e->mm->areas, *start);
+
+	if (!a || a->start > *start)
+		*hole = -ENOMEM;
+	if (!a || a->start >= end) {
+		*start = end;
+		return 0;
+	}
+	*start = max(*start, a->start);
+	int err = guard_check(a, install);
+	if (err)
+		return err;
+	if (install && !a->object && !area_anon(a, e->mm->id))
+		return 1;
+	end = min(end, a->end);
+	err = install ? guards_install(e, *start, end) : guards_remove(e, *start, end);
+	if (!err)
+		*start = end;
+	return err;
+}
+
+static int advise_guard(struct mm *mm, u64 start, u64 end, bool install)
+{
+	int hole = 0, err = 0;
+
+	while (start < end && !err) {
+		struct edit e;
+
+		edit_begin(&e, mm);
+		err = guard_step(&e, &start, end, install, &hole);
+		edit_end(&e, false);
+		if (err > 0)
+			err = space_anon_prepare(mm, start);
+	}
+	return err ? err : hole;
 }
 
 static int advise_free(struct mm *mm, u64 start, u64 end)
@@ -214,7 +276,7 @@ static int area_cool(struct area *a, u64 start, u64 end, void *arg)
 
 	if (a->flags & (AREA_LOCKED | AREA_SPECIAL))
 		return -EINVAL;
-	memory_advise(c->mm, start, end, c->out, a->object);
+	memory_advise(c->mm, start, end, c->out, a);
 	return 0;
 }
 
@@ -307,9 +369,9 @@ static int advise_populate(struct mm *mm, u64 start, u64 end, u32 access)
 		if (!err)
 			err = space_fault(mm, va, access, &result);
 		if (err == -EFAULT)
-			return result.signal == SIGBUS      ? -EFAULT
-			       : result.code == SEGV_MAPERR ? -ENOMEM
-							    : -EINVAL;
+			return result.signal == SIGBUS || result.guard ? -EFAULT
+			       : result.code == SEGV_MAPERR            ? -ENOMEM
+								       : -EINVAL;
 		if (err)
 			return err;
 		cpu_preempt_point();
@@ -338,6 +400,8 @@ int space_advise(struct mm *mm, u64 addr, u64 length, int advice)
 	case MADV_POPULATE_WRITE:
 	case MADV_DONTNEED_LOCKED:
 	case MADV_COLLAPSE:
+	case MADV_GUARD_INSTALL:
+	case MADV_GUARD_REMOVE:
 		break;
 	default:
 		if (!flags)
@@ -360,6 +424,9 @@ int space_advise(struct mm *mm, u64 addr, u64 length, int advice)
 		return advise_dontneed(mm, addr, end, advice);
 	case MADV_FREE:
 		return advise_free(mm, addr, end);
+	case MADV_GUARD_INSTALL:
+	case MADV_GUARD_REMOVE:
+		return advise_guard(mm, addr, end, advice == MADV_GUARD_INSTALL);
 	case MADV_REMOVE:
 		return each_area_unlocked(mm, addr, end, area_remove, NULL);
 	case MADV_POPULATE_READ:

@@ -49,9 +49,11 @@
 #define AREA_SEALED 0x800000      /* mseal: may not be unmapped, moved or given other permissions */
 /* With SHARED: of a file that was opened for reading only (Linux: VM_MAYSHARE without VM_SHARED) */
 #define AREA_READ_FILE 0x1000000
+/* MAP_DROPPABLE: pages may go whenever memory is short, written to or not; never locked */
+#define AREA_DROPPABLE 0x2000000
 #define AREA_LOCK_FLAGS (AREA_LOCKED | AREA_LOCKONFAULT)
 /* Flags for which a node keeps the OR of what is below it. */
-#define AREA_FORK_FLAGS (AREA_DONTFORK | AREA_WIPEONFORK | AREA_LOCKED | AREA_SYSV)
+#define AREA_FORK_FLAGS (AREA_DONTFORK | AREA_WIPEONFORK | AREA_LOCKED | AREA_SYSV | AREA_DROPPABLE)
 
 /*
  * What an area that maps a file holds beside the object: the open file, for its name and its life.

@@ -2,7 +2,7 @@
  * fault.c - what happens when an access is not permitted by the tables as they stand.
  *
  *   check   1  no area, but a stack right above      grow it, then go on
- *           2  no area                               SIGSEGV, SEGV_MAPERR
+ *           2  no area, or a guard page              SIGSEGV, SEGV_MAPERR
  *           3  the area forbids the access           SIGSEGV, SEGV_ACCERR
  *   legal   4  the whole path permits it now         spurious: another thread was first, or the TLB
  *                                                    was stale
@@ -549,6 +549,11 @@ static int fault_try(struct fault *f)
 		atomic_add(&mm->counters.faults_spurious, 1);
 		atomic_add(&mm_counters.faults_spurious, 1);
 		return 0;
+	}
+	if (pte_is_guard(f->seen)) {
+		read_unlock(&mm->rw);
+		f->result->guard = true;
+		return fault_signal(f, SIGSEGV, SEGV_MAPERR);
 	}
 	if (is_identity_due(f) && !area_anon_prepare(mm, f->area)) {
 		read_unlock(&mm->rw);

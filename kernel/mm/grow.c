@@ -46,6 +46,7 @@ static int stack_extend(struct edit *e, const struct area *stack, u64 va)
 	return err;
 }
 
+/* A locked stack gets no pages but those that are faulted on, as on Linux (expand_stack). */
 int space_stack_grow(struct mm *mm, u64 va)
 {
 	struct edit e;
@@ -58,13 +59,9 @@ int space_stack_grow(struct mm *mm, u64 va)
 		edit_end(&e, false);
 		return 0;
 	}
-	u64 old_start = a ? a->start : va;
-	bool locked = a && a->flags & AREA_LOCKED && !(a->flags & AREA_LOCKONFAULT);
 	if (a && a->flags & AREA_GROWSDOWN)
 		err = stack_extend(&e, a, va);
 	edit_end(&e, !err);
-	if (!err && locked)
-		(void)space_populate(mm, va, old_start, true);
 	return err;
 }
 

@@ -31,6 +31,8 @@
  *   bool pte_is_present(e)                   hardware may use it
  *   bool pte_is_marker(e)                    populated, but without a frame: the fault handler
  *                                            fills it (left by truncate and reclaim)
+ *   bool pte_is_guard(e), struct pte pte_guard(void)  a marker that is not filled: who comes there
+ *                                            gets a signal (guard.h)
  *   struct page *pte_page(e)                 target, of a resident entry
  *   bool pte_is_writable(e)                  the R/W bit
  *   bool pte_is_executable(e)

@@ -70,7 +70,10 @@ static u32 map_flags(const struct mm *mm, const struct map_request *r)
 
 	if (r->lock)
 		flags |= AREA_LOCKED;
-	if (load_relaxed(&mm_tunables.overcommit_memory) == OVERCOMMIT_NEVER)
+	if (flags & AREA_DROPPABLE) /* never locked; but its pages are fetched */
+		flags &= ~(u32)AREA_LOCK_FLAGS;
+	if (!(flags & AREA_DROPPABLE) &&
+	    load_relaxed(&mm_tunables.overcommit_memory) == OVERCOMMIT_NEVER)
 		flags &= ~(u32)AREA_NORESERVE;
 	if ((flags & (AREA_NORESERVE | AREA_SHARED | AREA_WRITE)) == AREA_WRITE)
 		flags |= AREA_ACCOUNT;
@@ -111,6 +114,17 @@ static int map_clear(struct edit *e, u64 start, u64 end)
 	return edit_own_edges(e, start, end);
 }
 
+/*
+ * The new area into the index. Droppable memory is like no other on Linux until the lock that is to
+ * come (mlockall) is taken off it again: it does not merge then.
+ */
+static int map_put(struct edit *e, struct area *a)
+{
+	return a->flags & AREA_DROPPABLE && e->mm->future_flags
+		       ? edit_set(e, a->start, a->end, a)
+		       : edit_replace(e, a->start, a->end, a);
+}
+
 static s64 map_edit(struct edit *e, const struct map_request *r, struct object *object, u64 length)
 {
 	u32 flags = map_flags(e->mm, r);
@@ -137,7 +151,7 @@ static s64 map_edit(struct edit *e, const struct map_request *r, struct object *
 	/* What was there is gone before: a counted area is compared with it no more (merge.c). */
 	err = replaced && flags & AREA_SYSV ? edit_replace(e, start, end, NULL) : 0;
 	if (!err)
-		err = edit_replace(e, start, end, a);
+		err = map_put(e, a);
 	area_put(a);
 	if (err)
 		return err;

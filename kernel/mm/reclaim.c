@@ -58,6 +58,7 @@ static struct clock {
 struct batch {
 	bool advised;                      /* for MADV_PAGEOUT: also what was used lately */
 	struct object *object;             /* advised: clean pages of it are given up */
+	bool droppable;                    /* advised: what the area has may be dropped */
 	u32 count;                         /* in all */
 	struct page *swapped[BATCH_PAGES]; /* locked, in the swap cache */
 	u32 nswapped;
@@ -71,6 +72,7 @@ struct batch {
 struct locked_ranges {
 	u64 first, end; /* what is looked at */
 	u64 mask[PTES_PER_TABLE / 64];
+	u64 droppable[PTES_PER_TABLE / 64]; /* of areas of MAP_DROPPABLE: needs no swap */
 	bool any;
 };
 
@@ -79,11 +81,13 @@ static int note_locked(struct area *a, void *arg)
 	struct locked_ranges *l = arg;
 	u64 start = max(a->start, l->first), end = min(a->end, l->end);
 
-	if (!(a->flags & AREA_LOCKED))
+	u64 *mask = a->flags & AREA_LOCKED ? l->mask : l->droppable;
+
+	if (!(a->flags & (AREA_LOCKED | AREA_DROPPABLE)))
 		return 0;
-	l->any = true;
+	l->any |= a->flags & AREA_LOCKED;
 	for (u64 va = start; va < end; va += PAGE_SIZE)
-		l->mask[slot_index(va, 1) / 64] |= BIT(slot_index(va, 1) % 64);
+		mask[slot_index(va, 1) / 64] |= BIT(slot_index(va, 1) % 64);
 	return 0;
 }
 
@@ -98,7 +102,7 @@ static bool locked_look(struct mm *mm, struct page *table, u64 va, bool owned,
 	*l = (struct locked_ranges){ .first = base, .end = base + slot_span(2) };
 	if (!owned)
 		return !table->pinned;
-	if (areas_summary(mm->areas).flags & AREA_LOCKED)
+	if (areas_summary(mm->areas).flags & (AREA_LOCKED | AREA_DROPPABLE))
 		areas_for_each(mm->areas, l->first, l->end, note_locked, l);
 	table->pinned = l->any;
 	return true;
@@ -209,6 +213,12 @@ static void leaf_unmap(struct page *table, struct pte *slot, struct pte e, struc
 	b->count++;
 }
 
+/* A private page of MAP_DROPPABLE that nobody else has: its bytes may go. */
+static bool may_drop(const struct locked_ranges *l, u32 i, const struct page *p)
+{
+	return p->kind == PAGE_ANON && l->droppable[i / 64] & BIT(i % 64) && page_count(p) == 1;
+}
+
 /*
  * Take out, from slot *i on, what was not used since the front hand passed; *i: where it stopped
  * because the batch is full (true). The table is locked.
@@ -228,7 +238,7 @@ static bool table_take(struct page *table, u32 *i, const struct locked_ranges *l
 		struct page *p = pte_page(e);
 		if (b->advised && page_mappings(p) != 1) /* nobody else's (madvise(2)) */
 			continue;
-		if (p->kind == PAGE_CACHE || pte_is_lazy(e))
+		if (p->kind == PAGE_CACHE || pte_is_lazy(e) || may_drop(l, *i, p))
 			leaf_unmap(table, &slots[*i], e, b);
 		else if (p->kind == PAGE_ANON && swap)
 			leaf_swap_out(table, &slots[*i], e, b);
@@ -365,6 +375,17 @@ static void table_forget_use(struct page *table, const struct locked_ranges *l)
 			(void)pte_and_accessed(&slots[i]);
 }
 
+/* The tables above va were shared by a fork: take them back, if memory is there. space.rw held. */
+static __noinline void advised_own(struct mm *mm, u64 va)
+{
+	struct limbo limbo;
+	struct walk w;
+
+	limbo_init(&limbo, mm);
+	(void)node_own(mm, va, &w, &limbo);
+	limbo_flush(&limbo);
+}
+
 /*
  * One batch of memory_advise: in the leaf table at *va, from slot *i on. False: there is none before
  * end.
@@ -376,6 +397,12 @@ static bool advise_batch(struct mm *mm, u64 *va, u64 start, u64 end, u32 *i, str
 
 	read_lock(&mm->rw);
 	struct page *t = leaf_table_next(mm, va, end, 0, &owned);
+	if (t && !owned && t->level == 1 &&
+	    b->droppable) { /* no fork shares it: to own the path copies nothing */
+		spin_unlock(&t->lock);
+		advised_own(mm, *va);
+		t = leaf_table_next(mm, va, end, 0, &owned);
+	}
 	if (!t) {
 		read_unlock(&mm->rw);
 		return false;
@@ -399,9 +426,13 @@ static bool advise_batch(struct mm *mm, u64 *va, u64 start, u64 end, u32 *i, str
 	return true;
 }
 
-void memory_advise(struct mm *mm, u64 start, u64 end, bool out, struct object *o)
+void memory_advise(struct mm *mm, u64 start, u64 end, bool out, const struct area *a)
 {
-	struct batch b = { .advised = out, .object = o };
+	struct batch b = {
+		.advised = out,
+		.object = a ? a->object : NULL,
+		.droppable = a && a->flags & AREA_DROPPABLE,
+	};
 	u64 va = start;
 	u32 i = 0;
 

@@ -19,13 +19,14 @@
 bool memory_reclaim(void);
 
 struct mm;
-struct object;
+struct area;
 /*
  * madvise's MADV_COLD, and (out) MADV_PAGEOUT: private memory and mappings of the space alone in
  * [start, end) count as not used lately, or are taken out at once, if nothing else maps them; clean
- * pages of o (NULL: none) leave the cache, too. No lock held, o counted; may sleep.
+ * pages of the area's object leave the cache, too. a: the area that the range lies in (NULL: some),
+ * counted. No lock held; may sleep.
  */
-void memory_advise(struct mm *mm, u64 start, u64 end, bool out, struct object *o);
+void memory_advise(struct mm *mm, u64 start, u64 end, bool out, const struct area *a);
 
 /* What has been done since boot, by who needed memory [0] and by the thread [1]: pages. A */
 struct reclaim_counters {

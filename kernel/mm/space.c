@@ -213,6 +213,7 @@ static void fork_fields(struct mm *child, const struct mm *parent)
 	child->limit_stack = parent->limit_stack;
 	child->huge_disabled = parent->huge_disabled;
 	child->limit_memlock = parent->limit_memlock;
+	child->guarded = parent->guarded;
 }
 
 struct mm *space_fork(struct mm *parent)

@@ -28,6 +28,7 @@ struct mm {
 	u32 walkers;        /* space list: of space_for_each, in it */
 	u64 id;             /* C: unique, never reused */
 	bool doomed;        /* R: reaped: no fault brings a page any more (reap.c) */
+	bool guarded;       /* R: guards were installed in it, or in a space it was forked from */
 	u64 mmap_base;      /* C: mmap searches downwards from here */
 	u64 brk_start, brk; /* R */
 	u64 stack_top;      /* C: highest address of the main stack */
@@ -87,7 +88,8 @@ struct fault_result {
 	int signal; /* 0, SIGSEGV, SIGBUS */
 	int code;   /* SEGV_MAPERR, SEGV_ACCERR, BUS_ADRERR */
 	bool major;
-	u64 next; /* on success: the access is possible up to here (a whole huge page) */
+	bool guard; /* the signal is a guard page's (guard.h) */
+	u64 next;   /* on success: the access is possible up to here (a whole huge page) */
 };
 
 /*

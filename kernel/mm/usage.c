@@ -273,6 +273,7 @@ u64 space_table_bytes(struct mm *mm)
 /* --- pagemap --- */
 
 #define PAGEMAP_PRESENT BIT(63)
+#define PAGEMAP_GUARD BIT(58)
 #define PAGEMAP_SWAPPED BIT(62)
 #define PAGEMAP_FILE_SHARED BIT(61)
 #define PAGEMAP_EXCLUSIVE BIT(56)
@@ -298,7 +299,7 @@ static u64 leaf_info(const struct page *t, u64 va, u64 share, bool frames)
 	if (pte_is_swap(e))
 		return PAGEMAP_SWAPPED | (frames ? swap_place(pte_swap_slot(e)) : 0);
 	if (!pte_is_resident(e))
-		return 0;
+		return pte_is_guard(e) ? PAGEMAP_GUARD : 0;
 	struct page *p = leaf_page(t, e, va);
 	if (p->kind == PAGE_CACHE)
 		info |= PAGEMAP_FILE_SHARED;

@@ -13,6 +13,10 @@
 #include "proc/oom.h"
 #include "sys/syscall.h"
 
+#ifndef MAP_DROPPABLE /* Linux 6.11 */
+#define MAP_DROPPABLE 0x08
+#endif
+
 /* Flags that MAP_SHARED_VALIDATE knows: also sizes of huge pages (the bits of these two). */
 #define MAP_KNOWN                                                                                \
 	(MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE | \
@@ -45,6 +49,8 @@ static int map_file_check(struct file *f, u32 flags, struct map_request *r)
 {
 	if ((flags & MAP_TYPE) == MAP_SHARED_VALIDATE && flags & ~(u32)MAP_KNOWN)
 		return -EOPNOTSUPP;
+	if ((flags & MAP_TYPE) == MAP_DROPPABLE)
+		return -EINVAL;
 	if (!f->can_read)
 		return -EACCES;
 	if ((flags & MAP_TYPE) == MAP_PRIVATE)
@@ -116,6 +122,11 @@ static s64 map_anonymous(u32 flags, struct map_request *r)
 		if (flags & MAP_GROWSDOWN)
 			return -EINVAL;
 		r->flags |= AREA_SHARED;
+	} else if ((flags & MAP_TYPE) == MAP_DROPPABLE) {
+		if (flags & (MAP_GROWSDOWN | MAP_LOCKED))
+			return -EINVAL;
+		/* What may be gone at any time is not promised, inherited or dumped. */
+		r->flags |= AREA_DROPPABLE | AREA_NORESERVE | AREA_WIPEONFORK | AREA_DONTDUMP;
 	} else if ((flags & MAP_TYPE) != MAP_PRIVATE) {
 		return -EINVAL;
 	}
@@ -123,12 +134,24 @@ static s64 map_anonymous(u32 flags, struct map_request *r)
 	return space_map(current_mm(), r);
 }
 
-/* The size that MAP_HUGETLB asks for: the processor's two, or none said. */
-static bool huge_size_exists(u32 flags)
+/*
+ * There are no huge pages to be had, of the two sizes that the processor has. What is wrong with the
+ * call is found out first, and as on Linux the want of pages only after what was there has made room.
+ */
+static s64 map_hugetlb(u32 flags, struct map_request *r)
 {
 	u32 size = flags & (MAP_HUGE_MASK << MAP_HUGE_SHIFT);
+	u64 huge = size == MAP_HUGE_1GB ? 1ull << 30 : 2ull << 20;
+	int err;
 
-	return !size || size == MAP_HUGE_2MB || size == MAP_HUGE_1GB;
+	if (!(flags & MAP_ANONYMOUS) || (flags & MAP_TYPE) == MAP_DROPPABLE ||
+	    (size && size != MAP_HUGE_2MB && size != MAP_HUGE_1GB) || (r->fixed && r->addr % huge))
+		return -EINVAL;
+	r->length = ROUND_UP(r->length, huge);
+	err = space_place(current_mm(), r);
+	if (!err && r->fixed)
+		err = space_unmap(current_mm(), r->addr, r->length);
+	return err ? err : -ENOMEM;
 }
 
 SYSCALL6(mmap, u64, addr, u64, length, u32, prot, u32, flags, int, fd, u64, offset)
@@ -152,13 +175,13 @@ SYSCALL6(mmap, u64, addr, u64, length, u32, prot, u32, flags, int, fd, u64, offs
 		return -ENOMEM;
 	if (offset + ROUND_UP(length, PAGE_SIZE) < offset)
 		return -EOVERFLOW;
-	if (type != MAP_SHARED && type != MAP_PRIVATE && type != MAP_SHARED_VALIDATE)
+	if (type != MAP_SHARED && type != MAP_PRIVATE && type != MAP_SHARED_VALIDATE &&
+	    type != MAP_DROPPABLE)
 		return -EINVAL;
 	if (r.fixed ? addr % PAGE_SIZE : false)
 		return -EINVAL;
-	/* There are no huge pages to be had, of the sizes that there are. */
 	if (flags & MAP_HUGETLB)
-		return flags & MAP_ANONYMOUS && huge_size_exists(flags) ? -ENOMEM : -EINVAL;
+		return map_hugetlb(flags, &r);
 	if (!r.fixed)
 		r.addr = ROUND_DOWN(addr, PAGE_SIZE);
 	if (flags & MAP_ANONYMOUS)

@@ -38,6 +38,9 @@ static const struct advice all_advice[] = {
 	{ "POPULATE_READ", MADV_POPULATE_READ, 6 },
 	{ "POPULATE_WRITE", MADV_POPULATE_WRITE, 6 },
 	{ "DONTNEED_LOCKED", MADV_DONTNEED_LOCKED, 2 },
+	{ "GUARD_INSTALL", 102, 6 }, /* Linux 6.13 */
+	{ "GUARD_REMOVE", 103, 4 },
+	{ "COLLAPSE", MADV_COLLAPSE, 2 },
 	{ "unknown", 77, 1 },
 };
 
@@ -82,7 +85,8 @@ static void run_advise(struct rng *r)
 	struct range g = range_pick(r);
 	u64 addr = g.addr, length = g.length;
 
-	if (is_without(a->name))
+	/* Whether 2 MiB can be made one page depends on the page tables that are still there. */
+	if (is_without(a->name) || (a->advice == MADV_COLLAPSE && g.arena->huge))
 		return;
 	switch (rng_below(r, 60)) {
 	case 0:
@@ -135,6 +139,10 @@ static void run_process_advise(struct rng *r)
 	if (pidfd < 0)
 		fail("pidfd_open");
 	say(" %s", a->name);
+	if (is_without(a->name) || a->advice == MADV_COLLAPSE) {
+		close(pidfd);
+		return;
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
 		struct range g = range_pick(r);
 		parts[i] = (struct iovec){ (void *)g.addr, g.length };

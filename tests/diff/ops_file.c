@@ -308,6 +308,6 @@ const struct operation file_operations[] = {
 	{ "pread", 14, run_read },         { "pwrite", 14, run_write },
 	{ "readv", 8, run_readv },         { "write-own", 14, run_write_own },
 	{ "send", 6, run_send },           { "fstat", 3, run_stat },
-	{ "lseek", 0, run_seek },          { "renew", 6, run_renew },
+	{ "lseek", 4, run_seek },          { "renew", 6, run_renew },
 	{ "seal", 1, run_seal },           { NULL, 0, NULL },
 };

@@ -9,6 +9,13 @@
 
 #define FILE_PAGES 24ul
 
+#ifndef MAP_DROPPABLE /* Linux 6.11 */
+#define MAP_DROPPABLE 8
+#endif
+#ifndef SYS_mseal /* Linux 6.10 */
+#define SYS_mseal 462
+#endif
+
 /* PROT_EXEC alone is left out: on processors with protection keys Linux makes it execute-only. */
 static int prot_pick(struct rng *r)
 {
@@ -110,6 +117,21 @@ static void run_map_growsdown(struct rng *r)
 	    -1, 0);
 }
 
+/*
+ * Memory that the kernel may drop. It does so when it is short only, but MADV_PAGEOUT drops it at
+ * once; and nothing of it is inherited.
+ */
+static void run_map_droppable(struct rng *r)
+{
+	struct range g = range_pick(r);
+	int flags = MAP_DROPPABLE | (rng_chance(r, 20) ? 0 : MAP_ANONYMOUS) | MAP_FIXED |
+		    modifiers_pick(r);
+	int prot = prot_pick(r);
+
+	map(g.addr, length_ragged(r, g.length), prot, flags,
+	    flags & MAP_ANONYMOUS ? -1 : file_pick(r), 0);
+}
+
 /* Memory that may come in huge pages, and does where it is written to. */
 static void run_map_huge(struct rng *r)
 {
@@ -130,7 +152,13 @@ static void run_map_wrong(struct rng *r)
 	int fixed = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
 	int fd = file_pick(r);
 
-	switch (rng_below(r, 13)) {
+	switch (rng_below(r, 15)) {
+	case 13:
+		map(g.addr, g.length, 3, fixed | MAP_HUGETLB, -1, 0);
+		break;
+	case 14:
+		map(g.addr, g.length, 3, MAP_SHARED | MAP_FIXED | MAP_HUGETLB, fd, 0);
+		break;
 	case 0:
 		map(g.addr + 1 + rng_below(r, PAGE - 1), g.length, 3, fixed, -1, 0);
 		break;
@@ -367,6 +395,43 @@ static void run_lock(struct rng *r)
 }
 
 /*
+ * All that there is, and what is to come: rarely, and soon taken back, as locked memory can not be
+ * given up.
+ */
+static void run_lock_all(struct rng *r)
+{
+	static const int flags[] = { MCL_CURRENT,
+				     MCL_CURRENT | MCL_ONFAULT,
+				     MCL_FUTURE,
+				     MCL_FUTURE | MCL_ONFAULT,
+				     MCL_CURRENT | MCL_FUTURE,
+				     MCL_ONFAULT,
+				     8,
+				     0 };
+
+	if (rng_chance(r, 4)) {
+		int flag = flags[rng_below(r, ARRAY_SIZE(flags))];
+
+		say(" %x", flag);
+		result(mlockall(flag));
+	} else {
+		result(munlockall());
+	}
+}
+
+/* Sealed areas stay until the process ends: only in those that do. */
+static void run_seal(struct rng *r)
+{
+	struct range g = range_pick(r);
+	u64 addr = g.addr + (rng_chance(r, 10) ? 1 : 0);
+
+	if (depth < 2 || g.arena->huge)
+		return;
+	say(" %s %lx", place(addr), g.length);
+	result(syscall(SYS_mseal, addr, length_ragged(r, g.length), rng_chance(r, 20)));
+}
+
+/*
  * Not in a forked process: whether fork passes on entries for pages of zeros that were only read is
  * the kernel's choice. Not in the huge arena: whether a fault there brings one page or 512 depends on what memory is
  * free.
@@ -409,6 +474,7 @@ const struct operation map_operations[] = {
 	{ "mmap-anywhere", 35, run_map_anywhere },
 	{ "mmap-noreplace", 12, run_map_noreplace },
 	{ "mmap-growsdown", 6, run_map_growsdown },
+	{ "mmap-droppable", 6, run_map_droppable },
 	{ "mmap-huge", 5, run_map_huge },
 	{ "mmap-wrong", 8, run_map_wrong },
 	{ "munmap", 40, run_unmap },
@@ -418,6 +484,8 @@ const struct operation map_operations[] = {
 	{ "remap_file_pages", 5, run_remap_file_pages },
 	{ "brk", 15, run_brk },
 	{ "lock", 16, run_lock },
+	{ "lockall", 4, run_lock_all },
+	{ "mseal", 3, run_seal },
 	{ "mincore", 15, run_mincore },
 	{ "msync", 12, run_sync },
 	{ NULL, 0, NULL },

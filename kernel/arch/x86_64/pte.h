@@ -6,7 +6,8 @@
  * LAZY.
  * Not-present entries that are not empty: bit 10 KEPT: frame and bits as if present, made by
  * PROT_NONE; bit 11 MARKER: no frame, but what the leaf allowed: 63 NX, 9 SHARED, 8 NONE (no access);
- * bits 12-15 say what it is counted as; bit 7 SWAP: bits 16-51 are a swap slot.
+ * bits 12-15 say what it is counted as; bit 7 SWAP: bits 16-51 are a swap slot; bit 4 GUARD: nobody
+ * may come here.
  * At level 2, bit 7 PS of an entry that refers to a frame: a leaf of 2 MiB.
  */
 #ifndef ARCH_PTE_H
@@ -33,8 +34,9 @@ struct pte {
 #define PTE_SHARED BIT(9)
 #define PTE_KEPT BIT(10)
 #define PTE_MARKER BIT(11)
-#define PTE_NONE BIT(8) /* of a marker */
-#define PTE_SWAP BIT(7) /* of a marker */
+#define PTE_NONE BIT(8)  /* of a marker */
+#define PTE_SWAP BIT(7)  /* of a marker */
+#define PTE_GUARD BIT(4) /* of a marker */
 #define PTE_KIND_MASK 0xfull
 #define PTE_KIND_SHIFT 12
 #define PTE_SLOT_SHIFT 16
@@ -85,6 +87,16 @@ static inline bool pte_is_resident(struct pte e)
 static inline bool pte_is_marker(struct pte e)
 {
 	return (e.v & (PTE_P | PTE_MARKER)) == PTE_MARKER;
+}
+
+static inline struct pte pte_guard(void)
+{
+	return (struct pte){ PTE_MARKER | PTE_GUARD };
+}
+
+static inline bool pte_is_guard(struct pte e)
+{
+	return (e.v & (PTE_P | PTE_MARKER | PTE_GUARD)) == (PTE_MARKER | PTE_GUARD);
 }
 
 static inline bool pte_is_writable(struct pte e)
