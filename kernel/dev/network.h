@@ -7,32 +7,24 @@
 #include "lib/types.h"
 
 #define NETWORK_FRAME_MAX 1514u /* bytes: Ethernet's header and 1,500 */
-#define NETWORK_PARTS_MAX 31u   /* of one frame */
-
-struct network_part {
-	const void *data; /* in the direct map */
-	u32 length;
-};
+#define NETWORK_HEADER 12u      /* bytes before a frame that the device wants for itself */
 
 /*
  * Start the device, once; false: there is none that can be used. event is called, in an interrupt,
- * when a frame has come or sending has room again. sent is called with the token of each frame that
- * the device is done with, by network_send and network_reap.
+ * when a frame has come.
  */
-bool network_start(void (*event)(void), void (*sent)(void *token));
+bool network_start(void (*event)(void));
 void network_address(u8 mac[6]);
 
 /*
- * The rest is for one caller at a time. Send a frame; the memory stays as it is until `sent` was
- * called with the token. False: the device is behind, nothing was done.
+ * The rest is for one caller at a time. Send the frame of `length` bytes that lies NETWORK_HEADER
+ * bytes behind the start of block, from kmalloc, which is freed when it is sent. False: the device
+ * is behind; it was dropped.
  */
-bool network_send(const struct network_part *parts, u32 nparts, void *token);
+bool network_send(u8 *block, u32 length);
 /* Tell the device of the frames that were sent. False: there are none. */
 bool network_flush(void);
-/* Call `sent` for what has been sent. How many are still on their way. */
-u32 network_reap(void);
-/* Whether event is to be called for what was sent, too. */
-void network_want_sent(bool want);
+void network_reap(void); /* free what has been sent */
 /*
  * The next frame that has come, in memory that the caller gives up by kfree(*block); NULL: none.
  */

@@ -2,7 +2,8 @@
  * virtio_net.c - the network device: whole Ethernet frames, no offloads (QEMU's user network has
  * none). Facts: the Virtual I/O Device specification 1.1, section 5.1.
  *
- * Central rule: a frame is not copied here. A received one goes up in the memory that the device
+ * Central rule: a frame is not copied here, and takes one descriptor: what the device wants before it
+ * lies in the same memory. A received one goes up in the memory that the device
  * wrote it to, and new memory takes its place first; where there is none the frame is dropped and
  * its memory used again, so that the device never runs dry. The device is left alone until
  * network_start: a machine whose program does not use the network does not pay for it.
@@ -20,18 +21,15 @@
 #define TRANSMIT_QUEUE 1
 #define RECEIVE_BUFFERS 128u
 #define TRANSMIT_DESCRIPTORS 256u
-#define HEADER_SIZE ((u32)sizeof(struct virtio_net_hdr_v1))
+_Static_assert(sizeof(struct virtio_net_hdr_v1) == NETWORK_HEADER, "virtio_net_hdr_v1");
 #define BUFFER_SIZE 2048u
 
 static struct {
 	struct virtio_device *device; /* C */
 	struct virtqueue *receive, *transmit;
 	void (*event)(void);
-	void (*sent)(void *token);
 	u8 mac[6];
-	struct virtio_net_hdr_v1 *header; /* of all frames that are sent: nothing to say */
-	u32 sending;                      /* frames that the device has, or is to have */
-	bool unseen;                      /* some of them it has not been told of */
+	bool unseen; /* the device has not been told of all that was sent */
 	struct network_counters counters;
 } net;
 
@@ -59,7 +57,7 @@ static bool receive_fill(void)
 	return n > 0;
 }
 
-bool network_start(void (*event)(void), void (*sent)(void *token))
+bool network_start(void (*event)(void))
 {
 	struct virtio_device *d = virtio_take(VIRTIO_ID_NET);
 
@@ -67,9 +65,7 @@ bool network_start(void (*event)(void), void (*sent)(void *token))
 		return false;
 	net.device = d;
 	net.event = event;
-	net.sent = sent;
-	net.header = kzalloc(sizeof(*net.header));
-	if (!net.header || !virtio_begin(d, BIT(VIRTIO_NET_F_MAC)))
+	if (!virtio_begin(d, BIT(VIRTIO_NET_F_MAC)))
 		return false;
 	virtio_config_read(d, 0, net.mac, sizeof(net.mac));
 	net.receive = virtqueue_new(d, RECEIVE_QUEUE, RECEIVE_BUFFERS);
@@ -87,38 +83,31 @@ void network_address(u8 mac[6])
 
 /* --- sending --- */
 
-u32 network_reap(void)
+void network_reap(void)
 {
-	void *token;
+	void *block;
 	u32 length;
 
-	while ((token = virtqueue_take(net.transmit, &length))) {
-		net.sending--;
-		net.sent(token);
-	}
-	return net.sending;
+	while ((block = virtqueue_take(net.transmit, &length)))
+		kfree(block);
 }
 
-bool network_send(const struct network_part *parts, u32 nparts, void *token)
+bool network_send(u8 *block, u32 length)
 {
-	struct virtio_buffer buffers[NETWORK_PARTS_MAX + 1];
-	u32 bytes = 0;
+	struct virtio_buffer b = { block, NETWORK_HEADER + length, false };
 
-	buffers[0] = (struct virtio_buffer){ net.header, HEADER_SIZE, false };
-	for (u32 i = 0; i < nparts; i++) {
-		buffers[i + 1] =
-			(struct virtio_buffer){ (void *)parts[i].data, parts[i].length, false };
-		bytes += parts[i].length;
-	}
-	if (net.transmit->free_count <= nparts)
+	memset(block, 0, NETWORK_HEADER); /* nothing is left for the device to do */
+	if (net.transmit->free_count == 0) {
+		network_flush();
 		network_reap();
-	if (!virtqueue_add(net.transmit, buffers, nparts + 1, token)) {
+	}
+	if (!virtqueue_add(net.transmit, &b, 1, block)) {
 		net.counters.sent_dropped++;
+		kfree(block);
 		return false;
 	}
-	net.sending++;
 	net.counters.sent++;
-	net.counters.sent_bytes += bytes;
+	net.counters.sent_bytes += length;
 	net.unseen = true;
 	return true;
 }
@@ -132,11 +121,6 @@ bool network_flush(void)
 	return true;
 }
 
-void network_want_sent(bool want)
-{
-	virtqueue_want_interrupts(net.transmit, want);
-}
-
 /* --- receiving --- */
 
 const void *network_receive(u32 *length, void **block)
@@ -146,7 +130,7 @@ const void *network_receive(u32 *length, void **block)
 
 	while ((full = virtqueue_take(net.receive, &n))) {
 		next = kmalloc(BUFFER_SIZE);
-		if (!next || n <= HEADER_SIZE || n > BUFFER_SIZE) {
+		if (!next || n <= NETWORK_HEADER || n > BUFFER_SIZE) {
 			net.counters.received_dropped++;
 			kfree(next);
 			receive_post(full);
@@ -156,10 +140,10 @@ const void *network_receive(u32 *length, void **block)
 		receive_post(next);
 		virtqueue_push(net.receive);
 		net.counters.received++;
-		net.counters.received_bytes += n - HEADER_SIZE;
-		*length = n - HEADER_SIZE;
+		net.counters.received_bytes += n - NETWORK_HEADER;
+		*length = n - NETWORK_HEADER;
 		*block = full;
-		return full + HEADER_SIZE;
+		return full + NETWORK_HEADER;
 	}
 	return NULL;
 }

@@ -5,5 +5,8 @@
 #include "net/socket.h"
 
 extern const struct socket_family unix_family; /* unix.c */
+#ifdef COPPICE_INET
+void inet_init(void); /* inet/inet.c: AF_INET and AF_INET6; it registers them itself */
+#endif
 
 #endif

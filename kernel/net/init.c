@@ -4,4 +4,7 @@
 void net_init(void)
 {
 	socket_register_family(&unix_family);
+#ifdef COPPICE_INET
+	inet_init();
+#endif
 }

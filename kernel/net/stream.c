@@ -71,8 +71,14 @@ bool stream_has_room(const struct stream *t, const struct socket *sender,
 	return load_relaxed(&t->charge) * WAKE_FRACTION <= stream_limit(t, sender, receiver);
 }
 
+/* A receiver that has shut down takes no more, but for one of TCP, whose sender never hears of it. */
+static bool receiver_deaf(const struct stream *t, const struct stream_send *s)
+{
+	return !t->bounded_by_reader && load_acquire(&s->peer->shutdown) & SHUTDOWN_RECEIVE;
+}
+
 /* May the sender go on? 0, -EPIPE, or its pending error. */
-static int send_check(const struct stream_send *s)
+static int send_check(const struct stream *t, const struct stream_send *s)
 {
 	int err;
 
@@ -81,7 +87,7 @@ static int send_check(const struct stream_send *s)
 	err = socket_take_error(s->self);
 	if (err)
 		return err;
-	return load_acquire(&s->peer->shutdown) & SHUTDOWN_RECEIVE ? -EPIPE : 0;
+	return receiver_deaf(t, s) ? -EPIPE : 0;
 }
 
 struct room_wait {
@@ -95,8 +101,7 @@ static bool room_or_end(void *arg)
 
 	return load_relaxed(&w->t->charge) < stream_limit(w->t, w->s->self, w->s->peer) ||
 	       load_acquire(&w->s->self->shutdown) & SHUTDOWN_SEND ||
-	       load_relaxed(&w->s->self->error) ||
-	       load_acquire(&w->s->peer->shutdown) & SHUTDOWN_RECEIVE;
+	       load_relaxed(&w->s->self->error) || receiver_deaf(w->t, w->s);
 }
 
 /* Append n bytes to the last buffer, if that has room and nothing of its own. Q held. */
@@ -227,7 +232,7 @@ static int send_wait(struct stream *t, struct stream_send *s)
 	int err;
 
 	for (;;) {
-		err = send_check(s);
+		err = send_check(t, s);
 		if (err)
 			return err;
 		if (load_relaxed(&t->charge) < stream_limit(t, s->self, s->peer))
@@ -253,7 +258,7 @@ static size_t send_step(const struct stream *t, const struct stream_send *s, siz
 ssize stream_send(struct stream *t, struct stream_send *s, struct iter *it)
 {
 	ssize done = 0, sent;
-	int err = send_check(s);
+	int err = send_check(t, s);
 
 	while (!err && it->left) {
 		bool urgent = s->urgent && it->left == 1;

@@ -24,7 +24,7 @@ struct stream {
 	u64 charge;                /* Q, read without: what the buffers cost */
 	u64 appended;              /* Q, read without: how often something was */
 	struct net_buffer *urgent; /* Q: the last byte of MSG_OOB, while it is to be received */
-	bool bounded_by_reader;    /* C: SO_RCVBUF counts, too */
+	bool bounded_by_reader;    /* C: of TCP: SO_RCVBUF counts, too */
 	bool closed;               /* Q: the receiver is gone; data are refused */
 };
 

@@ -18,8 +18,8 @@ LWIP_CORE := $(addprefix $(LWIP)/src/src/core/,def.c inet_chksum.c init.c ip.c m
 	ipv4/etharp.c ipv4/icmp.c ipv4/igmp.c ipv4/ip4.c ipv4/ip4_addr.c ipv4/ip4_frag.c \
 	ipv6/ethip6.c ipv6/icmp6.c ipv6/inet6.c ipv6/ip6.c ipv6/ip6_addr.c ipv6/ip6_frag.c ipv6/mld6.c ipv6/nd6.c)
 LWIP_C := $(LWIP_CORE) $(LWIP)/src/src/netif/ethernet.c
-# Its headers are to us as those of the system.
-LWIP_CPPFLAGS := -Ikernel/net/lwip/libc -isystem kernel/net/lwip -isystem $(LWIP)/src/src/include
+# Not as headers of the system: what depends on lwipopts.h is to be compiled again when that changes.
+LWIP_CPPFLAGS := -Ikernel/net/lwip/libc -Ikernel/net/lwip -I$(LWIP)/src/src/include
 # Its warnings are its own affair.
 $(foreach file,$(LWIP_C),$(eval CFLAGS_$(file) := -w -Wno-error -Wframe-larger-than=4096))
 KERNEL_CPPFLAGS += -DCOPPICE_INET=1 $(LWIP_CPPFLAGS)

@@ -46,7 +46,7 @@
 #define LWIP_IPV6_AUTOCONFIG 0
 #define LWIP_IPV6_SEND_ROUTER_SOLICIT 0
 #define LWIP_IPV6_DUP_DETECT_ATTEMPTS 0 /* who gives the address out is alone on the link */
-#define LWIP_ND6_MAX_MULTICAST_SOLICIT 3
+#define IPV6_FRAG_COPYHEADER 1          /* pointers are too large to overlay headers with */
 #define LWIP_MULTICAST_TX_OPTIONS 1
 
 /* The machine's own addresses are answered by it: for raw sockets (TCP and UDP do not come here). */

@@ -140,30 +140,18 @@ const struct ip6_addr *lwip_gateway6(struct netif *netif)
 
 /* --- the interface --- */
 
-static void frame_sent(void *token)
-{
-	pbuf_free(token);
-}
-
+/*
+ * The frame is copied into one piece: lwIP sends nothing again of which a packet is still on its
+ * way, and it would wait for the device to say so.
+ */
 static err_t interface_send(struct netif *n, struct pbuf *p)
 {
-	struct network_part parts[NETWORK_PARTS_MAX];
-	u32 nparts = 0;
+	u8 *block = kmalloc(NETWORK_HEADER + p->tot_len);
 
-	if (pbuf_clen(p) > NETWORK_PARTS_MAX) {
-		p = pbuf_clone(PBUF_RAW, PBUF_RAM, p);
-		if (!p)
-			return ERR_MEM;
-	} else {
-		pbuf_ref(p);
-	}
-	for (struct pbuf *q = p; q; q = q->next)
-		if (q->len)
-			parts[nparts++] = (struct network_part){ q->payload, q->len };
-	if (network_send(parts, nparts, p))
-		return ERR_OK;
-	pbuf_free(p);
-	return ERR_MEM;
+	if (!block)
+		return ERR_MEM;
+	pbuf_copy_partial(p, block + NETWORK_HEADER, p->tot_len, 0);
+	return network_send(block, p->tot_len) ? ERR_OK : ERR_MEM;
 }
 
 /* What lwIP knows of a received frame lies behind it in the same memory. */
@@ -280,7 +268,7 @@ static void stack_begin(void)
 	stack_lock();
 	lwip_init();
 	loopback = netif_list; /* the only one yet */
-	if (network_start(kick, frame_sent)) {
+	if (network_start(kick)) {
 		interface_start();
 		online = true;
 	}
