@@ -179,7 +179,7 @@ bool process_notify_parent(struct process *p)
 	if (!p->trace && signal == SIGCHLD &&
 	    (a->handler == (u64)SIG_IGN || a->flags & SA_NOCLDWAIT))
 		unwanted = true;
-	if (signal && !(unwanted && a->handler == (u64)SIG_IGN))
+	if (signal && signal <= SIGNAL_COUNT && !(unwanted && a->handler == (u64)SIG_IGN))
 		signal_send_locked(parent, NULL, &info);
 	spin_unlock(&parent->signal_lock);
 	waitq_wake_all(&parent->child_wait);

@@ -203,6 +203,13 @@ static struct thread *thread_copy(const struct clone_request *r)
 	return t;
 }
 
+/* As on Linux, a bad address is not worth an error. */
+static void tell_parent(const struct clone_request *r, u32 tid)
+{
+	if (r->flags & CLONE_PARENT_SETTID && put_user(tid, (u32 __user *)r->parent_tid))
+		return;
+}
+
 /* --- a thread of this process --- */
 
 static long clone_thread(const struct clone_request *r)
@@ -235,9 +242,7 @@ static long clone_thread(const struct clone_request *r)
 	if (err)
 		goto fail_trace;
 	t->tid = tid;
-	err = -EFAULT;
-	if (r->flags & CLONE_PARENT_SETTID && put_user(tid, (u32 __user *)r->parent_tid))
-		goto fail_tid;
+	tell_parent(r, tid);
 	spin_lock(&tree_lock);
 	spin_lock(&p->signal_lock);
 	if (thread_interrupted()) { /* stopped, killed or replaced by exec: nobody may join now */
@@ -413,9 +418,7 @@ static long clone_process(const struct clone_request *r)
 	if (err)
 		goto fail_vfork;
 	t->tid = pid;
-	err = -EFAULT;
-	if (r->flags & CLONE_PARENT_SETTID && put_user(pid, (u32 __user *)r->parent_tid))
-		goto fail_pid;
+	tell_parent(r, pid);
 	process_get(p);
 	t->process = p;
 	t->mm = p->mm;
