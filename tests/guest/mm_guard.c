@@ -132,6 +132,53 @@ TEST(mm, guards_in_files)
 	close(fd);
 }
 
+/* How many areas lie in the pages of p. */
+static int areas_of(char *p)
+{
+	char line[512];
+	FILE *f = fopen("/proc/self/maps", "r");
+	int n = 0;
+
+	CHECK(f);
+	while (fgets(line, sizeof(line), f)) {
+		uintptr_t start = strtoul(line, NULL, 16);
+		n += start >= (uintptr_t)p && start < (uintptr_t)p + PAGES * PAGE;
+	}
+	fclose(f);
+	return n;
+}
+
+/* Areas join unless both have private pages of their own: a guard in anonymous memory counts as one. */
+TEST(mm, guards_and_the_merging_of_areas)
+{
+	int fd = memfd_create("guards", 0);
+
+	CHECK(fd >= 0 && ftruncate(fd, PAGES * PAGE) == 0);
+	for (int file = 0; file < 2; file++) {
+		int flags = file ? MAP_PRIVATE : ANON;
+		char *p = map(RW, flags, file ? fd : -1);
+		CHECK(munmap(p, PAGES * PAGE) == 0);
+		for (int part = 0; part < 3; part++) { /* the one in the middle comes last */
+			int first = part == 1 ? 6 : part == 2 ? 3 : 0;
+			int pages = part == 0 ? 3 : part == 1 ? 2 : 3;
+			CHECK(mmap(p + first * PAGE, pages * PAGE, RW, flags | MAP_FIXED,
+				   file ? fd : -1, first * PAGE) != MAP_FAILED);
+			if (part == 0)
+				CHECK(madvise(p, PAGE, MADV_GUARD_INSTALL) == 0);
+			else if (part == 1)
+				p[6 * PAGE] = 1;
+		}
+		say("%s: %d areas\n", file ? "file" : "anonymous", areas_of(p));
+		CHILD (0) {
+			CHECK(mprotect(p, 3 * PAGE, PROT_READ) == 0 &&
+			      mprotect(p, 3 * PAGE, RW) == 0);
+			say("child: %d areas\n", areas_of(p));
+			show("child", p);
+		}
+	}
+	close(fd);
+}
+
 TEST(mm, guards_refuse)
 {
 	char *p = map(RW, ANON, -1), *sealed = map(PROT_READ, ANON, -1);

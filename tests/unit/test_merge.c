@@ -6,6 +6,7 @@
 #include <asm/mman.h>
 
 #include "mm/commit.h"
+#include "mm/edit.h"
 #include "mm/shmem.h"
 #include "mm/tunable.h"
 
@@ -243,6 +244,48 @@ static void test_a_failing_allocation_owes_nothing(void **state)
 	assert_int_equal(commit_charged(), 0);
 }
 
+static int put_area(struct edit *e, u64 start, u64 end)
+{
+	struct area model = {
+		.start = start, .end = end, .offset = start, .flags = RW | AREA_ACCOUNT
+	};
+	struct area *a = area_new(&model);
+	int err = a ? edit_replace(e, start, end, a) : -ENOMEM;
+
+	if (a)
+		area_put(a);
+	return err;
+}
+
+/* An edit of two steps whose second fails, at each allocation: what the first paid comes back. */
+static void test_an_edit_that_is_given_up_owes_nothing(void **state)
+{
+	struct mm *mm = new_space();
+	u32 paid = 0;
+	int err = -ENOMEM;
+
+	(void)state;
+	map_anonymous(mm, va(0), 8);
+	u64 charged = commit_charged();
+	for (u32 n = 0; err; n++) {
+		struct edit e;
+
+		edit_begin(&e, mm);
+		alloc_fail_after(n);
+		err = put_area(&e, va(20), va(24));
+		paid += !err && commit_charged() == charged + 4;
+		if (!err)
+			err = put_area(&e, va(30), va(36));
+		alloc_fail_after(UINT64_MAX);
+		edit_end(&e, !err);
+		assert_int_equal(commit_charged(), err ? charged : charged + 10);
+		hosted_check();
+	}
+	assert_true(paid > 1); /* the second step failed, too */
+	space_put(mm);
+	assert_int_equal(commit_charged(), charged - 8);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -253,6 +296,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_the_charge_follows_areas),
 		cmocka_unit_test(test_never_keeps_to_the_limit),
 		cmocka_unit_test(test_a_failing_allocation_owes_nothing),
+		cmocka_unit_test(test_an_edit_that_is_given_up_owes_nothing),
 	};
 
 	if (argc > 1)
