@@ -355,7 +355,9 @@ static void connection_forget(struct tcp_socket *t)
 
 static int tcp_disconnect(struct tcp_socket *t)
 {
-	if (tcp_state(t) == TCP_LISTEN_STATE) {
+	u32 state = tcp_state(t);
+
+	if (state == TCP_LISTEN_STATE) {
 		listen_end(t);
 	} else {
 		if (load_relaxed(&t->remote))
@@ -368,6 +370,8 @@ static int tcp_disconnect(struct tcp_socket *t)
 		tcp_peer_set(t, NULL);
 	}
 	connection_forget(t);
+	if (state != TCP_LISTEN_STATE && state != TCP_CLOSE_STATE)
+		store_release(&t->inet.s.error, ECONNRESET);
 	return 0;
 }
 

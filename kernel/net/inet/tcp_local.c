@@ -243,9 +243,12 @@ void tcp_local_reset(struct tcp_socket *t)
 
 bool tcp_local_lost(struct tcp_socket *t)
 {
+	struct tcp_socket *peer = tcp_peer(t);
 	bool lost = false;
 
 	tcp_lock();
+	if (peer && peer->orphan && peer->state != TCP_CLOSE_STATE)
+		tcp_ended(peer, 0); /* it answers by a reset, and is gone */
 	if (t->state != TCP_CLOSE_STATE) {
 		t->reset = true;
 		lost = true;
@@ -254,5 +257,7 @@ bool tcp_local_lost(struct tcp_socket *t)
 	tcp_unlock();
 	if (lost)
 		socket_wake_all(&t->inet.s);
+	if (peer)
+		socket_put(&peer->inet.s);
 	return lost;
 }
