@@ -303,9 +303,9 @@ static void test_holes_that_were_looked_at_take_no_slot(void **state)
 		assert_int_equal(user_load(page_va(p), &v, &r), 0);
 	for (u32 p = 0; p < 4; p++)
 		assert_int_equal(user_store(page_va(p), word_at(p), &r), 0);
-	memory_advise(mm, BASE, page_va(8), true, o);
+	memory_advise(mm, BASE, page_va(8), true, areas_find(mm->areas, BASE));
 	assert_int_equal(o->page_count, PAGES - 4); /* 4 to 7 are gone */
-	memory_advise(mm, BASE, page_va(8), true, o);
+	memory_advise(mm, BASE, page_va(8), true, areas_find(mm->areas, BASE));
 	space_put(mm);
 	assert_int_equal(swap_out_all(), 4);
 	assert_int_equal(object_evict(1000) + object_evict(1000), PAGES - 8);
