@@ -11,6 +11,7 @@
 #include "fs/vfs.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "net/unix.h"
 #include "proc/proc.h"
 
 #define SLOT_CLOEXEC 1ull
@@ -72,6 +73,7 @@ void files_put(struct files *t)
 		if (t->slots[fd])
 			file_close(slot_file(t->slots[fd]), t);
 	files_free(t);
+	unix_collect(); /* no socket was released if all of them are in messages */
 }
 
 /* Make room for descriptor fd. May drop and retake the lock. 0, -EMFILE or -ENOMEM. */

@@ -13,7 +13,6 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "net/families.h"
-#include "net/unix.h"
 #include "net/unix_priv.h"
 #include "proc/proc.h"
 

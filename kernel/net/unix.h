@@ -1,4 +1,4 @@
-/* unix.h - what others may know of AF_UNIX sockets: for /proc/net/unix. */
+/* unix.h - what others ask of AF_UNIX sockets as a whole. */
 #ifndef NET_UNIX_H
 #define NET_UNIX_H
 
@@ -12,6 +12,8 @@ struct unix_socket_info {
 	u8 name[109]; /* a path without its zero, or an abstract name, whose first byte is zero */
 };
 
+/* Free sockets that only messages hold which nobody can receive (unix_gc.c). No lock held. */
+void unix_collect(void);
 /* Calls fn for each socket, no lock held; stops at non-zero, which it returns. */
 int unix_for_each(int (*fn)(const struct unix_socket_info *i, void *arg), void *arg);
 

@@ -11,6 +11,7 @@
 
 #include "net/socket.h"
 #include "net/stream.h"
+#include "net/unix.h"
 
 #define UNIX_PATH_MAX_BYTES 108u /* of sockaddr_un.sun_path */
 #define UNIX_PATH_OFFSET 2u      /* where it begins */
@@ -194,7 +195,5 @@ void unix_flight_add(struct file *f);
 void unix_flight_remove(struct file *f);
 /* Files are about to be put into the queue of `to`: may they be in a cycle then? */
 void unix_flight_note(struct unix_socket *to);
-/* Free sockets that only messages hold which nobody can receive. No lock held. */
-void unix_collect(void);
 
 #endif
