@@ -324,9 +324,11 @@ static int area_fetch(struct area *a, u64 start, u64 end, void *arg)
 		struct page *p = object_page_resident(a->object, at >> PAGE_SHIFT);
 		if (!p)
 			p = object_page(a->object, at >> PAGE_SHIFT, NULL);
-		if (IS_ERR(p) || thread_interrupted())
+		if (IS_ERR(p))
 			return 0;
 		page_put(p);
+		if (thread_interrupted())
+			return 0;
 		cpu_preempt_point();
 	}
 	return 0;

@@ -6,6 +6,7 @@
 #include "check.h"
 
 #include <sched.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 
 #define RW (PROT_READ | PROT_WRITE)
@@ -319,4 +320,31 @@ TEST(mm, pageout_drops_pages_of_a_memory_file_that_are_holes)
 	say("%ld pages\n", pages_of(fd));
 	say("%d\n", private[0]);
 	close(fd);
+}
+
+static void on_alarm(int signal)
+{
+	(void)signal;
+}
+
+/* Signals that come while pages are fetched; main.c looks whether all memory is back. */
+TEST(mm, madvise_that_is_interrupted_keeps_nothing)
+{
+	struct itimerval often = { { 0, 300 }, { 0, 300 } }, never = { 0 };
+	struct sigaction action = { .sa_handler = on_alarm };
+
+	CHECK_EQ(sigaction(SIGALRM, &action, NULL), 0);
+	for (int round = 0; round < 20; round++) {
+		int fd = file_make("f", 64 * PAGE);
+		uint8_t *p = mmap(NULL, 64 * PAGE, PROT_READ, MAP_PRIVATE, fd, 0);
+
+		CHECK(p != MAP_FAILED);
+		CHECK_EQ(setitimer(ITIMER_REAL, &often, NULL), 0);
+		for (int i = 0; i < 60; i++)
+			CHECK_EQ(madvise(p, 64 * PAGE, MADV_WILLNEED), 0);
+		CHECK_EQ(setitimer(ITIMER_REAL, &never, NULL), 0);
+		CHECK_EQ(munmap(p, 64 * PAGE), 0);
+		close(fd);
+		CHECK_EQ(unlink("f"), 0);
+	}
 }
