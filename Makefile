@@ -120,6 +120,7 @@ HOST_CFLAGS := -std=gnu17 -O2 -g $(WARNINGS)
 -include tests/diff/diff.mk
 -include tests/fuzz/fuzz.mk
 -include bench/bench.mk
+-include tests/spin/spin.mk
 
 # --- targets for people ---
 

@@ -350,7 +350,7 @@ static void rounds_run(void)
 		if (number == ROUNDS_WARM)
 			before = counters_read();
 	}
-	if (number > ROUNDS_WARM)
+	if (options.round < 0 && number > ROUNDS_WARM)
 		counters_check(&before, number);
 	invariants_check(number);
 	fprintf(stderr, "%lu calls in %u rounds\n", made, number);
