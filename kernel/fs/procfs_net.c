@@ -35,5 +35,16 @@ static int unix_show(struct text *t, const struct proc_node *n)
 }
 
 const struct proc_entry proc_net_children[PROC_NET_CHILDREN] = {
+#ifdef COPPICE_INET
+	PROC_FILE("dev", 0444, proc_net_dev_show),
+	PROC_FILE("if_inet6", 0444, proc_net_if_inet6_show),
+	PROC_FILE("route", 0444, proc_net_route_show),
+	PROC_FILE("sockstat", 0444, proc_net_sockstat_show),
+	PROC_FILE("sockstat6", 0444, proc_net_sockstat6_show),
+	PROC_FILE("tcp", 0444, proc_net_tcp_show),
+	PROC_FILE("tcp6", 0444, proc_net_tcp6_show),
+	PROC_FILE("udp", 0444, proc_net_udp_show),
+	PROC_FILE("udp6", 0444, proc_net_udp6_show),
+#endif
 	PROC_FILE("unix", 0444, unix_show),
 };

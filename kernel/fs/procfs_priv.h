@@ -239,7 +239,23 @@ extern const struct proc_entry proc_sys_children[PROC_SYS_CHILDREN];
 extern const struct proc_entry proc_coppice_children[PROC_COPPICE_CHILDREN];
 
 /* procfs_net.c: /proc/PID/net */
+#ifdef COPPICE_INET
+#define PROC_NET_CHILDREN 10
+/* procfs_inet.c */
+int proc_net_tcp_show(struct text *t, const struct proc_node *n);
+int proc_net_tcp6_show(struct text *t, const struct proc_node *n);
+int proc_net_udp_show(struct text *t, const struct proc_node *n);
+int proc_net_udp6_show(struct text *t, const struct proc_node *n);
+int proc_net_sockstat_show(struct text *t, const struct proc_node *n);
+int proc_net_sockstat6_show(struct text *t, const struct proc_node *n);
+int proc_net_dev_show(struct text *t, const struct proc_node *n);
+int proc_net_route_show(struct text *t, const struct proc_node *n);
+int proc_net_if_inet6_show(struct text *t, const struct proc_node *n);
+#define PROC_IPV4_CHILDREN 20
+extern const struct proc_entry proc_ipv4_children[PROC_IPV4_CHILDREN];
+#else
 #define PROC_NET_CHILDREN 1
+#endif
 extern const struct proc_entry proc_net_children[PROC_NET_CHILDREN];
 
 /* procfs_ipc.c: /proc/sysvipc, and parameters in /proc/sys/kernel */

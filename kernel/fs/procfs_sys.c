@@ -170,6 +170,9 @@ static const struct proc_entry core_children[] = {
 static const struct proc_entry unix_children[] = { PROC_PARAMETER("max_dgram_qlen", "10\n") };
 static const struct proc_entry net_children[] = {
 	PROC_DIRECTORY("core", core_children),
+#ifdef COPPICE_INET
+	PROC_DIRECTORY("ipv4", proc_ipv4_children),
+#endif
 	PROC_DIRECTORY("unix", unix_children),
 };
 

@@ -10,6 +10,7 @@
 #include "lib/string.h"
 #include "net/families.h"
 #include "net/inet/inet_priv.h"
+#include "net/inet/netlink.h"
 #include "net/lwip/stack.h"
 #include "proc/proc.h"
 
@@ -176,4 +177,5 @@ void inet_init(void)
 	udp_sockets_init();
 	socket_register_family(&four);
 	socket_register_family(&six);
+	socket_register_family(&netlink_family);
 }
