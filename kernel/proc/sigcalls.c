@@ -236,6 +236,8 @@ static int kill_process(u32 pid, const struct signal_info *info)
 	struct process *p = process_find(pid);
 	int err;
 
+	if (!p) /* the number of any of its threads means the process, too */
+		p = pid_thread_process(pid);
 	if (!p)
 		return -ESRCH;
 	err = signal_send_process(p, info);

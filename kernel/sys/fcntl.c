@@ -1,6 +1,7 @@
 /* fcntl.c - fcntl(2) and flock(2). */
 #include <asm/fcntl.h>
 #include <asm/resource.h>
+#include <linux/capability.h>
 #include <linux/fcntl.h>
 #include <linux/fs.h>
 
@@ -226,6 +227,21 @@ static long duplicate(struct file *f, u64 lowest, bool cloexec)
 	return fd;
 }
 
+/*
+ * No file system here has leases, as network file systems on Linux have none: nobody holds one, and
+ * asking for one says so, after what is wrong in any case.
+ */
+static long lease_refuse(struct file *f, u64 type)
+{
+	if (type != F_RDLCK && type != F_WRLCK && type != F_UNLCK)
+		return -EINVAL;
+	if (type == F_UNLCK)
+		return -EAGAIN;
+	if (cred_current()->fsuid != f->inode->uid && !cred_capable(cred_current(), CAP_LEASE))
+		return -EACCES;
+	return -EINVAL;
+}
+
 /* What may be asked of a descriptor whatever it was opened for. *handled is false for the rest. */
 static long fcntl_descriptor(int fd, struct file *f, u32 command, u64 arg, bool *handled)
 {
@@ -278,6 +294,10 @@ static long fcntl_file(int fd, struct file *f, u32 command, u64 arg)
 		return pipe_get_size(f);
 	case F_SETPIPE_SZ:
 		return pipe_set_size(f, arg);
+	case F_GETLEASE:
+		return F_UNLCK;
+	case F_SETLEASE:
+		return lease_refuse(f, arg);
 	case F_ADD_SEALS:
 		return memfd_add_seals(f, (u32)arg);
 	case F_GET_SEALS:

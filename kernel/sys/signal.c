@@ -178,6 +178,44 @@ SYSCALL2(tkill, s32, tid, int, sig)
 	return signal_tgkill(0, tid, &info);
 }
 
+#define SI_KNOWN_LOWEST SI_DETHREAD
+#define SI_ASYNCNL_CODE (-60)
+#define INFO_CARRIED 48u /* bytes of struct signal_info that Linux keeps of any signal */
+
+#ifndef SI_DETHREAD
+#define SI_DETHREAD (-7)
+#endif
+
+/* Codes of which Linux knows what else the info holds. */
+static bool code_is_known(int sig, int code)
+{
+	static const u8 codes[SIGNAL_COUNT + 1] = {
+		[SIGILL] = NSIGILL,   [SIGFPE] = NSIGFPE,   [SIGSEGV] = NSIGSEGV,
+		[SIGBUS] = NSIGBUS,   [SIGTRAP] = NSIGTRAP, [SIGCHLD] = NSIGCHLD,
+		[SIGPOLL] = NSIGPOLL, [SIGSYS] = NSIGSYS,
+	};
+
+	if (code == SI_KERNEL || code == SI_ASYNCNL_CODE)
+		return true;
+	if (code <= SI_USER)
+		return code >= SI_KNOWN_LOWEST;
+	return code <= NSIGPOLL || (sig > 0 && sig <= SIGNAL_COUNT && code <= codes[sig]);
+}
+
+/* What is not known to mean anything would be lost: it must not be there. */
+static bool carries_too_much(const struct signal_info *info)
+{
+	const u8 *bytes = (const u8 *)info;
+
+	if (code_is_known(info->signal, info->code))
+		return false;
+	for (u32 i = INFO_CARRIED; i < sizeof(*info); i++) {
+		if (bytes[i])
+			return true;
+	}
+	return false;
+}
+
 /* A program may not pretend to be the kernel, or kill(2), towards others. */
 static int queued_info(struct signal_info *info, const struct signal_info __user *user, int sig,
 		       bool to_self)
@@ -185,6 +223,8 @@ static int queued_info(struct signal_info *info, const struct signal_info __user
 	if (copy_from_user(info, user, sizeof(*info)))
 		return -EFAULT;
 	info->signal = sig;
+	if (carries_too_much(info))
+		return -E2BIG;
 	if (!to_self && (info->code >= 0 || info->code == SI_TKILL))
 		return -EPERM;
 	return 0;
