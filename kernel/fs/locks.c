@@ -266,15 +266,17 @@ int locks_flock(struct file *f, enum lock_type type, bool wait)
 	if (type == LOCK_TYPE_NONE)
 		return f->inode->locks ? set(f->inode, &model, false) : 0;
 	err = set(f->inode, &model, false);
-	if (err != -EAGAIN || !wait)
+	if (err != -EAGAIN)
 		return err;
 	/*
-	 * A change of kind gives the old lock up before it waits, so that two that change do not
-	 * wait for each other.
+	 * A change of kind gives the old lock up before it waits, or fails (flock(2)), so that two
+	 * that change do not wait for each other.
 	 */
 	none.type = LOCK_TYPE_NONE;
 	err = set(f->inode, &none, false);
-	return err ? err : set(f->inode, &model, true);
+	if (err)
+		return err;
+	return wait ? set(f->inode, &model, true) : -EAGAIN;
 }
 
 /* --- record locks --- */

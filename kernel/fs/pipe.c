@@ -343,7 +343,8 @@ static ssize fill_buffers(struct pipe *p, struct iter *it, bool packet)
  */
 static ssize write_fitting(struct pipe *p, struct iter *it, bool packet, bool first)
 {
-	u32 tail = first && !packet ? tail_part(p, it->left) : 0;
+	/* Behind what was written as a stream also the end of a packet, as on Linux. */
+	u32 tail = first ? tail_part(p, it->left) : 0;
 	ssize done = 0, more;
 
 	if (tail) {
