@@ -43,10 +43,21 @@ static int xattr_permission(const struct path *p, const char *name, bool write)
 	return -EOPNOTSUPP;
 }
 
+/* May it be done, and is there a name behind the first dot? */
+static int xattr_check(const struct path *p, const char *name, bool write)
+{
+	int err = xattr_permission(p, name, write);
+	const char *c = name;
+
+	while (*c && *c != '.')
+		c++;
+	return !err && (!*c || !c[1]) ? -EINVAL : err;
+}
+
 ssize vfs_getxattr(const struct path *p, const char *name, void *value, size_t size)
 {
 	struct inode *i = p->dentry->inode;
-	ssize result = xattr_permission(p, name, false);
+	ssize result = xattr_check(p, name, false);
 
 	if (result)
 		return result;
@@ -61,7 +72,7 @@ ssize vfs_getxattr(const struct path *p, const char *name, void *value, size_t s
 int vfs_setxattr(const struct path *p, const char *name, const void *value, size_t size, int flags)
 {
 	struct inode *i = p->dentry->inode;
-	int err = xattr_permission(p, name, true);
+	int err = xattr_check(p, name, true);
 
 	if (err)
 		return err;
@@ -89,7 +100,7 @@ ssize vfs_listxattr(const struct path *p, char *list, size_t size)
 int vfs_removexattr(const struct path *p, const char *name)
 {
 	struct inode *i = p->dentry->inode;
-	int err = xattr_permission(p, name, true);
+	int err = xattr_check(p, name, true);
 
 	if (err)
 		return err;

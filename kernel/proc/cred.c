@@ -421,6 +421,18 @@ u32 cred_setfsgid(u32 gid)
 	return before;
 }
 
+/* In order, as programs see them on Linux. */
+static void groups_sort(u32 *groups, u32 n)
+{
+	for (u32 i = 1; i < n; i++) {
+		u32 gid = groups[i], at = i;
+
+		for (; at && groups[at - 1] > gid; at--)
+			groups[at] = groups[at - 1];
+		groups[at] = gid;
+	}
+}
+
 int cred_setgroups(const u32 *groups, u32 n)
 {
 	const struct cred *old = cred_current();
@@ -434,6 +446,7 @@ int cred_setgroups(const u32 *groups, u32 n)
 	if (!c)
 		return -ENOMEM;
 	memcpy(c->groups, groups, n * sizeof(*groups));
+	groups_sort(c->groups, n);
 	c->ngroups = n;
 	return cred_commit(c);
 }

@@ -199,6 +199,7 @@ static struct thread *thread_copy(const struct clone_request *r)
 	t->timer_slack = self->timer_slack;
 	t->cred = self->cred;
 	cred_get(t->cred);
+	t->memory_failure = self->memory_failure;
 	memcpy(t->name, self->name, sizeof(t->name));
 	return t;
 }

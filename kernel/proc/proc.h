@@ -181,6 +181,7 @@ struct thread {
 	u64 start_ns;                                 /* C */
 	struct vfork_done *vfork;    /* O: a parent waits until this thread leaves its space */
 	u32 timer_slack;             /* O: prctl */
+	u8 memory_failure;           /* O: prctl: PR_MCE_KILL_*, remembered */
 	struct trace *trace;         /* T and S: NULL: nobody traces it */
 	struct thread_trace tracing; /* S */
 	bool made_shm;               /* O: has created System V shared memory (shm.c) */

@@ -5,6 +5,7 @@
  * Threads come and go with every command of a shell, so each CPU keeps a few dead ones with stack
  * and vector area for the next. Read sched.c next.
  */
+#include <linux/prctl.h>
 #include <linux/signal.h>
 
 #include "arch/x86_64/trap.h"
@@ -69,6 +70,7 @@ static void thread_reset(struct thread *t, void *stack, void *fpu_block)
 	t->fpu_cpu = CPU_NONE;
 	t->affinity = UINT64_MAX;
 	t->timer_slack = 50000;
+	t->memory_failure = PR_MCE_KILL_DEFAULT;
 	t->altstack_flags = SS_DISABLE;
 	t->switch_stamp = t->start_ns = clock_monotonic();
 	list_init(&t->thread_link);

@@ -316,6 +316,32 @@ static long prctl_slack(u32 option, u64 ns)
 	return 0;
 }
 
+/* The time-stamp counter is for everybody; that reading it kills cannot be had. */
+static long prctl_tsc(u32 option, u64 a)
+{
+	if (option == PR_GET_TSC)
+		return put_user((s32)PR_TSC_ENABLE, (s32 __user *)a);
+	return a == PR_TSC_ENABLE ? 0 : -EINVAL;
+}
+
+/* When to die of memory that the hardware has lost, which does not happen here. */
+static long prctl_memory_failure(u32 option, u64 a, u64 b, u64 c, u64 d)
+{
+	struct thread *t = thread_current();
+
+	if (option == PR_MCE_KILL_GET)
+		return a || b || c || d ? -EINVAL : t->memory_failure;
+	if (c || d)
+		return -EINVAL;
+	if (a == PR_MCE_KILL_CLEAR && !b)
+		t->memory_failure = PR_MCE_KILL_DEFAULT;
+	else if (a == PR_MCE_KILL_SET && b <= PR_MCE_KILL_DEFAULT)
+		t->memory_failure = (u8)b;
+	else
+		return -EINVAL;
+	return 0;
+}
+
 #ifndef PR_THP_DISABLE_EXCEPT_ADVISED
 #define PR_THP_DISABLE_EXCEPT_ADVISED BIT(1)
 #endif
@@ -370,6 +396,12 @@ SYSCALL5(prctl, u32, option, u64, a, u64, b, u64, c, u64, d)
 	case PR_GET_THP_DISABLE:
 	case PR_SET_THP_DISABLE:
 		return prctl_huge(option, a, b, c, d);
+	case PR_GET_TSC:
+	case PR_SET_TSC:
+		return prctl_tsc(option, a);
+	case PR_MCE_KILL_GET:
+	case PR_MCE_KILL:
+		return prctl_memory_failure(option, a, b, c, d);
 	case PR_GET_TID_ADDRESS:
 		return put_user(thread_current()->clear_child_tid, (u64 __user *)a);
 	case PR_SET_VMA: /* names for anonymous memory: as on a Linux that was built without */
