@@ -49,3 +49,8 @@ TESTS += test-guest
 .PHONY: stress
 stress: $(BUILD)/coppice $(KERNEL_DEBUG)
 	@tests/stress --coppice $(BUILD)/coppice --kernel $(KERNEL_DEBUG) $(STRESS_OPTIONS)
+
+# Ten minutes of threads against each other on four CPUs. SECONDS: as long.
+.PHONY: concurrency
+concurrency: tests-build $(BUILD)/coppice $(KERNEL_DEBUG)
+	@tests/concurrency $(BUILD)/coppice $(KERNEL_DEBUG) $(GUEST_OUT)/guest-tests $(SECONDS)

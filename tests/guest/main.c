@@ -133,7 +133,7 @@ static void test_child(const struct test *t, bool quiet)
 
 static bool is_big(const struct test *t)
 {
-	static const char *const groups[] = { "big", "oom", "pressure" };
+	static const char *const groups[] = { "big", "oom", "pressure", "smp" };
 
 	for (size_t i = 0; i < COUNT_OF(groups); i++)
 		if (strcmp(t->group, groups[i]) == 0)
