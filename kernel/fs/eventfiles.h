@@ -33,6 +33,13 @@ int timerfd_get(struct file *f, struct timerfd_setting *out);
  */
 #define MEMFD_SEAL_EXEC 0x20u /* F_SEAL_EXEC, younger than the headers of Debian 12 */
 struct file *memfd_create_file(const char *name, u32 mode, u32 flags, u32 seals);
+/*
+ * The same of huge pages, of which there are none to be had: it can be sized and mapped, but not filled.
+ * path: its name in /proc/PID/maps; huge: their size.
+ */
+struct file *memfd_create_huge(const char *path, u32 mode, u32 flags, u32 seals, u64 huge);
+/* The size of a file's huge pages; 0: it has none. */
+u64 memfd_huge_size(const struct file *f);
 /* F_GET_SEALS; -EINVAL where there are none. */
 long memfd_get_seals(struct file *f);
 /*

@@ -29,6 +29,7 @@ struct memfd {
 	 * `lock` shared, so it does not while seals are added.
 	 */
 	u32 maps_coming;
+	u64 huge;  /* constant: size of the pages of a hugetlb file; 0: it is none */
 	u32 seals; /* changes under `lock` and the inode's lock: either is enough to read */
 	const struct inode_ops *memfs_ops;
 };
@@ -68,6 +69,8 @@ static ssize memfd_write(struct file *f, struct iter *it, u64 *pos)
 	u64 at = f->flags & O_APPEND ? f->inode->object->size : *pos;
 	ssize r;
 
+	if (m->huge)
+		return -EINVAL;
 	read_lock(&m->lock);
 	r = write_permitted(f->inode, m->seals, it, at);
 	if (!r)
@@ -102,6 +105,8 @@ static int memfd_setattr(struct inode *i, const struct attribute_change *c)
 	if (c->valid & SET_SIZE) {
 		u64 size = i->object->size;
 
+		if (m->huge && c->size % m->huge)
+			return -EINVAL;
 		if ((c->size < size && (m->seals & F_SEAL_SHRINK)) ||
 		    (c->size > size && (m->seals & F_SEAL_GROW)))
 			return -EPERM;
@@ -207,16 +212,14 @@ static const struct file_ops memfd_file_ops = {
 	.map_check = memfd_map_check,
 };
 
-struct file *memfd_create_file(const char *name, u32 mode, u32 flags, u32 seals)
+static struct file *memfd_new(const char *path, u32 mode, u32 flags, u32 seals)
 {
 	struct memfd *m = kzalloc(sizeof(*m));
-	char text[260];
 	struct file *f;
 
 	if (!m)
 		return ERR_PTR(-ENOMEM);
-	format(text, sizeof(text), "/memfd:%s", name);
-	f = memfs_file_unnamed(text, mode, flags);
+	f = memfs_file_unnamed(path, mode, flags);
 	if (!f) {
 		kfree(m);
 		return ERR_PTR(-ENOMEM);
@@ -232,4 +235,47 @@ struct file *memfd_create_file(const char *name, u32 mode, u32 flags, u32 seals)
 	f->inode->file_ops = &memfd_file_ops;
 	f->ops = &memfd_file_ops;
 	return f;
+}
+
+struct file *memfd_create_file(const char *name, u32 mode, u32 flags, u32 seals)
+{
+	char path[260];
+
+	format(path, sizeof(path), "/memfd:%s", name);
+	return memfd_new(path, mode, flags, seals);
+}
+
+/* --- huge pages: none are set aside --- */
+
+/* memfs's, but that no page can be had: whoever faults on one gets SIGBUS, fallocate ENOSPC. */
+static struct object_ops huge_object_ops;
+
+static int huge_page_charge(struct object *o)
+{
+	return -ENOSPC;
+}
+
+static void huge_page_uncharge(struct object *o, u64 pages)
+{
+}
+
+struct file *memfd_create_huge(const char *path, u32 mode, u32 flags, u32 seals, u64 huge)
+{
+	struct file *f = memfd_new(path, mode, flags, seals);
+
+	if (IS_ERR(f))
+		return f;
+	struct object *o = f->inode->object;
+	if (o->ops != &huge_object_ops)
+		huge_object_ops = *o->ops;
+	huge_object_ops.page_charge = huge_page_charge;
+	huge_object_ops.page_uncharge = huge_page_uncharge;
+	o->ops = &huge_object_ops;
+	memfd_of(f->inode)->huge = huge;
+	return f;
+}
+
+u64 memfd_huge_size(const struct file *f)
+{
+	return f->ops == &memfd_file_ops ? memfd_of(f->inode)->huge : 0;
 }

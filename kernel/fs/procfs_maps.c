@@ -122,10 +122,13 @@ static void area_flags(struct text *t, u32 flags)
 		{ AREA_ACCOUNT, "ac" },   { AREA_NORESERVE, "nr" }, { AREA_WIPEONFORK, "wf" },
 		{ AREA_DONTDUMP, "dd" },  { AREA_HUGEPAGE, "hg" },  { AREA_NOHUGEPAGE, "nh" },
 		{ AREA_MERGEABLE, "mg" }, { AREA_SEALED, "sl" },    { AREA_DROPPABLE, "dp" },
+		{ AREA_HUGETLB, "ht" },
 	};
 
 	if ((flags & (AREA_SHARED | AREA_READ_FILE)) == AREA_SHARED)
 		flags |= SHARED_FILE;
+	if (flags & AREA_HUGETLB) /* not to be expanded */
+		flags |= AREA_SPECIAL;
 	text_string(t, "VmFlags: ");
 	for (u32 i = 0; i < ARRAY_SIZE(names); i++) {
 		if (flags & names[i].flag)
@@ -140,8 +143,8 @@ static void area_usage_lines(struct text *t, struct mm *mm, const struct area *a
 
 	space_usage(mm, a, &u);
 	size_line(t, "Size:", a->end - a->start);
-	size_line(t, "KernelPageSize:", PAGE_SIZE);
-	size_line(t, "MMUPageSize:", PAGE_SIZE);
+	size_line(t, "KernelPageSize:", area_unit(a->flags));
+	size_line(t, "MMUPageSize:", area_unit(a->flags));
 	size_line(t, "Rss:", u.rss);
 	share_line(t, "Pss:", u.pss);
 	share_line(t, "Pss_Dirty:", u.pss_dirty);

@@ -69,7 +69,7 @@ static int check_dump(const struct edit *e, const struct area *a, u64 bytes, u32
 /* Pages are never merged here, as on a Linux whose ksmd is off; elsewhere the advice is ignored. */
 static int check_merge(const struct edit *e, const struct area *a, u64 bytes, u32 *flags)
 {
-	if (a->flags & (AREA_SHARED | AREA_SPECIAL | AREA_DROPPABLE))
+	if (a->flags & (AREA_SHARED | AREA_SPECIAL | AREA_DROPPABLE | AREA_HUGETLB))
 		*flags = a->flags;
 	return 0;
 }
@@ -128,7 +128,8 @@ static u64 droppable_end(const struct mm *mm, u64 start, u64 end, int advice, in
 			return end;
 		if (sealed_against_loss(a))
 			*result = -EPERM;
-		else if (a->flags & forbidden || (advice == MADV_FREE && !is_private_anonymous(a)))
+		else if (a->flags & forbidden || max(at, a->start) % area_unit(a->flags) ||
+			 (advice == MADV_FREE && !is_private_anonymous(a)))
 			*result = -EINVAL;
 		if (*result && *result != -ENOMEM)
 			return max(at, a->start);
@@ -157,7 +158,7 @@ static int guard_check(const struct area *a, bool install)
 {
 	if (install && sealed_against_loss(a))
 		return -EPERM;
-	return a->flags & (AREA_SPECIAL | (install ? AREA_LOCKED : 0)) ? -EINVAL : 0;
+	return a->flags & (AREA_SPECIAL | AREA_HUGETLB | (install ? AREA_LOCKED : 0)) ? -EINVAL : 0;
 }
 
 /*
@@ -274,7 +275,7 @@ static int area_cool(struct area *a, u64 start, u64 end, void *arg)
 {
 	struct cool *c = arg;
 
-	if (a->flags & (AREA_LOCKED | AREA_SPECIAL))
+	if (a->flags & (AREA_LOCKED | AREA_SPECIAL | AREA_HUGETLB))
 		return -EINVAL;
 	memory_advise(c->mm, start, end, c->out, a);
 	return 0;

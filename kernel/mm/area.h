@@ -51,6 +51,9 @@
 #define AREA_READ_FILE 0x1000000
 /* MAP_DROPPABLE: pages may go whenever memory is short, written to or not; never locked */
 #define AREA_DROPPABLE 0x2000000
+/* MAP_HUGETLB: of pages of 2 MiB, or with both of 1 GiB; it is cut only between them */
+#define AREA_HUGETLB 0x4000000
+#define AREA_HUGETLB_GIB 0x8000000
 #define AREA_LOCK_FLAGS (AREA_LOCKED | AREA_LOCKONFAULT)
 /* Flags for which a node keeps the OR of what is below it. */
 #define AREA_FORK_FLAGS (AREA_DONTFORK | AREA_WIPEONFORK | AREA_LOCKED | AREA_SYSV | AREA_DROPPABLE)
@@ -209,5 +212,13 @@ void areas_put(struct area_node *
 void area_system_init(void);
 u64 area_live_count(void); /* areas alive, for leak checks */
 u64 area_node_live_count(void);
+
+/* What an area is made of: bytes. */
+static inline u64 area_unit(u32 flags)
+{
+	return !(flags & AREA_HUGETLB)       ? PAGE_SIZE
+	       : !(flags & AREA_HUGETLB_GIB) ? 2ull << 20
+					     : 1ull << 30;
+}
 
 #endif

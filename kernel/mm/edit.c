@@ -47,9 +47,20 @@ static int edit_take(struct edit *e, struct area_node *root)
 	return 0;
 }
 
+/* Would an area that is made of huge pages be cut inside one? */
+static bool cuts_unit(const struct edit *e, u64 at)
+{
+	const struct area *a = areas_find(e->areas, at);
+
+	return a && a->start < at && at % area_unit(a->flags);
+}
+
 int edit_replace(struct edit *e, u64 start, u64 end, struct area *a)
 {
 	struct area_node *root;
+
+	if (cuts_unit(e, start) || cuts_unit(e, end))
+		return -EINVAL;
 	int err = areas_replace(e->areas, start, end, a, e->mm->id, &root);
 
 	return err ? err : edit_take(e, root);
@@ -58,6 +69,9 @@ int edit_replace(struct edit *e, u64 start, u64 end, struct area *a)
 int edit_set(struct edit *e, u64 start, u64 end, struct area *a)
 {
 	struct area_node *root;
+
+	if (cuts_unit(e, start) || cuts_unit(e, end))
+		return -EINVAL;
 	int err = areas_set(e->areas, start, end, a, e->mm->id, &root);
 
 	return err ? err : edit_take(e, root);
@@ -215,6 +229,8 @@ static u64 place_anywhere(const struct edit *e, u64 size)
 
 u64 edit_place_align(const struct object *o, u32 flags, u64 hint, u64 size)
 {
+	if (flags & AREA_HUGETLB)
+		return area_unit(flags);
 	bool fits = !o && !(flags & AREA_SHARED) && !hint && size % slot_span(2) == 0;
 
 	return fits ? slot_span(2) : 0;

@@ -24,7 +24,8 @@ struct edit {
 void edit_begin(struct edit *e, struct mm *mm);
 /*
  * Replace what lies in [start, end) of the new index by a, or by nothing; a merges with its
- * neighbours. 0 or -ENOMEM, also for want of commit (the index is as it was).
+ * neighbours. 0; -ENOMEM, also for want of commit; -EINVAL: a huge page would be cut (AREA_HUGETLB).
+ * On failure the index is as it was.
  */
 int edit_replace(struct edit *e, u64 start, u64 end, struct area *a);
 /* As edit_replace, without merging. */

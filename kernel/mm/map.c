@@ -29,7 +29,7 @@ static s64 map_check(const struct map_request *r, u64 length)
 		return 0;
 	if (r->addr > USER_END - length)
 		return -ENOMEM;
-	if (r->addr % PAGE_SIZE)
+	if (r->addr % area_unit(r->flags))
 		return -EINVAL;
 	if (r->addr < MAP_ADDRESS_MIN)
 		return -EPERM;
@@ -46,7 +46,7 @@ static s64 map_place(struct edit *e, const struct map_request *r, u64 length)
 										   : (s64)r->addr;
 	place.align = edit_place_align(r->object, r->flags, r->addr, length);
 	u64 at = edit_find_place(e, &place);
-	return at ? (s64)at : -ENOMEM;
+	return at && at % area_unit(r->flags) == 0 ? (s64)at : -ENOMEM;
 }
 
 s64 space_place(struct mm *mm, const struct map_request *r)
@@ -70,12 +70,12 @@ static u32 map_flags(const struct mm *mm, const struct map_request *r)
 
 	if (r->lock)
 		flags |= AREA_LOCKED;
-	if (flags & AREA_DROPPABLE) /* never locked; but its pages are fetched */
+	if (flags & (AREA_DROPPABLE | AREA_HUGETLB)) /* never locked; but pages are fetched */
 		flags &= ~(u32)AREA_LOCK_FLAGS;
 	if (!(flags & AREA_DROPPABLE) &&
 	    load_relaxed(&mm_tunables.overcommit_memory) == OVERCOMMIT_NEVER)
 		flags &= ~(u32)AREA_NORESERVE;
-	if ((flags & (AREA_NORESERVE | AREA_SHARED | AREA_WRITE)) == AREA_WRITE)
+	if ((flags & (AREA_NORESERVE | AREA_SHARED | AREA_WRITE | AREA_HUGETLB)) == AREA_WRITE)
 		flags |= AREA_ACCOUNT;
 	return flags;
 }

@@ -31,7 +31,8 @@ u64 area_anon(const struct area *a, u64 space)
 static bool same_kind(const struct area *low, const struct area *high, u32 ignored_flags)
 {
 	return low->object == high->object && low->file == high->file &&
-	       !((low->flags ^ high->flags) & ~ignored_flags) && !(low->flags & AREA_SPECIAL) &&
+	       !((low->flags ^ high->flags) & ~ignored_flags) &&
+	       !(low->flags & (AREA_SPECIAL | AREA_HUGETLB)) &&
 	       low->offset + (high->start - low->start) == high->offset;
 }
 

@@ -220,7 +220,7 @@ static int add_locked(struct area *a, void *arg)
 
 static int lock_check(const struct edit *e, const struct area *a, u64 bytes, u32 *flags)
 {
-	if (a->flags & (AREA_SPECIAL | AREA_DROPPABLE))
+	if (a->flags & (AREA_SPECIAL | AREA_DROPPABLE | AREA_HUGETLB))
 		*flags = a->flags;
 	return 0;
 }

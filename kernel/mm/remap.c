@@ -277,15 +277,31 @@ static int remap_check(const struct remap *r)
 	return 0;
 }
 
+/* An area of huge pages moves as such, and does not grow. */
+static int remap_check_unit(struct remap *r)
+{
+	u64 unit = area_unit(r->area->flags);
+
+	r->old_length = ROUND_UP(r->old_length, unit);
+	r->new_length = ROUND_UP(r->new_length, unit);
+	if (r->from % unit || (r->flags & REMAP_FIXED && r->to % unit))
+		return -EINVAL;
+	return unit > PAGE_SIZE && r->new_length > r->old_length ? -EINVAL : 0;
+}
+
 /* What the area says about it, limits included: before anything at the target goes. */
 static int remap_check_area(const struct edit *e, struct remap *r)
 {
-	u64 grow = r->new_length > r->old_length ? r->new_length - r->old_length : 0;
+	u64 grow;
 	int err;
 
 	r->area = areas_find(e->areas, r->from);
 	if (!r->area)
 		return -EFAULT;
+	err = remap_check_unit(r);
+	if (err)
+		return err;
+	grow = r->new_length > r->old_length ? r->new_length - r->old_length : 0;
 	if (r->area->flags & AREA_SEALED)
 		return -EPERM;
 	if (!grow && !has_target(r))
@@ -293,7 +309,7 @@ static int remap_check_area(const struct edit *e, struct remap *r)
 	/* a second mapping of private memory makes no sense */
 	if (!r->old_length && !(r->area->flags & AREA_SHARED))
 		return -EINVAL;
-	if ((r->flags & REMAP_DONTUNMAP) && r->area->flags & AREA_SPECIAL)
+	if ((r->flags & REMAP_DONTUNMAP) && r->area->flags & (AREA_SPECIAL | AREA_HUGETLB))
 		return -EINVAL;
 	/* What a shrinking one loses may be of any kind. */
 	if (min(r->old_length, r->new_length) > r->area->end - r->from)

@@ -15,6 +15,7 @@
 #include "fs/notify.h"
 #include "fs/poll.h"
 #include "lib/string.h"
+#include "lib/print.h"
 #include "proc/calls.h"
 #include "proc/proc.h"
 #include "sys/path.h"
@@ -323,15 +324,29 @@ SYSCALL2(timerfd_gettime, s32, fd, struct __kernel_itimerspec __user *, user)
 #define MFD_NOEXEC_SEAL 8u
 #define MFD_EXEC 0x10u
 #endif
-#define MEMFD_KNOWN (MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL | MFD_EXEC)
+#define MEMFD_KNOWN (MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL | MFD_EXEC | MFD_HUGETLB)
+#define MEMFD_HUGE_SIZE (MFD_HUGE_MASK << MFD_HUGE_SHIFT) /* with MFD_HUGETLB */
+
+static struct file *memfd_new_huge(const char *name, u32 mode, u32 flags, u32 seals)
+{
+	u32 size = flags & MEMFD_HUGE_SIZE;
+	char path[sizeof("/memfd:") + MEMFD_NAME_MAX];
+
+	if (size && size != MFD_HUGE_2MB && size != MFD_HUGE_1GB)
+		return ERR_PTR(-ENODEV);
+	format(path, sizeof(path), "/memfd:%s", name);
+	return memfd_create_huge(path, mode, O_RDWR, seals,
+				 size == MFD_HUGE_1GB ? 1ull << 30 : 2ull << 20);
+}
 
 SYSCALL2(memfd_create, const char __user *, user_name, u32, flags)
 {
 	char name[MEMFD_NAME_MAX + 1];
 	u32 seals = flags & MFD_ALLOW_SEALING ? 0 : F_SEAL_SEAL, mode = 0777;
+	u32 known = MEMFD_KNOWN | (flags & MFD_HUGETLB ? MEMFD_HUGE_SIZE : 0);
 	ssize n;
 
-	if (flags & ~(u32)MEMFD_KNOWN || (flags & MFD_EXEC && flags & MFD_NOEXEC_SEAL))
+	if (flags & ~known || (flags & MFD_EXEC && flags & MFD_NOEXEC_SEAL))
 		return -EINVAL;
 	if (flags & MFD_NOEXEC_SEAL) { /* never to be executed; implies MFD_ALLOW_SEALING */
 		mode = 0666;
@@ -340,7 +355,9 @@ SYSCALL2(memfd_create, const char __user *, user_name, u32, flags)
 	n = string_from_user(name, user_name, sizeof(name));
 	if (n < 0)
 		return n == -ENAMETOOLONG ? -EINVAL : n;
-	return install(memfd_create_file(name, mode, O_RDWR, seals), flags & MFD_CLOEXEC);
+	return install(flags & MFD_HUGETLB ? memfd_new_huge(name, mode, flags, seals)
+					   : memfd_create_file(name, mode, O_RDWR, seals),
+		       flags & MFD_CLOEXEC);
 }
 
 /* --- inotify --- */

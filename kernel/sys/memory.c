@@ -96,13 +96,10 @@ static int map_file_prepare(struct file *f, u32 flags, struct map_request *r)
 	return 0;
 }
 
-static s64 map_file(int fd, u32 flags, struct map_request *r)
+static s64 map_opened(struct file *f, u32 flags, struct map_request *r)
 {
-	struct file *f = fd_file(fd);
 	s64 at, err;
 
-	if (!f)
-		return -EBADF;
 	memfd_map_begin(f);
 	err = map_file_prepare(f, flags, r);
 	/* That there is no place for it is found out first. */
@@ -112,6 +109,64 @@ static s64 map_file(int fd, u32 flags, struct map_request *r)
 	memfd_map_end(f);
 	if (r->object)
 		object_put(r->object);
+	return at;
+}
+
+/*
+ * Of huge pages, which are not to be had: without MAP_NORESERVE that is found out at once, but as on
+ * Linux only after what was there has made room. A map that may be written to makes the file longer.
+ */
+static s64 map_huge(struct file *f, u32 flags, struct map_request *r)
+{
+	u64 huge = memfd_huge_size(f);
+	s64 at;
+
+	r->length = ROUND_UP(r->length, huge);
+	r->flags |= AREA_HUGETLB | (huge > 2ull << 20 ? AREA_HUGETLB_GIB : 0);
+	at = space_place(current_mm(), r);
+	if (at < 0 || (flags & MAP_NORESERVE && r->offset % huge))
+		return at < 0 ? at : -EINVAL;
+	if (flags & MAP_NORESERVE) {
+		at = map_opened(f, flags, r);
+		if (at > 0 && r->flags & AREA_WRITE)
+			object_grow(f->inode->object, r->offset + r->length);
+		return at;
+	}
+	at = r->fixed ? space_unmap(current_mm(), r->addr, r->length) : 0;
+	return at ? at : r->offset % huge ? -EINVAL : -ENOMEM;
+}
+
+static s64 map_file(int fd, u32 flags, struct map_request *r)
+{
+	struct file *f = fd_file(fd);
+	s64 at;
+
+	if (!f)
+		return -EBADF;
+	if (memfd_huge_size(f))
+		at = map_huge(f, flags, r);
+	else
+		at = flags & MAP_HUGETLB ? -EINVAL : map_opened(f, flags, r);
+	file_put(f);
+	return at;
+}
+
+/* MAP_ANONYMOUS and MAP_HUGETLB: a file of its own, of one of the processor's two sizes. */
+static s64 map_anonymous_huge(u32 flags, struct map_request *r)
+{
+	u32 size = flags & (MAP_HUGE_MASK << MAP_HUGE_SHIFT);
+	struct file *f;
+	s64 at;
+
+	if ((flags & MAP_TYPE) == MAP_DROPPABLE ||
+	    (size && size != MAP_HUGE_2MB && size != MAP_HUGE_1GB))
+		return -EINVAL;
+	f = memfd_create_huge("/anon_hugepage", 0777, O_RDWR, F_SEAL_SEAL,
+			      size == MAP_HUGE_1GB ? 1ull << 30 : 2ull << 20);
+	if (IS_ERR(f))
+		return PTR_ERR(f);
+	r->offset = 0;
+	at = map_huge(f, flags, r);
 	file_put(f);
 	return at;
 }
@@ -132,26 +187,6 @@ static s64 map_anonymous(u32 flags, struct map_request *r)
 	}
 	r->offset = 0;
 	return space_map(current_mm(), r);
-}
-
-/*
- * There are no huge pages to be had, of the two sizes that the processor has. What is wrong with the
- * call is found out first, and as on Linux the want of pages only after what was there has made room.
- */
-static s64 map_hugetlb(u32 flags, struct map_request *r)
-{
-	u32 size = flags & (MAP_HUGE_MASK << MAP_HUGE_SHIFT);
-	u64 huge = size == MAP_HUGE_1GB ? 1ull << 30 : 2ull << 20;
-	int err;
-
-	if (!(flags & MAP_ANONYMOUS) || (flags & MAP_TYPE) == MAP_DROPPABLE ||
-	    (size && size != MAP_HUGE_2MB && size != MAP_HUGE_1GB) || (r->fixed && r->addr % huge))
-		return -EINVAL;
-	r->length = ROUND_UP(r->length, huge);
-	err = space_place(current_mm(), r);
-	if (!err && r->fixed)
-		err = space_unmap(current_mm(), r->addr, r->length);
-	return err ? err : -ENOMEM;
 }
 
 SYSCALL6(mmap, u64, addr, u64, length, u32, prot, u32, flags, int, fd, u64, offset)
@@ -180,12 +215,11 @@ SYSCALL6(mmap, u64, addr, u64, length, u32, prot, u32, flags, int, fd, u64, offs
 		return -EINVAL;
 	if (r.fixed ? addr % PAGE_SIZE : false)
 		return -EINVAL;
-	if (flags & MAP_HUGETLB)
-		return map_hugetlb(flags, &r);
 	if (!r.fixed)
 		r.addr = ROUND_DOWN(addr, PAGE_SIZE);
 	if (flags & MAP_ANONYMOUS)
-		return map_anonymous(flags, &r);
+		return flags & MAP_HUGETLB ? map_anonymous_huge(flags, &r)
+					   : map_anonymous(flags, &r);
 	return map_file(fd, flags, &r);
 }
 
