@@ -119,6 +119,7 @@ HOST_CFLAGS := -std=gnu17 -O2 -g $(WARNINGS)
 -include tests/figures/figures.mk
 -include tests/diff/diff.mk
 -include tests/fuzz/fuzz.mk
+-include tests/servers/servers.mk
 -include bench/bench.mk
 -include tests/spin/spin.mk
 
