@@ -390,6 +390,7 @@ static void park_timer_expired(struct timer *timer)
 int thread_park_mode(enum park_mode mode, u64 deadline_ns)
 {
 	struct thread *t = thread_current();
+	u32 parking = THREAD_PARKING;
 	struct runq *q;
 	u64 now;
 
@@ -412,8 +413,8 @@ int thread_park_mode(enum park_mode mode, u64 deadline_ns)
 	handoff_learn(t, now);
 	q = this_runq();
 	spin_lock(&q->lock);
-	if (t->state == THREAD_PARKING) {
-		t->state = THREAD_PARKED;
+	/* In one step: who unparks a thread that has not parked yet holds no lock. */
+	if (atomic_cas(&t->state, &parking, THREAD_PARKED)) {
 		t->voluntary_switches++;
 		account(q, t, now);
 		switch_to_next(q, now);
