@@ -159,7 +159,7 @@ inline drop_page(p)
 
 inline drop_table(t)
 {
-	atomic { assert(table_count[t] > 0); table_count[t]--; left = table_count[t] };
+	atomic { assert(table_count[t] > 0); table_count[t]--; left = table_count[t] + (leaf_page[t] == 0) }; /* what is empty is free at once */
 #ifdef MUT_COUNT_READ_AGAIN
 	left = table_count[t];
 #endif
@@ -205,7 +205,7 @@ inline copy_table(from, to)
 #ifndef MUT_SOURCE_KEEPS_RW
 	leaf_rw[from] = 0;
 #endif
-	atomic { page_count[leaf_page[from]]++; leaf_page[to] = leaf_page[from]; leaf_rw[to] = 0 }
+	atomic { if :: leaf_page[from] != 0 -> page_count[leaf_page[from]]++ :: else fi; leaf_page[to] = leaf_page[from]; leaf_rw[to] = 0 }
 }
 
 /* Own the leaf table of space s: t. What was replaced: old_table. readers[s] held. */
@@ -490,15 +490,11 @@ end_mmu:
 		pointer_rw[c] = root_rw[loaded[c]]
 	}
 	:: d_step {
-		pointer_table[c] != 0 && tlb_page[c] == 0 ->
+		pointer_table[c] != 0 && tlb_page[c] == 0 && leaf_page[pointer_table[c]] != 0 ->
 		assert(table_count[pointer_table[c]] > 0);
-		if
-		:: leaf_page[pointer_table[c]] != 0 ->
-			tlb_page[c] = leaf_page[pointer_table[c]];
-			tlb_rw[c] = leaf_rw[pointer_table[c]] & pointer_rw[c];
-			assert(page_count[tlb_page[c]] > 0)
-		:: else
-		fi
+		tlb_page[c] = leaf_page[pointer_table[c]];
+		tlb_rw[c] = leaf_rw[pointer_table[c]] & pointer_rw[c];
+		assert(page_count[tlb_page[c]] > 0)
 	}
 #ifdef SPLIT_TLB
 	:: d_step {
@@ -541,23 +537,27 @@ end_monitor:
 	fi
 }
 
-/* One, two or three spaces share a table of one page; both CPUs run in the first, or the second in the second. */
-inline born(s)
+/* Space s begins with table t. */
+inline born(s, t)
 {
 	state[s] = LIVE;
-	root_table[s] = 1;
-	table_count[1]++
+	root_table[s] = t;
+	table_count[t]++
 }
 
+/*
+ * The beginning: a space alone; two or three that share a table with a page, or an empty one; two with a table each, that share a page. Both CPUs run in the
+ * first space, or the second CPU in the second.
+ */
 init {
 	atomic {
-		born(0);
-		leaf_page[1] = 1;
-		page_count[1] = 1;
+		born(0, 1);
 		if
-		:: root_rw[0] = 1; leaf_rw[1] = 1
-		:: born(1)
-		:: born(1); born(2)
+		:: root_rw[0] = 1; leaf_page[1] = 1; page_count[1] = 1; leaf_rw[1] = 1
+		:: born(1, 1); leaf_page[1] = 1; page_count[1] = 1
+		:: born(1, 1); born(2, 1); leaf_page[1] = 1; page_count[1] = 1
+		:: born(1, 1)
+		:: born(1, 2); root_rw[0] = 1; root_rw[1] = 1; leaf_page[1] = 1; leaf_page[2] = 1; page_count[1] = 2
 		fi;
 		if
 		:: true
