@@ -225,6 +225,36 @@ TEST(socket, packets_are_bounded)
 	free(big);
 }
 
+/* A queue that others have filled. */
+TEST(socket, room_for_another_sender)
+{
+	int a = unix_socket(SOCK_DGRAM), b = unix_socket(SOCK_DGRAM), c = unix_socket(SOCK_DGRAM);
+	char t[8];
+
+	CHECK_EQ(bind_name(b, "b"), 0);
+	CHECK_EQ(connect_name(a, "b"), 0);
+	CHECK_EQ(connect_name(c, "b"), 0);
+	while (send(a, "x", 1, MSG_DONTWAIT) == 1)
+		;
+	show_poll("full", c);
+	TRY(send(c, "x", 1, MSG_DONTWAIT));
+	pid_t pid = child_fork();
+
+	if (!pid) {
+		struct pollfd p = { c, POLLOUT, 0 };
+
+		CHECK_EQ(poll(&p, 1, -1), 1);
+		_exit(0);
+	}
+	usleep(20000);
+	CHECK_EQ(recv(b, t, 8, 0), 1);
+	child_expect(pid, 0);
+	show_poll("room", c);
+	TRY(send(c, "x", 1, MSG_DONTWAIT));
+	close(b);
+	show_poll("gone", c);
+}
+
 TEST(socket, datagram_peek_offset)
 {
 	int fd[2], off = 0;

@@ -194,6 +194,31 @@ TEST(socket, cycles_are_collected)
 	CHECK_EQ(read(p[0], text, 8), 1);
 }
 
+TEST(socket, cycles_that_can_be_received_stay)
+{
+	int a[2], b[2], p[2], self, end[3], count, flags = 0;
+	char text[8];
+
+	unix_pair(SOCK_STREAM, a);
+	unix_pair(SOCK_STREAM, b);
+	CHECK_EQ(pipe(p), 0);
+	CHECK_EQ(send_descriptors(a[0], "x", (int[]){ a[1], p[1] }, 2, 0), 1);
+	CHECK_EQ(send_descriptors(b[0], "y", &a[1], 1, 0), 1);
+	close(p[1]);
+	close(a[0]);
+	close(a[1]);
+	close(unix_socket(SOCK_DGRAM));
+	usleep(10000);
+	CHECK(!is_closed(p[0]));
+	CHECK_EQ(receive_descriptors(b[1], text, 8, &self, 1, &count, &flags), 1);
+	CHECK_EQ(count, 1);
+	flags = 0;
+	CHECK_EQ(receive_descriptors(self, text, 8, end, 3, &count, &flags), 1);
+	CHECK_EQ(count, 2);
+	CHECK_EQ(write(end[1], "z", 1), 1);
+	CHECK_EQ(read(p[0], text, 8), 1);
+}
+
 TEST(socket, cycles_through_a_listener)
 {
 	int l = listen_name(SOCK_STREAM, "sock", 5), c = unix_socket(SOCK_STREAM), p[2];
