@@ -115,6 +115,7 @@ HOST_CFLAGS := -std=gnu17 -O2 -g $(WARNINGS)
 -include tests/tests.mk
 -include tests/files/files.mk
 -include tests/durable/durable.mk
+-include tests/net/net.mk
 -include tests/pressure/pressure.mk
 -include tests/figures/figures.mk
 -include tests/diff/diff.mk
