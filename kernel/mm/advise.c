@@ -8,8 +8,10 @@
 #include "lib/err.h"
 #include "lib/print.h"
 #include "lib/waitq.h"
+#include "mm/collapse.h"
 #include "mm/fault.h"
 #include "mm/guard.h"
+#include "mm/huge.h"
 #include "mm/node.h"
 #include "mm/lazyfree.h"
 #include "mm/page.h"
@@ -336,16 +338,27 @@ static int area_fetch(struct area *a, u64 start, u64 end, void *arg)
 }
 
 /*
- * MADV_COLLAPSE: 2 MiB pages where they fit whole. An area that could not hold one, or a range whose
- * pages are not of that kind, is an error; a range that covers none is not.
+ * MADV_COLLAPSE: 2 MiB pages where they fit whole; what fails does not keep the rest from it, and is
+ * told in the end, but for want of memory, and guards. An area that could not hold one is an error; a range that
+ * covers none is not. arg: the space.
  */
 static int area_collapse(struct area *a, u64 start, u64 end, void *arg)
 {
 	u64 huge = slot_span(2);
+	int result = 0;
 
-	if (!is_private_anonymous(a) || ROUND_UP(a->start, huge) + huge > a->end)
+	if (!huge_possible(arg, a, ROUND_UP(a->start, huge)))
 		return -EINVAL;
-	return ROUND_UP(start, huge) < ROUND_DOWN(end, huge) ? -EINVAL : 0;
+	for (u64 va = ROUND_UP(start, huge); va + huge <= end; va += huge) {
+		fetch_swapped(arg, va, va + huge);
+		int err = space_collapse(arg, va);
+
+		if (err == -ENOMEM || err == -EFAULT || thread_killed())
+			return err == -EFAULT ? -EINVAL : err;
+		result = err ? err : result;
+		cpu_preempt_point();
+	}
+	return result;
 }
 
 /*
@@ -439,7 +452,7 @@ int space_advise(struct mm *mm, u64 addr, u64 length, int advice)
 	case MADV_WILLNEED:
 		return each_area_unlocked(mm, addr, end, area_fetch, mm);
 	case MADV_COLLAPSE:
-		return each_area_unlocked(mm, addr, end, area_collapse, NULL);
+		return each_area_unlocked(mm, addr, end, area_collapse, mm);
 	default: { /* MADV_COLD, MADV_PAGEOUT */
 		struct cool c = { mm, advice == MADV_PAGEOUT };
 

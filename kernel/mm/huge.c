@@ -207,6 +207,12 @@ bool huge_allowed(const struct mm *mm, const struct area *a, u64 va)
 	return area_may_have(mm, a) && area_covers(a, va);
 }
 
+bool huge_possible(const struct mm *mm, const struct area *a, u64 va)
+{
+	return !a->object && !(a->flags & HUGE_NEVER_IN) && area_covers(a, va) &&
+	       load_relaxed(&mm->huge_disabled) != HUGE_DISABLED;
+}
+
 bool huge_wanted(const struct mm *mm, const struct area *a, u64 va)
 {
 	return huge_allowed(mm, a, va) && (a->flags & AREA_WRITE);

@@ -60,6 +60,8 @@ void huge_split(struct mm *mm, struct page *table, u64 va, struct page *t, bool 
 /* Split the leaf, if a huge one, that both va - 1 and va lie in. space.rw held. 0 or -ENOMEM. */
 int huge_split_at(struct mm *mm, u64 va);
 
+/* Could there be a 2 MiB page at va, whatever the switch says (MADV_COLLAPSE)? */
+bool huge_possible(const struct mm *mm, const struct area *a, u64 va);
 /* May there be a 2 MiB page at va: do the area, the switch and the space allow it? */
 bool huge_allowed(const struct mm *mm, const struct area *a, u64 va);
 /*
