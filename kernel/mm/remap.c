@@ -213,12 +213,13 @@ static int remap_index(struct edit *e, const struct remap *r, u64 to)
 	if (!a)
 		return -ENOMEM;
 	areas_get(before);
-	if (r->flags & REMAP_DONTUNMAP)
-		err = leave_empty(e, r);
-	else if (r->old_length)
+	if (r->old_length && !(r->flags & REMAP_DONTUNMAP))
 		err = edit_replace(e, r->from, r->from + r->old_length, NULL);
 	if (!err)
 		err = edit_replace(e, a->start, a->end, a);
+	/* Last, as on Linux: the new part may have become one with what it came from. */
+	if (!err && r->flags & REMAP_DONTUNMAP)
+		err = leave_empty(e, r);
 	area_put(a);
 	if (err) {
 		areas_put(e->areas);

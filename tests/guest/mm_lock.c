@@ -230,3 +230,47 @@ TEST(mm, what_is_sealed_stays)
 	CHILD (0)
 		TRY(munmap(p + 2 * PAGE, PAGE)); /* inherited */
 }
+
+/* How the areas of [p, p + 300 pages) lie, and which are locked. */
+static void show_locked(const char *what, const char *p)
+{
+	char line[512];
+	FILE *f = fopen("/proc/self/smaps", "r");
+	bool here = false;
+
+	CHECK(f);
+	say("%s:", what);
+	while (fgets(line, sizeof(line), f)) {
+		unsigned long start, end;
+		if (sscanf(line, "%lx-%lx ", &start, &end) == 2) {
+			here = start >= (uintptr_t)p && start < (uintptr_t)p + 300 * PAGE;
+			if (here)
+				say(" %lu-%lu", (start - (uintptr_t)p) / PAGE,
+				    (end - (uintptr_t)p) / PAGE);
+		} else if (here && !strncmp(line, "VmFlags", 7) && strstr(line, " lo")) {
+			say(" locked");
+		}
+	}
+	fclose(f);
+	say("\n");
+}
+
+/* MREMAP_DONTUNMAP unlocks the area that the pages left, with what moved if that has become a part of it. */
+TEST(mm, what_stays_of_a_locked_area_that_moved)
+{
+	for (int written = 0; written < 2; written++) {
+		char *p = mmap(NULL, 300 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		CHECK(p != MAP_FAILED && munmap(p, 300 * PAGE) == 0);
+		CHECK(mmap(p + 10 * PAGE, 20 * PAGE, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED);
+		if (written)
+			p[15 * PAGE] = 1;
+		CHECK(syscall(SYS_mlock2, p + 10 * PAGE, 20 * PAGE, 1) == 0); /* MLOCK_ONFAULT */
+		CHECK(mremap(p + 14 * PAGE, 3 * PAGE, 3 * PAGE, 7, p + 7 * PAGE) == p + 7 * PAGE);
+		show_locked(written ? "written to" : "not written to", p);
+		CHECK(mremap(p + 10 * PAGE, 20 * PAGE, 20 * PAGE, 7, p + 60 * PAGE) ==
+		      p + 60 * PAGE);
+		show_locked("the rest has moved", p);
+		CHECK(munmap(p, 300 * PAGE) == 0);
+	}
+}
