@@ -14,6 +14,7 @@ struct unix_socket_info {
 
 /* Free sockets that only messages hold which nobody can receive (unix_gc.c). No lock held. */
 void unix_collect(void);
+u32 unix_live_count(void); /* sockets that there are, with a file or without: for leak checks */
 /* Calls fn for each socket, no lock held; stops at non-zero, which it returns. */
 int unix_for_each(int (*fn)(const struct unix_socket_info *i, void *arg), void *arg);
 

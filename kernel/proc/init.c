@@ -19,6 +19,7 @@
 #include "mm/frame.h"
 #include "mm/slab.h"
 #include "mm/space.h"
+#include "net/unix.h"
 #include "proc/ipc.h"
 #include "proc/process_priv.h"
 #include "proc/sched_priv.h"
@@ -333,6 +334,8 @@ static void check_leaks(void)
 		      mm_counters.tables, mm_counters.anon_pages);
 	if (process_live_count() != 1)
 		panic("leak: %lu processes", process_live_count() - 1);
+	if (unix_live_count())
+		panic("leak: %u sockets", unix_live_count());
 }
 
 static bool have_children(void)
