@@ -109,6 +109,8 @@ bool launch_encode(const struct launch *launch, struct bytes *out)
 	put_item(out, HOST_LAUNCH_SEED, launch->seed, sizeof(launch->seed));
 	if (launch->swap)
 		put_string(out, HOST_LAUNCH_SWAP, launch->swap);
+	if (launch->resolver)
+		put_string(out, HOST_LAUNCH_RESOLVER, launch->resolver);
 	if (bytes_length(out) > UINT32_MAX)
 		return false;
 	header.size = bytes_length(out);

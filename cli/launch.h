@@ -33,7 +33,8 @@ struct launch {
 	struct rlimit limits[RLIM_NLIMITS];
 	uint64_t time_ns; /* CLOCK_REALTIME */
 	uint8_t seed[64];
-	const char *swap; /* serial number of the disk to swap to, or NULL */
+	const char *swap;     /* serial number of the disk to swap to, or NULL */
+	const char *resolver; /* what /etc/resolv.conf is to say; NULL: what the root's does */
 };
 
 /* The name under which QEMU exports --rw directory number `index` over 9p. */

@@ -27,11 +27,15 @@
 #include "launch.h"
 #include "message.h"
 #include "session.h"
+#include "resolver.h"
 #include "swap.h"
 #include "terminal.h"
 #include "vm.h"
 
-/* The machine has eight virtio transports: console, root, and these, of which --swap takes one. */
+/*
+ * The machine has eight virtio transports: console, root, network, and these, of which --swap takes
+ * one.
+ */
 #define RW_MAX 5
 #define HOST_NAME_SIZE 65 /* as the kernel's utsname */
 
@@ -272,6 +276,7 @@ static int make_launch(const struct options *options, const struct descriptor *d
 {
 	char host_name[HOST_NAME_SIZE] = "coppice";
 	char *directory = find_working_directory(vm->root);
+	char *resolver = resolver_text(vm->root);
 	struct launch launch = {
 		.arguments = options->program,
 		.environment = environ,
@@ -285,6 +290,7 @@ static int make_launch(const struct options *options, const struct descriptor *d
 		.rw_count = vm->rw_count,
 		.flags = launch_flags(options),
 		.swap = vm->has_swap ? SWAP_SERIAL : NULL,
+		.resolver = resolver,
 		.time_ns = realtime_ns(),
 	};
 	gid_t *groups = current_groups(&launch.group_count);
@@ -298,6 +304,7 @@ static int make_launch(const struct options *options, const struct descriptor *d
 	gethostname(host_name, sizeof(host_name) - 1);
 	get_random(launch.seed, sizeof(launch.seed));
 	fd = make_launch_file(&launch);
+	free(resolver);
 	free(groups);
 	free(directory);
 	return fd;

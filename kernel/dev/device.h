@@ -25,6 +25,7 @@ struct launch {
 	u32 argc, envc, ngroups, nrlimits, nrw;
 	char **argv, **envp;               /* NULL-terminated */
 	const char *cwd, *hostname, *swap; /* swap: of which disk, or NULL */
+	const char *resolver;              /* text of /etc/resolv.conf; NULL: as it is */
 	u32 uid, gid, *groups, flags, umask;
 	struct host_launch_stdio stdio[3];
 	struct host_winsize winsize;

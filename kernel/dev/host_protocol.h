@@ -81,6 +81,7 @@ enum host_launch_kind {
 		 * string: serial number of the disk, a swap area, that is in use from the start
 		 */
 	16,
+	HOST_LAUNCH_RESOLVER = 17, /* string: what /etc/resolv.conf says in place of the root's */
 };
 
 struct host_launch_ids {

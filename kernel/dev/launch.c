@@ -141,6 +141,9 @@ static void take_item(u32 kind, const void *data, u32 length)
 	case HOST_LAUNCH_SWAP:
 		launch.swap = take_string(data, length, "the disk to swap to");
 		break;
+	case HOST_LAUNCH_RESOLVER:
+		launch.resolver = take_string(data, length, "the resolver");
+		break;
 	default:
 		break;
 	}

@@ -5,12 +5,16 @@
  * over it; only the directories that the user passed with --rw lead to the host for writing. Start
  * reading at vfs.h.
  */
+#include <asm-generic/fcntl.h>
+
 #include "dev/device.h"
 #include "fs/filesystems.h"
 #include "fs/memfs.h"
 #include "fs/uts.h"
 #include "fs/vfs_priv.h"
+#include "fs/iter.h"
 #include "lib/print.h"
+#include "lib/string.h"
 
 #define ROOT_TAG "root"
 
@@ -50,6 +54,30 @@ static void mount_writable_directories(void)
 		if (err)
 			panic("cannot mount %s for writing: error %d", rw->path, -err);
 	}
+}
+
+/*
+ * The name servers of the host may be out of the guest's reach; then the command says what the file
+ * says instead. It is written to memory, as all is that programs write.
+ */
+void fs_write_resolver(void)
+{
+	struct iter it;
+	struct file *f;
+	ssize n;
+
+	if (!launch.resolver)
+		return;
+	f = file_open(NULL, "/etc/resolv.conf", O_WRONLY | O_CREAT | O_TRUNC, 0644);
+	if (IS_ERR(f)) {
+		log_info("no /etc/resolv.conf: error %ld", -PTR_ERR(f));
+		return;
+	}
+	iter_init_kernel(&it, (void *)launch.resolver, strlen(launch.resolver));
+	n = file_write(f, &it, NULL);
+	if (n < 0)
+		log_info("cannot write /etc/resolv.conf: error %ld", -n);
+	file_put(f);
 }
 
 void fs_init(void)

@@ -496,6 +496,7 @@ void locks_inode_free(struct inode *i);
  * --rw directories. Runs in a thread that may sleep.
  */
 void fs_init(void);
+void fs_write_resolver(void); /* once process 1 has a root */
 
 /* --- pipes, ttys (as proc and dev need them) --- */
 int pipe_create(struct file **read_end, struct file **write_end, u32 flags);

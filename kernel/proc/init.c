@@ -413,6 +413,7 @@ void proc_power_off(void)
 void proc_start(void)
 {
 	become_init();
+	fs_write_resolver();
 	program_create();
 	wait_event(&init_process->child_wait, reap_until_end());
 	machine_end();
