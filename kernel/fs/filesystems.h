@@ -24,4 +24,7 @@ void chardev_register(u32 major, u32 first_minor, u32 count, const struct file_o
 #define DEVICE_MAJOR(dev) ((u32)(((dev) >> 8) & 0xfff))
 #define DEVICE_MINOR(dev) ((u32)(((dev)&0xff) | (((dev) >> 12) & ~0xffull)))
 
+/* The process whose directory in /proc f is, counted, or NULL. */
+struct process *proc_directory_process(const struct file *f);
+
 #endif

@@ -5,9 +5,11 @@
  * Next: procfs_status.c, procfs_maps.c, procfs_mm.c, procfs_fd.c, procfs_task.c for the long ones.
  */
 #include <linux/capability.h>
+#include <linux/magic.h>
 #include <linux/oom.h>
 #include <linux/stat.h>
 
+#include "fs/filesystems.h"
 #include "fs/procfs_priv.h"
 #include "lib/string.h"
 #include "mm/frame.h"
@@ -253,3 +255,13 @@ static const struct proc_entry thread_children[] = { COMMON_ENTRIES };
 
 const struct proc_entry proc_process_entry = PROC_DIRECTORY("PID", process_children);
 const struct proc_entry proc_thread_entry = PROC_DIRECTORY("TID", thread_children);
+
+struct process *proc_directory_process(const struct file *f)
+{
+	const struct proc_node *n = proc_node(f->inode);
+
+	if (f->inode->super->magic != PROC_SUPER_MAGIC || n->entry != &proc_process_entry)
+		return NULL;
+	process_get(n->process);
+	return n->process;
+}

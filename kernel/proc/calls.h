@@ -63,6 +63,8 @@ void __noreturn process_enter_user(void);
 int pidfd_open(u32 pid, bool nonblock);
 int pidfd_for(struct process *p); /* a descriptor for p, which the caller keeps a reference of */
 struct process *pidfd_process(int fd); /* counted, or ERR_PTR(-EBADF) */
+/* The same for pidfd_send_signal, which takes an open /proc/PID as well. */
+struct process *pidfd_target(int fd);
 
 /* --- group.c --- */
 int process_setpgid(u32 pid, u32 pgid);

@@ -5,6 +5,7 @@
 #include <linux/eventpoll.h>
 
 #include "arch/x86_64/usercopy.h"
+#include "fs/filesystems.h"
 #include "fs/poll.h"
 #include "fs/vfs.h"
 #include "lib/print.h"
@@ -107,5 +108,20 @@ struct process *pidfd_process(int fd)
 		process_get(p);
 	}
 	file_put(f);
+	return p;
+}
+
+struct process *pidfd_target(int fd)
+{
+	struct process *p = pidfd_process(fd);
+	struct file *f = IS_ERR(p) ? fd_file(fd) : NULL;
+
+	if (f) {
+		struct process *of_directory = proc_directory_process(f);
+
+		file_put(f);
+		if (of_directory)
+			p = of_directory;
+	}
 	return p;
 }

@@ -422,7 +422,7 @@ SYSCALL4(pidfd_send_signal, int, fd, int, sig, const struct signal_info __user *
 	if (flags || sig < 0 || sig > SIGNAL_COUNT)
 		return -EINVAL;
 	signal_info_user(&info, sig, SI_USER);
-	p = pidfd_process(fd);
+	p = pidfd_target(fd);
 	if (IS_ERR(p))
 		return PTR_ERR(p);
 	err = 0;

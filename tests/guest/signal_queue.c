@@ -353,3 +353,41 @@ TEST(signal, an_alternate_stack_that_overflows_is_sigsegv)
 		raise(SIGUSR1);
 	}
 }
+
+TEST(signal, pidfds_and_directories_of_processes_take_signals)
+{
+	pid_t child = child_fork();
+	char name[64];
+
+	if (child == 0)
+		for (;;)
+			pause();
+	handle(SIGUSR1, 0);
+	snprintf(name, sizeof(name), "/proc/%d", (int)child);
+	int fd = (int)syscall(SYS_pidfd_open, child, 0),
+	    directory = open(name, O_RDONLY | O_DIRECTORY), path = open(name, O_PATH);
+	int own = (int)syscall(SYS_pidfd_open, getpid(), 0),
+	    other = open("/proc", O_RDONLY | O_DIRECTORY);
+	siginfo_t info = { .si_code = SI_QUEUE, .si_signo = SIGUSR1, .si_value.sival_int = 9 };
+
+	TRY(syscall(SYS_pidfd_send_signal, own, SIGUSR1, NULL, 0));
+	TRY((int)caught);
+	TRY(syscall(SYS_pidfd_send_signal, own, SIGUSR1, &info, 0));
+	TRY(caught_info.si_value.sival_int);
+	TRY(syscall(SYS_pidfd_send_signal, own, SIGUSR2, &info, 0));
+	TRY(syscall(SYS_pidfd_send_signal, directory, 0, NULL, 0));
+	TRY(syscall(SYS_pidfd_send_signal, path, 0, NULL, 0));
+	TRY(syscall(SYS_pidfd_send_signal, other, 0, NULL, 0));
+	TRY(syscall(SYS_pidfd_send_signal, 99, 0, NULL, 0));
+	TRY(syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0x100));
+	TRY(syscall(SYS_pidfd_send_signal, fd, 99, NULL, 0));
+	TRY(syscall(SYS_pidfd_getfd, own, fd, 1));
+	TRY(syscall(SYS_pidfd_getfd, own, 98, 0));
+	TRY_FD((int)syscall(SYS_pidfd_getfd, own, 0, 0));
+	TRY_FD((int)syscall(SYS_pidfd_getfd, fd, own, 0));
+	TRY(syscall(SYS_pidfd_getfd, directory, 0, 0));
+	TRY(syscall(SYS_pidfd_send_signal, directory, SIGKILL, NULL, 0));
+	child_expect(child, -SIGKILL);
+	TRY(syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0));
+	TRY(syscall(SYS_pidfd_send_signal, directory, 0, NULL, 0));
+}
