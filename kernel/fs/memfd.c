@@ -71,6 +71,8 @@ static ssize memfd_write(struct file *f, struct iter *it, u64 *pos)
 
 	if (m->huge)
 		return -EINVAL;
+	if (!it->left) /* no seal forbids that */
+		return 0;
 	read_lock(&m->lock);
 	r = write_permitted(f->inode, m->seals, it, at);
 	if (!r)

@@ -56,6 +56,7 @@ TEST(mm, a_write_seal_and_mappings)
 	TRY(madvise(p, PAGE, MADV_REMOVE));
 	TRY(remap_file_pages(p, PAGE, 0, 1, 0)); /* shared still: the file is open for writing */
 	TRY(pwrite(fd, "x", 1, 0));
+	TRY(pwrite(fd, "x", 0, 0));
 	TRY(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, PAGE));
 	TRY(ftruncate(fd, 2 * PAGE));
 	say("%d\n", q[0]);
