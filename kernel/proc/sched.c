@@ -449,8 +449,8 @@ void thread_unpark(struct thread *t)
 	full_barrier();
 	if (atomic_cas(&t->state, &state, THREAD_RUNNABLE) || state != THREAD_PARKED)
 		return;
-	q = &runqs[t->cpu]; /* a parked thread's CPU does not change */
-	spin_lock(&q->lock);
+	/* It may have run and parked elsewhere since: the lock that it parked under is the right one. */
+	q = thread_runq_lock(t);
 	parked = t->state == THREAD_PARKED;
 	if (parked)
 		t->state = THREAD_RUNNABLE;
