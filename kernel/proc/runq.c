@@ -4,7 +4,8 @@
  * Central rule: each thread has a virtual time, which goes on while it runs: the faster, the nicer it
  * is; whose is least runs next. Who sleeps does not gain more than WAKE_CREDIT_NS on the others by it:
  * enough to be served at once, not enough to keep them from running. Real-time threads (sched(7)) come
- * before all others, by priority and then by arrival.
+ * before all others, by priority and then by arrival; but of a second they leave 50 ms to the others,
+ * as Linux's do, so that one that never sleeps does not take the machine with it.
  */
 #include <linux/sched.h>
 
@@ -12,6 +13,8 @@
 #include "proc/runq_priv.h"
 
 #define WAKE_CREDIT_NS 3000000ll
+#define REALTIME_MAX_NS 950000000ull
+#define NORMAL_LEAST_NS 50000000ull
 #define NICE_MIN (-20)
 #define NICE_LEVELS 40
 #define WEIGHT_NICE_0 1024u
@@ -111,12 +114,46 @@ void runq_place(struct runq *q, struct thread *t, u64 from)
 	t->virtual_ns = q->clock + (u64)max(ahead, -WAKE_CREDIT_NS);
 }
 
+static struct thread *first_normal(const struct runq *q)
+{
+	struct thread *best = NULL;
+
+	for (struct heap_node *n = q->ready; n; n = heap_next(n)) {
+		struct thread *t = container_of(n, struct thread, run_node);
+
+		if (!thread_is_realtime(t) && (!best || n->key < best->run_node.key))
+			best = t;
+	}
+	return best;
+}
+
+bool runq_owes_normal(const struct runq *q, u64 now)
+{
+	return now > q->normal_ran + REALTIME_MAX_NS && first_normal(q);
+}
+
+struct thread *runq_choose(struct runq *q, u64 now)
+{
+	struct thread *t = runq_first(q);
+
+	if (likely(!t || !thread_is_realtime(t)))
+		return t;
+	q->normal_until = 0;
+	if (runq_owes_normal(q, now)) {
+		q->normal_until = now + NORMAL_LEAST_NS;
+		return first_normal(q);
+	}
+	return t;
+}
+
 bool runq_preempts(const struct runq *q, const struct thread *t, u64 now, u64 granule)
 {
 	const struct thread *c = q->current;
 
 	if (c == q->idle)
 		return true;
+	if (thread_is_realtime(t) && now < q->normal_until)
+		return false;
 	if (thread_is_realtime(t))
 		return !thread_is_realtime(c) || t->rt_priority > c->rt_priority;
 	return !thread_is_realtime(c) && runq_current_virtual(q, now) > t->virtual_ns + granule;

@@ -18,6 +18,8 @@ struct runq {
 	u64 clock;               /* Q, A: virtual time: the least that a thread here is at */
 	u64 sequence;            /* Q: of real-time threads that came */
 	u64 slice_end;       /* Q: when to look whether current makes room; DEADLINE_NONE: never */
+	u64 normal_ran;      /* Q: when last one ran that is not real-time */
+	u64 normal_until;    /* Q: until then real-time threads wait */
 	u64 pushed;          /* L: when this CPU last gave a thread to another */
 	struct thread *dead; /* Q: switched away from for the last time: the next thread frees it */
 	struct thread *
@@ -50,6 +52,13 @@ static inline struct thread *runq_first(const struct runq *q)
 {
 	return q->ready ? container_of(q->ready, struct thread, run_node) : NULL;
 }
+/*
+ * Who is next, still in the queue; NULL: nobody. Real-time threads leave a little to the others, which
+ * starts here.
+ */
+struct thread *runq_choose(struct runq *q, u64 now);
+/* Real-time threads have run here all the time that they may, and another waits. */
+bool runq_owes_normal(const struct runq *q, u64 now);
 /* t's virtual time was of a queue whose clock is at `from`, perhaps long ago: make it one of q's. */
 void runq_place(struct runq *q, struct thread *t, u64 from);
 /* Should t, which is ready, run instead of q's current thread? */

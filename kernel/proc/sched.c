@@ -34,6 +34,8 @@ static void account(struct runq *q, struct thread *t, u64 now)
 	u64 ran = now - t->switch_stamp;
 
 	t->switch_stamp = now;
+	if (!thread_is_realtime(t))
+		q->normal_ran = now;
 	if (t == q->idle) {
 		q->idle_ns += ran;
 		return;
@@ -106,9 +108,9 @@ void thread_entered(void)
 	timer_rearm();
 }
 
-static struct thread *pick_next(struct runq *q)
+static struct thread *pick_next(struct runq *q, u64 now)
 {
-	struct thread *t = runq_first(q);
+	struct thread *t = runq_choose(q, now);
 
 	if (!t)
 		return q->idle;
@@ -122,7 +124,7 @@ static struct thread *pick_next(struct runq *q)
  */
 static void switch_to_next(struct runq *q, u64 now)
 {
-	struct thread *prev = q->current, *next = pick_next(q);
+	struct thread *prev = q->current, *next = pick_next(q, now);
 
 	q->slice_end = q->nready ? now + TIME_SLICE_NS : DEADLINE_NONE;
 	if (next == prev) {
@@ -238,6 +240,8 @@ static bool slice_is_over(struct runq *q, u64 now)
 	if (!first)
 		return false;
 	if (runq_preempts(q, first, now, 0))
+		return true;
+	if (thread_is_realtime(t) && runq_owes_normal(q, now))
 		return true;
 	return (t->policy & ~(u32)POLICY_RESET_ON_FORK) == SCHED_RR && thread_is_realtime(first) &&
 	       first->rt_priority == t->rt_priority;
