@@ -15,6 +15,7 @@
 #include "lib/string.h"
 #include "mm/frame.h"
 #include "mm/slab.h"
+#include "proc/core.h"
 #include "proc/proc.h"
 
 #define NUMBER_TEXT_(n) #n
@@ -49,6 +50,21 @@ static int hostname_show(struct text *t, const struct proc_node *n)
 static int hostname_store(const char *text, const struct proc_node *n)
 {
 	return name_store(text, UTS_HOSTNAME);
+}
+
+static int core_pattern_show(struct text *t, const struct proc_node *n)
+{
+	char pattern[CORE_PATTERN_SIZE];
+
+	core_pattern_get(pattern);
+	text_printf(t, "%s\n", pattern);
+	return 0;
+}
+
+static int core_pattern_store(const char *text, const struct proc_node *n)
+{
+	core_pattern_set(text);
+	return 0;
 }
 
 static int domainname_show(struct text *t, const struct proc_node *n)
@@ -135,7 +151,7 @@ static const struct proc_entry random_children[] = {
 
 static const struct proc_entry kernel_children[] = {
 	PROC_PARAMETER("cap_last_cap", "40\n"),
-	PROC_PARAMETER("core_pattern", "core\n"),
+	PROC_WRITABLE("core_pattern", 0644, core_pattern_show, core_pattern_store),
 	PROC_PARAMETER("core_uses_pid", "0\n"),
 	PROC_WRITABLE("domainname", 0644, domainname_show, domainname_store),
 	PROC_WRITABLE("hostname", 0644, hostname_show, hostname_store),

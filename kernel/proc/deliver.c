@@ -11,6 +11,7 @@
 
 #include "arch/x86_64/trap.h"
 #include "lib/print.h"
+#include "proc/core.h"
 #include "proc/ptrace_priv.h"
 #include "proc/rseq.h"
 #include "proc/sched_priv.h"
@@ -221,7 +222,14 @@ static int take_signal(struct thread *t, struct signal_info *info, struct sigact
 			trace_event(PTRACE_EVENT_EXIT, (u64)sig);
 			spin_lock(&p->signal_lock);
 		}
-		process_kill_locked(p, (u32)sig);
+		if (!core_is_wanted(p, sig)) {
+			process_kill_locked(p, (u32)sig);
+			continue;
+		}
+		spin_unlock(&p->signal_lock);
+		core_kill(info);
+		spin_lock(&p->signal_lock);
+		break;
 	}
 	signal_recalc(t);
 	spin_unlock(&p->signal_lock);

@@ -153,7 +153,7 @@ static int kill_other_threads(struct process *p, struct thread *self)
 	struct thread *t;
 
 	spin_lock(&p->signal_lock);
-	if (p->exiting || p->exec_thread) {
+	if (p->exiting || p->exec_thread || p->core_thread) {
 		spin_unlock(&p->signal_lock);
 		return -EAGAIN;
 	}

@@ -16,6 +16,7 @@
 #include "lib/print.h"
 #include "lib/string.h"
 #include "mm/space.h"
+#include "proc/core.h"
 #include "proc/ipc.h"
 #include "proc/ptrace_priv.h"
 #include "proc/sched_priv.h"
@@ -77,6 +78,8 @@ static bool thread_unlink(struct thread *t, u32 *status)
 	stopped = stop_completed(p);
 	if (p->exec_thread && p->nthreads == 1)
 		thread_unpark(p->exec_thread);
+	if (p->core_thread)
+		thread_unpark(p->core_thread);
 	spin_unlock(&p->signal_lock);
 	if (stopped)
 		signal_child_event(p, CLD_STOPPED, (int)p->stop_signal);
@@ -168,7 +171,9 @@ bool process_notify_parent(struct process *p)
 	struct signal_info info = { .signal = (s32)signal };
 	bool unwanted = false;
 
-	info.code = p->exit_status & 0x7f ? CLD_KILLED : CLD_EXITED;
+	info.code = p->exit_status & 0x80   ? CLD_DUMPED
+		    : p->exit_status & 0x7f ? CLD_KILLED
+					    : CLD_EXITED;
 	info.child.pid = p->pid;
 	info.child.uid = p->cred->uid;
 	info.child.status = info.code == CLD_EXITED ? (s32)(p->exit_status >> 8)
@@ -280,6 +285,7 @@ void thread_exit(u32 status)
 
 	if (t->process == init_process)
 		panic("process 1 ends");
+	core_join(t);
 	if (!thread_killed())
 		trace_event(PTRACE_EVENT_EXIT, status);
 	if (t->mm)

@@ -149,6 +149,7 @@ struct thread {
 	u64 clear_child_tid;   /* O: user address */
 	u64 robust_list;       /* O */
 	bool faults_off;       /* O: its accesses to user memory fail where they would fault */
+	bool core_joined;      /* S: stands still until the core dump is written */
 	bool futex_exiting;    /* S: takes no more futexes: they are being given up */
 	struct list pi_states; /* the lock of futex_pi.c: what it owns of what is waited for */
 	struct pi_state *pi_waits_for; /* that lock: what it waits for; NULL */
@@ -274,6 +275,7 @@ struct process {
 	char last_name[16];          /* S: comm of the last thread that exited */
 	bool notify_continue;        /* S: the parent is still to be told that it continues */
 	struct thread *exec_thread;  /* S: waits for the others to die */
+	struct thread *core_thread;  /* S: writes a core dump; the others wait for it (core.c) */
 	struct uid_count *uid_count; /* T and S: what its real user has (cred.c) */
 	struct list sem_undos;       /* the lock of sem.c: what to undo of System V semaphores */
 	struct list tracees;         /* T: struct trace.link: whom it traces */

@@ -14,6 +14,7 @@
 #include "lib/print.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "proc/core.h"
 #include "proc/ptrace_priv.h"
 #include "proc/sched_priv.h"
 
@@ -318,8 +319,8 @@ static enum sent send_begin(struct process *p, struct thread *t, int sig, bool o
 		return SENT_IGNORED;
 	if (only_one && q->set & bit)
 		return SENT_DROPPED;
-	if (*target && is_fatal(p, sig) && !(*target)->trace && !((*target)->sigmask & bit) &&
-	    !((*target)->sigwait & bit)) {
+	if (*target && is_fatal(p, sig) && !core_is_wanted(p, sig) && !(*target)->trace &&
+	    !((*target)->sigmask & bit) && !((*target)->sigwait & bit)) {
 		process_kill_locked(p, (u32)sig);
 		return SENT_DROPPED;
 	}

@@ -56,7 +56,7 @@ void wait_exit_result(u32 status, struct wait_result *result)
 	u32 killed = status & 0x7f;
 
 	result->status = status;
-	result->code = killed ? CLD_KILLED : CLD_EXITED;
+	result->code = status & 0x80 ? CLD_DUMPED : killed ? CLD_KILLED : CLD_EXITED;
 	result->value = (int)(killed ? killed : status >> 8);
 }
 
