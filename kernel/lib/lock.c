@@ -101,7 +101,20 @@ static void sleep_note_unlock(u8 rank)
 	rank_pop(lock_stack_thread(), rank);
 }
 
+void locks_must_be_free(const char *what, u64 number)
+{
+	const struct lock_stack *t = lock_stack_thread(), *c = lock_stack_cpu();
+
+	if (t->depth || c->depth)
+		panic("%s %lu leaves with a lock of rank %u held", what, (unsigned long)number,
+		      t->depth ? t->rank[0] : c->rank[0]);
+}
+
 #else
+
+void locks_must_be_free(const char *what, u64 number)
+{
+}
 
 static inline void spin_note_before(const struct spinlock *l)
 {

@@ -168,6 +168,11 @@ struct lock_stack {
 	u32 depth;
 	u8 rank[LOCK_DEPTH_MAX];
 };
+/*
+ * On the way back to a program, from `what` (a call, an exception) of that number: a lock that is
+ * still held is a panic, in debug builds.
+ */
+void locks_must_be_free(const char *what, u64 number);
 struct lock_stack *lock_stack_cpu(void);
 struct lock_stack *lock_stack_thread(void);
 

@@ -76,6 +76,7 @@ void syscall_dispatch(struct regs *regs)
 		result = call_with_memory(table[number], regs);
 	else
 		result = count_missing(number);
+	locks_must_be_free("system call", number);
 	regs->rax = (u64)result;
 	if (unlikely(load_relaxed(&thread_current()->tracing.mode))) {
 		trace_syscall_exit(regs);

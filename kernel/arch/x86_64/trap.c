@@ -101,6 +101,7 @@ void trap_user(struct regs *regs, u32 vector, u64 error_code)
 		interrupt(vector, true);
 	else
 		user_exception(regs, vector, error_code);
+	locks_must_be_free("exception", vector);
 }
 
 #define PAGE_FAULT_RESERVED_BIT 0x8
