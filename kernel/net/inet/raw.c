@@ -16,10 +16,11 @@
 #include "net/inet/group.h"
 #include "net/lwip/stack.h"
 
-#define ICMP_FILTER_LEVEL 255 /* SOL_RAW */
+#define RAW_LEVEL 255 /* SOL_RAW */
 #define ICMP_FILTER_NAME 1
 #define FILTER_WORDS 8 /* 256 kinds of ICMPv6 message */
 #define ICMPV6_CHECKSUM_AT 2
+#define CHECKSUM_AT_MAX 1024
 #define PACKET_MAX 65515u
 
 struct raw_socket {
@@ -229,10 +230,29 @@ static int raw_getname(struct socket *s, bool peer, struct socket_address *out)
 
 static u32 filter_size(const struct socket *s, s32 level, s32 name)
 {
-	if (s->protocol == IPPROTO_ICMP && level == ICMP_FILTER_LEVEL && name == ICMP_FILTER_NAME)
+	if (s->protocol == IPPROTO_ICMP && level == RAW_LEVEL && name == ICMP_FILTER_NAME)
 		return sizeof(u32);
 	if (s->protocol == IPPROTO_ICMPV6 && level == IPPROTO_ICMPV6 && name == ICMPV6_FILTER)
 		return FILTER_WORDS * sizeof(u32);
+	return 0;
+}
+
+/* Where in the packet lwIP is to put a checksum: ipv6(7); -1: nowhere. */
+static int set_checksum(struct raw_socket *r, s32 level, const void *value, u32 length)
+{
+	s32 at;
+
+	if (length < sizeof(at))
+		return -EINVAL;
+	memcpy(&at, value, sizeof(at));
+	if (r->inet.s.protocol == IPPROTO_ICMPV6 && level == IPPROTO_IPV6)
+		return -EINVAL;
+	if (at > 0 && (at & 1 || at > CHECKSUM_AT_MAX))
+		return -EINVAL;
+	stack_lock();
+	r->pcb->chksum_reqd = at >= 0;
+	r->pcb->chksum_offset = (u16)max(at, 0);
+	stack_unlock();
 	return 0;
 }
 
@@ -244,8 +264,9 @@ static int raw_setsockopt(struct socket *s, s32 level, s32 name, const void *val
 		memcpy(raw_of(s)->filter, value, min(length, size));
 		return 0;
 	}
-	if (level == IPPROTO_IPV6 && name == IPV6_CHECKSUM && s->family == AF_INET6)
-		return s->protocol == IPPROTO_ICMPV6 ? -EINVAL : 0;
+	if ((level == IPPROTO_IPV6 || level == RAW_LEVEL) && name == IPV6_CHECKSUM &&
+	    s->family == AF_INET6)
+		return set_checksum(raw_of(s), level, value, length);
 	return inet_setsockopt(s, level, name, value, length);
 }
 

@@ -45,6 +45,7 @@
 #define LWIP_DNS 0
 #define LWIP_IPV6_AUTOCONFIG 0
 #define LWIP_IPV6_SEND_ROUTER_SOLICIT 0
+#define LWIP_ICMP6_HL 64
 #define LWIP_IPV6_DUP_DETECT_ATTEMPTS 0 /* who gives the address out is alone on the link */
 #define IPV6_FRAG_COPYHEADER 1          /* pointers are too large to overlay headers with */
 #define LWIP_MULTICAST_TX_OPTIONS 1
