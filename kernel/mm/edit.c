@@ -162,6 +162,23 @@ u32 edit_flags_in(const struct edit *e, u64 start, u64 end)
 	return r.flags;
 }
 
+int edit_may_unmap(struct edit *e, u64 start, u64 end)
+{
+	const struct area *first = areas_find(e->areas, start);
+	struct area *part;
+
+	if (!(edit_flags_in(e, start, end) & AREA_SEALED))
+		return 0;
+	if (!first || first->start == start || first->flags & AREA_SEALED)
+		return -EPERM;
+	part = area_part(first, start, first->end, e->mm->id);
+	if (part) {
+		(void)edit_set(e, start, part->end, part);
+		area_put(part);
+	}
+	return -EPERM;
+}
+
 bool edit_is_free(const struct edit *e, u64 start, u64 end)
 {
 	const struct area *next = areas_find_next(e->areas, start);

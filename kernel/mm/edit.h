@@ -66,6 +66,12 @@ struct place_request {
 u64 edit_place_align(const struct object *o, u32 flags, u64 hint, u64 size);
 /* Find a place: at the hint, else as high as possible below mmap_base, else above. 0: none. */
 u64 edit_find_place(const struct edit *e, const struct place_request *r);
+/*
+ * May what is mapped in [start, end) go? 0, or -EPERM: an area there is sealed. Linux goes through
+ * the areas in order, and has cut the first at start by the time that it meets a sealed one further
+ * up; the cut stays. So it does here: the index is to be published all the same.
+ */
+int edit_may_unmap(struct edit *e, u64 start, u64 end);
 /* Is nothing mapped in [start, end)? */
 bool edit_is_free(const struct edit *e, u64 start, u64 end);
 /* How much of [start, end) is mapped. */

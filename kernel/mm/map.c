@@ -109,9 +109,9 @@ static int map_check_locked(struct edit *e, const struct map_request *r, u32 fla
 /* What is at [start, end) makes room: its edges are owned, so that it can go without a failure. */
 static int map_clear(struct edit *e, u64 start, u64 end)
 {
-	if (edit_flags_in(e, start, end) & AREA_SEALED)
-		return -EPERM;
-	return edit_own_edges(e, start, end);
+	int err = edit_may_unmap(e, start, end);
+
+	return err ? err : edit_own_edges(e, start, end);
 }
 
 /*
@@ -180,7 +180,7 @@ s64 space_map(struct mm *mm, const struct map_request *r)
 	edit_begin(&e, mm);
 	place = map_edit(&e, r, object, length);
 	bool populate = r->populate || r->lock || mm->future_flags & AREA_LOCKED;
-	edit_end(&e, place >= 0);
+	edit_end(&e, place >= 0 || place == -EPERM); /* edit_may_unmap */
 	if (object && !r->object)
 		object_put(object); /* the area holds it */
 	if (place >= 0 && populate)
@@ -287,10 +287,10 @@ int space_populate(struct mm *mm, u64 start, u64 end, bool ignore_errors)
 static int unmap_edit(struct edit *e, u64 start, u64 end)
 {
 	const struct area *edge = areas_find(e->areas, start);
-	int err;
+	int err = edit_may_unmap(e, start, end);
 
-	if (edit_flags_in(e, start, end) & AREA_SEALED)
-		return -EPERM;
+	if (err)
+		return err;
 	/* a hole in the middle makes two of one */
 	if (edge && edge->start < start && edge->end > end && edit_count(e) >= MAP_COUNT_MAX)
 		return -ENOMEM;
@@ -317,7 +317,7 @@ int space_unmap(struct mm *mm, u64 addr, u64 length)
 		return 0;
 	}
 	err = unmap_edit(&e, addr, end);
-	edit_end(&e, !err);
+	edit_end(&e, !err || err == -EPERM); /* edit_may_unmap */
 	return err;
 }
 
@@ -379,7 +379,7 @@ u64 space_brk(struct mm *mm, u64 brk)
 		mm->brk = brk;
 	brk = mm->brk;
 	bool populate = brk > old && mm->future_flags & AREA_LOCKED;
-	edit_end(&e, !err);
+	edit_end(&e, !err || err == -EPERM); /* edit_may_unmap */
 	if (populate)
 		(void)space_populate(mm, ROUND_UP(old, PAGE_SIZE), ROUND_UP(brk, PAGE_SIZE), true);
 	return brk;

@@ -146,9 +146,9 @@ static int remap_shrink(struct edit *e, u64 from, u64 to)
 
 	if (to > USER_END || to < from)
 		return -EINVAL;
-	if (edit_flags_in(e, from, to) & AREA_SEALED)
-		return -EPERM;
-	err = edit_own_edges(e, from, to);
+	err = edit_may_unmap(e, from, to);
+	if (!err)
+		err = edit_own_edges(e, from, to);
 	if (!err)
 		err = edit_replace(e, from, to, NULL);
 	if (!err)
@@ -338,7 +338,7 @@ static s64 remap_at(struct edit *e, struct remap *r, bool *publish)
 		err = r->new_length < r->old_length
 			      ? remap_shrink(e, r->from + r->new_length, r->from + r->old_length)
 			      : remap_grow(e, r);
-		*publish = !err;
+		*publish = !err || err == -EPERM; /* edit_may_unmap */
 		return err ? err : (s64)r->from;
 	}
 	if (!(r->flags & REMAP_MAYMOVE))
@@ -365,11 +365,11 @@ static int remap_make_room(struct edit *e, struct remap *r, bool *publish)
 			return -EPERM;
 		if (!edit_is_free(e, r->to, end))
 			err = remap_shrink(e, r->to, end);
-		*publish |= !err;
+		*publish |= !err || err == -EPERM; /* edit_may_unmap */
 	}
 	if (!err && r->new_length < r->old_length) {
 		err = remap_shrink(e, r->from + r->new_length, r->from + r->old_length);
-		*publish |= !err;
+		*publish |= !err || err == -EPERM; /* edit_may_unmap */
 		if (!err)
 			r->old_length = r->new_length;
 	}

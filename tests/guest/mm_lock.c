@@ -231,6 +231,35 @@ TEST(mm, what_is_sealed_stays)
 		TRY(munmap(p + 2 * PAGE, PAGE)); /* inherited */
 }
 
+static const char *outcome(void *p)
+{
+	return p == MAP_FAILED ? errno_name(errno) : "done";
+}
+
+/* What is refused because of a sealed area further up has cut the first area of its range. */
+TEST(mm, a_seal_further_up_leaves_the_first_area_cut)
+{
+	uint8_t *p = map_anon(12), *other = map_anon(4);
+
+	CHECK_EQ(mprotect(p + 4 * PAGE, 2 * PAGE, PROT_READ), 0);
+	CHECK_EQ(mprotect(p + 8 * PAGE, 2 * PAGE, PROT_READ), 0);
+	TRY(seal(p + 4 * PAGE, 2 * PAGE, 0));
+	say("%s\n", outcome(mmap(p + 2 * PAGE, 4 * PAGE, RW, ANON | MAP_FIXED, -1, 0)));
+	say("%s\n", maps_shape(p, 12));
+	TRY(munmap(p + 3 * PAGE, 3 * PAGE));
+	say("%s\n", maps_shape(p, 12));
+	say("%s\n",
+	    outcome(mremap(other, PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p + PAGE)));
+	say("%s\n", maps_shape(p, 12));
+	TRY(munmap(p + 5 * PAGE, 2 * PAGE)); /* in the sealed one itself */
+	TRY(munmap(p, 12 * PAGE));           /* from an area's start */
+	say("%s\n", maps_shape(p, 12));
+	TRY(seal(p + 10 * PAGE, PAGE, 0));
+	say("%s\n", outcome(mremap(p + 6 * PAGE, 6 * PAGE, PAGE, 0)));
+	TRY(munmap(p + 7 * PAGE, 5 * PAGE));
+	say("%s\n", maps_shape(p, 12));
+}
+
 /* How the areas of [p, p + 300 pages) lie, and which are locked. */
 static void show_locked(const char *what, const char *p)
 {
