@@ -30,7 +30,7 @@ enum lock_rank {
 	RANK_WATCH,       /* fs: who watches which file (epoll) */
 	RANK_EPOLL,       /* fs: an epoll set; several: the watching before the watched */
 	RANK_PIPE,        /* fs: a pipe's buffer */
-	RANK_SOCKET_READ, /* net: who reads from a socket's stream */
+	RANK_SOCKET_READ, /* net: who reads from a socket's stream; a datagram sent in parts */
 	RANK_INET_START,  /* net: the network is started, once */
 	RANK_INET,        /* net: lwIP */
 	RANK_TTY,         /* fs: a terminal's state; two of a pty: master first */

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -129,6 +130,20 @@ TEST(inet, large_datagrams)
 	CHECK_EQ(send(b, "one ", 4, MSG_MORE), 4);
 	CHECK_EQ(send(b, "datagram", 8, 0), 8);
 	CHECK_EQ(recv(a, got, sizeof(got), 0), 12);
+}
+
+/* What is sent in parts is copied while the datagram is held: from a page that is not there yet, too. */
+TEST(inet, parts_of_a_datagram_from_untouched_memory)
+{
+	char *p = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	static char got[3 * 4096];
+	int a = bound(), b = udp();
+
+	MUST(connect_to(b, port_of(a)));
+	CHECK_EQ(send(b, p, PAGE, MSG_MORE), PAGE);
+	CHECK_EQ(send(b, p + PAGE, PAGE, 0), PAGE);
+	CHECK_EQ(recv(a, got, sizeof(got), 0), 2 * PAGE);
+	CHECK_ERRNO(send(b, (void *)PAGE, PAGE, MSG_MORE), EFAULT);
 }
 
 TEST(inet, connected_datagram_sockets)

@@ -33,7 +33,7 @@ struct socket *udp_create(u32 family)
 		return ERR_PTR(-ENOMEM);
 	inet_socket_init(&u->inet, &udp_ops, family, SOCK_DGRAM, IPPROTO_UDP);
 	datagram_queue_init(&u->queue);
-	mutex_init(&u->cork_lock, RANK_SOCKET);
+	mutex_init(&u->cork_lock, RANK_SOCKET_READ);
 	list_init(&u->cork);
 	return &u->inet.s;
 }

@@ -8,7 +8,7 @@
 struct udp_socket {
 	struct inet_socket inet;
 	struct datagram_queue queue;
-	struct mutex cork_lock;  /* RANK_SOCKET: guards K */
+	struct mutex cork_lock;  /* RANK_SOCKET_READ: guards K */
 	struct list cork;        /* K: what was sent with MSG_MORE */
 	u32 cork_length;         /* K */
 	u64 cork_charge;         /* K */
