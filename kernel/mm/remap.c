@@ -248,7 +248,11 @@ static int remap_move(struct edit *e, const struct remap *r, u64 to, bool *publi
 	if (err)
 		return err;
 	move_leaves(e, r->from, to, length);
-	if (r->old_length)
+	/*
+	 * What stays mapped keeps its leaf tables, empty, unless they could have moved as they are: so on
+	 * Linux, where no 2 MiB page comes to where there is a table.
+	 */
+	if (r->old_length && !(r->flags & REMAP_DONTUNMAP && (to - r->from) % HUGE_SIZE))
 		node_unmap(e->mm, r->from, r->from + r->old_length, &e->limbo);
 	*publish = true;
 	return 0;

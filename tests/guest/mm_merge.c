@@ -270,6 +270,38 @@ TEST(mm, a_read_where_huge_pages_may_be_is_a_first_page)
 	three_large("not to be written", PROT_READ, MADV_HUGEPAGE);
 }
 
+/*
+ * What MREMAP_DONTUNMAP leaves keeps its page table where the pages did not move as whole tables: a read there brings no 2 MiB page, and no identity.
+ */
+static void read_what_stayed(const char *what, size_t at)
+{
+	enum { LARGE = 512 };
+	uint8_t *p = mmap(NULL, 6 * LARGE * PAGE, PROT_NONE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	CHECK(p != MAP_FAILED);
+	base = (uint8_t *)(((uintptr_t)p / (LARGE * PAGE) + 1) * LARGE * PAGE);
+	put(0, LARGE, RW);
+	touch(0);
+	put(3 * LARGE, LARGE, RW);
+	CHECK_EQ(madvise(base + 3 * LARGE * PAGE, LARGE * PAGE, MADV_HUGEPAGE), 0);
+	say("%d\n", base[3 * LARGE * PAGE]);
+	CHECK(mremap(base + 3 * LARGE * PAGE, LARGE * PAGE, LARGE * PAGE,
+		     MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP,
+		     base + at * PAGE) == base + at * PAGE);
+	say("%d\n", base[(3 * LARGE + 5) * PAGE]);
+	put(LARGE, 2 * LARGE, RW);
+	CHECK_EQ(madvise(base + LARGE * PAGE, 2 * LARGE * PAGE, MADV_HUGEPAGE), 0);
+	show(what, 4 * LARGE);
+	CHECK_EQ(munmap(p, 6 * LARGE * PAGE), 0);
+}
+
+TEST(mm, a_read_of_what_a_move_left_is_a_first_page_where_no_table_stayed)
+{
+	read_what_stayed("moved as a table", 2 * 512);
+	read_what_stayed("moved page by page", 2 * 512 - 20);
+}
+
 TEST(mm, shared_memory_and_files_merge_by_what_they_show)
 {
 	int fd, other;
