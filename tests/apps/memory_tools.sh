@@ -53,11 +53,11 @@ ps -eo pid,rss,vsz | awk 'NR > 1 && $2 > $3 { print "more resident than there is
 echo "--- files"
 sed -n 's/^\(Vm[A-Za-z]*\|Rss[A-Za-z]*\):.*kB$/\1/p' /proc/$pid/status
 awk '{ print NF, ($1 >= $2), ($2 >= $3) }' /proc/$pid/statm
-# Like smem: the sum of an area's shares, and the kernel's own sum.
+# Like smem: the sum of an area's shares, and the kernel's own sum. Who else shares may come or go between the two.
 awk '/^Pss:/ { pss += $2 } /^Rss:/ { rss += $2 } /^Private/ { own += $2 } /^Shared/ { shared += $2 }
 	END { print (rss == own + shared), (pss <= rss) }' /proc/$pid/smaps
 awk 'FNR == NR { if ($1 == "Rss:") rss += $2; if ($1 == "Pss:") pss += $2; next }
-	$1 == "Rss:" { print (rss == $2) } $1 == "Pss:" { print (pss <= $2 && pss >= $2 - 100) }' \
+	$1 == "Rss:" { print (rss == $2) } $1 == "Pss:" { print (pss <= $2 + 100 && pss >= $2 - 100) }' \
 	/proc/$pid/smaps /proc/$pid/smaps_rollup
 grep -c '^VmFlags' /proc/$pid/smaps | awk '{ print ($1 > 10) }'
 # Like page-types: where each page of the stack is, and what kind of page it is.
