@@ -131,12 +131,11 @@ void enqueue(struct thread *t, bool woken)
 	u32 cpu;
 
 	for (;;) {
-		u64 from = load_relaxed(&runqs[t->cpu].clock);
-
 		cpu = choose_cpu(t, woken, handed_over, &claimed);
 		q = &runqs[cpu];
 		spin_lock(&q->lock);
-		runq_place(q, t, from);
+		runq_advance(q, now);
+		runq_place(q, t, load_relaxed(&runqs[t->cpu].clock));
 		__atomic_store_n(&t->cpu, cpu, __ATOMIC_SEQ_CST); /* against affinity_changed */
 		if (likely(allowed_cpus(t) & BIT(cpu)))
 			break;

@@ -71,13 +71,13 @@ u64 runq_current_virtual(const struct runq *q, u64 now)
 	return t->virtual_ns + thread_virtual(t, now - min(now, t->switch_stamp));
 }
 
-void runq_advance(struct runq *q)
+void runq_advance(struct runq *q, u64 now)
 {
 	const struct thread *first = runq_first(q);
 	u64 least = UINT64_MAX;
 
 	if (q->current != q->idle && !thread_is_realtime(q->current))
-		least = q->current->virtual_ns;
+		least = runq_current_virtual(q, now);
 	if (first && !thread_is_realtime(first))
 		least = min(least, first->virtual_ns);
 	if (least != UINT64_MAX)

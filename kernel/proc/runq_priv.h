@@ -45,7 +45,7 @@ bool thread_is_realtime(const struct thread *t);
 u64 thread_virtual(const struct thread *t, u64 ran);
 /* Virtual time of q's current thread, which it was given the CPU at switch_stamp. */
 u64 runq_current_virtual(const struct runq *q, u64 now);
-void runq_advance(struct runq *q); /* the clock, to the least of current and ready */
+void runq_advance(struct runq *q, u64 now); /* the clock, to the least of current and ready */
 void runq_insert(struct runq *q, struct thread *t, u64 now);
 void runq_remove(struct runq *q, struct thread *t);
 static inline struct thread *runq_first(const struct runq *q)

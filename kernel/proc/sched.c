@@ -46,7 +46,7 @@ static void account(struct runq *q, struct thread *t, u64 now)
 		t->system_ns += ran;
 	if (!thread_is_realtime(t))
 		t->virtual_ns += thread_virtual(t, ran);
-	runq_advance(q);
+	runq_advance(q, now);
 }
 
 /* --- switching --- */
@@ -226,9 +226,15 @@ void __noreturn thread_die(void)
 
 void thread_make_runnable(struct thread *t)
 {
+	struct runq *q = this_runq();
+
 	t->state = THREAD_RUNNABLE;
 	t->cpu = cpu_number();
-	t->virtual_ns = load_relaxed(&this_runq()->clock);
+	/* It begins where its maker is now, not where that one began to run. */
+	spin_lock(&q->lock);
+	runq_advance(q, clock_monotonic());
+	t->virtual_ns = q->clock;
+	spin_unlock(&q->lock);
 	enqueue(t, false);
 }
 
