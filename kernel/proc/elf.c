@@ -250,6 +250,7 @@ static int interpreter_name(const struct elf *e, char **name)
 {
 	const Elf64_Phdr *s = segment_find(e, PT_INTERP);
 	int err = 0;
+	ssize r;
 
 	*name = NULL;
 	if (!s)
@@ -261,8 +262,9 @@ static int interpreter_name(const struct elf *e, char **name)
 	*name = kmalloc(s->p_filesz);
 	if (!*name)
 		return -ENOMEM;
-	if (file_read_kernel(e->file, *name, s->p_filesz, s->p_offset) != (ssize)s->p_filesz)
-		err = -EIO;
+	r = file_read_kernel(e->file, *name, s->p_filesz, s->p_offset);
+	if (r != (ssize)s->p_filesz)
+		err = r < 0 ? (int)r : -EIO;
 	else if ((*name)[s->p_filesz - 1] != '\0')
 		err = -ENOEXEC;
 	if (err) {
@@ -281,6 +283,7 @@ static int interpreter_open(const struct elf *program, struct elf *e)
 	Elf64_Ehdr header;
 	struct file *f;
 	char *name;
+	ssize r;
 	int err = interpreter_name(program, &name);
 
 	if (err || !name)
@@ -289,8 +292,9 @@ static int interpreter_open(const struct elf *program, struct elf *e)
 	kfree(name);
 	if (err)
 		return err;
-	if (file_read_kernel(f, &header, sizeof(header), 0) != (ssize)sizeof(header))
-		err = -EIO;
+	r = file_read_kernel(f, &header, sizeof(header), 0);
+	if (r != (ssize)sizeof(header))
+		err = r < 0 ? (int)r : -EIO;
 	else
 		err = elf_open(e, f, &header);
 	if (err) {

@@ -120,8 +120,10 @@ static void test_child(const struct test *t, bool quiet)
 
 	setsid();
 	dup2(null, 0);
-	if (quiet)
+	if (quiet) {
 		dup2(null, 1);
+		dup2(null, 2);
+	}
 	if (null > 2)
 		close(null);
 	if (chdir(scratch) != 0)

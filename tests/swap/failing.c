@@ -20,6 +20,8 @@
 #define PAGES 300UL
 #define TRIES_MAX 2000
 #define HOG (80UL << 20)
+#define HOGS_MAX 20
+#define SWAPPED_KIB 100 /* of the memory that is looked at */
 
 static const char *device;
 static uint8_t *memory;
@@ -72,14 +74,17 @@ static int is_free(void)
 	return fd >= 0;
 }
 
-/* What is not used goes when there is need of room. */
-static void push_out(void)
+/* What is not used goes when there is need of room: how soon depends on where the clock's hand stands. */
+static void push_out(int hogs)
 {
-	uint8_t *hog = mmap(NULL, HOG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	for (int i = 0; i < hogs && swap_line(1) <= SWAPPED_KIB; i++) {
+		uint8_t *hog =
+			mmap(NULL, HOG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	for (size_t at = 0; at < HOG; at += PAGE)
-		hog[at] = 1;
-	munmap(hog, HOG);
+		for (size_t at = 0; at < HOG; at += PAGE)
+			hog[at] = 1;
+		munmap(hog, HOG);
+	}
 }
 
 static int on(void)
@@ -113,7 +118,7 @@ static void each_allocation(const char *what, int (*call)(void), int in_use)
 			if ((in_use ? on : off)())
 				printf("%s, %u: no way back\n", what, n);
 			if (in_use)
-				push_out();
+				push_out(1);
 			continue;
 		}
 		if (error != ENOMEM || (swap_line(0) != 0) != in_use || is_free() == in_use)
@@ -138,8 +143,8 @@ int main(int argc, char **argv)
 		memory[page * PAGE] = (uint8_t)page;
 		memory[page * PAGE + PAGE - 1] = (uint8_t)(page * 7);
 	}
-	push_out();
-	printf("swapped out: %d\n", swap_line(1) > 100);
+	push_out(HOGS_MAX);
+	printf("swapped out: %d\n", swap_line(1) > SWAPPED_KIB);
 	each_allocation("swapoff", off, 1);
 	each_allocation("swapon", on, 0);
 	return 0;
