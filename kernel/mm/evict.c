@@ -83,7 +83,7 @@ void object_page_release(struct object *o, struct page *p)
 
 	spin_lock(&o->lock);
 	if (p->cache.object == o && page_count(p) == 2 && page_is_uptodate(p) &&
-	    !page_has(p, PAGE_LOCKED | PAGE_DIRTY)) {
+	    !page_has(p, PAGE_LOCKED | PAGE_DIRTY) && !load_relaxed(&o->unswappable)) {
 		object_page_detach(o, p);
 		page_put(p); /* the cache's */
 		released = true;

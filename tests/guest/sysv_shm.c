@@ -755,3 +755,24 @@ TEST(sysv, posix_shm)
 	CHECK(close(fd) == 0);
 	CHECK_EQ(p[6], 45);
 }
+
+/* Pages that nobody wrote to may be dropped, but not those of a segment that is locked. */
+TEST(sysv, a_locked_segment_keeps_its_clean_pages)
+{
+	int id = shmget(IPC_PRIVATE, 4 * PAGE, 0600);
+	volatile uint8_t *p = shmat(id, NULL, 0);
+	unsigned char in[4];
+
+	CHECK(p != (void *)-1);
+	for (int locked = 0; locked < 2; locked++) {
+		if (locked)
+			CHECK_EQ(shmctl(id, SHM_LOCK, NULL), 0);
+		for (int i = 0; i < 4; i++)
+			CHECK_EQ(p[i * PAGE], 0);
+		CHECK_EQ(madvise((void *)p, 4 * PAGE, MADV_PAGEOUT), 0);
+		CHECK_EQ(mincore((void *)p, 4 * PAGE, in), 0);
+		say("locked %d: %d%d%d%d\n", locked, in[0] & 1, in[1] & 1, in[2] & 1, in[3] & 1);
+	}
+	CHECK_EQ(shmdt((void *)p), 0);
+	CHECK_EQ(shmctl(id, IPC_RMID, NULL), 0);
+}
