@@ -197,15 +197,16 @@ static void slab_sum(const struct slab_cache *c, void *arg)
 
 struct hosted_census hosted_census(void)
 {
+	const struct mm_counters c = mm_counters_sum();
 	struct slab_sum slabs = { 0 };
 
 	slab_for_each(slab_sum, &slabs);
 	return (struct hosted_census){
 		.frames = frame_free_count() + slabs.frames,
-		.tables = mm_counters.tables,
-		.anon = mm_counters.anon_pages,
-		.huge = mm_counters.huge_nodes,
-		.spaces = mm_counters.spaces,
+		.tables = c.tables,
+		.anon = c.anon_pages,
+		.huge = c.huge_nodes,
+		.spaces = c.spaces,
 		.areas = area_live_count(),
 		.area_nodes = area_node_live_count(),
 		.cache_frames = object_cache_frames(),

@@ -36,8 +36,7 @@ static void add_slab_objects(const struct slab_cache *c, void *arg)
 
 static void memory_lines(struct text *t)
 {
-	u64 tables = load_relaxed(&mm_counters.tables),
-	    anon = load_relaxed(&mm_counters.anon_pages);
+	const struct mm_counters c = mm_counters_sum();
 	u64 free = frame_free_count(), objects = 0, cache_objects = 0;
 
 	slab_for_each(add_slab_objects, &objects);
@@ -48,10 +47,10 @@ static void memory_lines(struct text *t)
 	line(t, "frames_cache", object_cache_frames());
 	line(t, "frames_shmem", object_shmem_frames());
 	line(t, "frames_kept", thread_kept_frames());
-	line(t, "tables", tables);
-	line(t, "anon_pages", anon);
-	line(t, "nodes", tables + anon);
-	line(t, "huge_pages", load_relaxed(&mm_counters.huge_nodes));
+	line(t, "tables", c.tables);
+	line(t, "anon_pages", c.anon_pages);
+	line(t, "nodes", c.tables + c.anon_pages);
+	line(t, "huge_pages", c.huge_nodes);
 	line(t, "areas", area_live_count());
 	line(t, "area_nodes", area_node_live_count());
 	line(t, "objects", objects);
@@ -60,26 +59,26 @@ static void memory_lines(struct text *t)
 
 static int counters_show(struct text *t, const struct proc_node *n)
 {
-	const struct mm_counters *c = &mm_counters;
+	const struct mm_counters c = mm_counters_sum();
 
 	memory_lines(t);
 	line(t, "processes", process_live_count());
 	line(t, "threads", thread_live_count());
-	line(t, "spaces", load_relaxed(&c->spaces));
-	line(t, "forks", load_relaxed(&c->forks));
-	line(t, "fork_ns_last", load_relaxed(&c->fork_ns_last));
-	line(t, "tables_copied", load_relaxed(&c->tables_copied));
-	line(t, "tables_adopted", load_relaxed(&c->tables_adopted));
-	line(t, "pages_copied", load_relaxed(&c->pages_copied));
-	line(t, "pages_reused", load_relaxed(&c->pages_reused));
-	line(t, "pages_zeroed", load_relaxed(&c->pages_zeroed));
-	line(t, "huge_faults", load_relaxed(&c->huge_faults));
-	line(t, "huge_fallbacks", load_relaxed(&c->huge_fallbacks));
-	line(t, "huge_splits", load_relaxed(&c->huge_splits));
-	line(t, "faults_minor", load_relaxed(&c->faults_minor));
-	line(t, "faults_major", load_relaxed(&c->faults_major));
-	line(t, "faults_spurious", load_relaxed(&c->faults_spurious));
-	line(t, "shootdowns", load_relaxed(&c->shootdowns));
+	line(t, "spaces", c.spaces);
+	line(t, "forks", c.forks);
+	line(t, "fork_ns_last", load_relaxed(&space_fork_ns_last));
+	line(t, "tables_copied", c.tables_copied);
+	line(t, "tables_adopted", c.tables_adopted);
+	line(t, "pages_copied", c.pages_copied);
+	line(t, "pages_reused", c.pages_reused);
+	line(t, "pages_zeroed", c.pages_zeroed);
+	line(t, "huge_faults", c.huge_faults);
+	line(t, "huge_fallbacks", c.huge_fallbacks);
+	line(t, "huge_splits", c.huge_splits);
+	line(t, "faults_minor", c.faults_minor);
+	line(t, "faults_major", c.faults_major);
+	line(t, "faults_spurious", c.faults_spurious);
+	line(t, "shootdowns", c.shootdowns);
 	return 0;
 }
 
@@ -105,17 +104,17 @@ static int check_show(struct text *t, const struct proc_node *n)
 
 static void space_lines(struct text *t, struct mm *mm)
 {
-	const struct space_counters *c = &mm->counters;
+	const struct space_counters c = space_counters_sum(mm);
 	struct space_rss rss = space_rss(mm);
 
-	line(t, "tables_copied", load_relaxed(&c->tables_copied));
-	line(t, "tables_adopted", load_relaxed(&c->tables_adopted));
-	line(t, "pages_copied", load_relaxed(&c->pages_copied));
-	line(t, "pages_reused", load_relaxed(&c->pages_reused));
-	line(t, "pages_zeroed", load_relaxed(&c->pages_zeroed));
-	line(t, "faults_minor", load_relaxed(&c->faults_minor));
-	line(t, "faults_major", load_relaxed(&c->faults_major));
-	line(t, "faults_spurious", load_relaxed(&c->faults_spurious));
+	line(t, "tables_copied", c.tables_copied);
+	line(t, "tables_adopted", c.tables_adopted);
+	line(t, "pages_copied", c.pages_copied);
+	line(t, "pages_reused", c.pages_reused);
+	line(t, "pages_zeroed", c.pages_zeroed);
+	line(t, "faults_minor", c.faults_minor);
+	line(t, "faults_major", c.faults_major);
+	line(t, "faults_spurious", c.faults_spurious);
 	line(t, "rss_anon", rss.anon);
 	line(t, "rss_file", rss.file);
 	line(t, "rss_shmem", rss.shmem);

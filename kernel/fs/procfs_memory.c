@@ -56,11 +56,11 @@ static void gather_kernel(struct figures *f, const struct frame_census *c)
 
 static void gather_events(struct figures *f)
 {
-	const struct mm_counters *c = &mm_counters;
+	const struct mm_counters c = mm_counters_sum();
 	struct reclaim_counters reclaimed[2];
 
-	f->minor_faults = load_relaxed(&c->faults_minor);
-	f->major_faults = load_relaxed(&c->faults_major);
+	f->minor_faults = c.faults_minor;
+	f->major_faults = c.faults_major;
 	f->faults = f->minor_faults + f->major_faults;
 	f->oom_kills = oom_kill_count();
 	reclaim_counters(reclaimed);
@@ -68,15 +68,15 @@ static void gather_events(struct figures *f)
 	f->stolen = reclaimed[0].freed;
 	f->background_scanned = reclaimed[1].scanned;
 	f->background_stolen = reclaimed[1].freed;
-	f->reused = load_relaxed(&c->pages_reused);
-	f->huge_nodes = load_relaxed(&c->huge_nodes);
+	f->reused = c.pages_reused;
+	f->huge_nodes = c.huge_nodes;
 	f->huge_frames = f->huge_nodes * PTES_PER_TABLE;
-	f->huge_faults = load_relaxed(&c->huge_faults);
-	f->huge_fallbacks = load_relaxed(&c->huge_fallbacks);
-	f->huge_splits = load_relaxed(&c->huge_splits);
-	f->huge_dissolved = load_relaxed(&c->huge_dissolved);
-	f->read_kib = kib(load_relaxed(&c->pages_read) << PAGE_SHIFT);
-	f->written = load_relaxed(&c->pages_written);
+	f->huge_faults = c.huge_faults;
+	f->huge_fallbacks = c.huge_fallbacks;
+	f->huge_splits = c.huge_splits;
+	f->huge_dissolved = c.huge_dissolved;
+	f->read_kib = kib(c.pages_read << PAGE_SHIFT);
+	f->written = c.pages_written;
 	f->written_kib = kib(f->written << PAGE_SHIFT);
 }
 
@@ -94,14 +94,14 @@ void proc_figures(struct figures *f)
 	f->dirty = object_dirty_frames();
 	f->writing = object_writing_frames();
 	f->dirtied = object_dirtied();
-	f->anon = load_relaxed(&mm_counters.anon_pages);
+	f->anon = mm_counters_sum().anon_pages;
 	f->anon -= min(f->anon, census.unmapped);
 	f->swap_cache = swap_cache_frames();
 	f->swap_total = swap_total_slots();
 	f->swap_free = swap_free_slots();
 	f->swapped_in = swap_pages_in();
 	f->swapped_out = swap_pages_out();
-	f->tables = load_relaxed(&mm_counters.tables);
+	f->tables = mm_counters_sum().tables;
 	gather_kernel(f, &census);
 	gather_events(f);
 	f->read_kib += kib(f->swapped_in << PAGE_SHIFT); /* what is swapped is paged, too */

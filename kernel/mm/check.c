@@ -422,18 +422,18 @@ static void check_frames(struct check *c)
 	if (c->charged != commit_charged())
 		violation(c, "commit: %llu pages are owed, it says %llu",
 			  (unsigned long long)c->charged, (unsigned long long)commit_charged());
-	if (c->tables != mm_counters.tables || c->anon != mm_counters.anon_pages)
+	const struct mm_counters counted = mm_counters_sum();
+	if (c->tables != counted.tables || c->anon != counted.anon_pages)
 		violation(c, "%llu tables and %llu anonymous pages; counters say %llu and %llu",
 			  (unsigned long long)c->tables, (unsigned long long)c->anon,
-			  (unsigned long long)mm_counters.tables,
-			  (unsigned long long)mm_counters.anon_pages);
-	if (c->huge != mm_counters.huge_nodes)
+			  (unsigned long long)counted.tables,
+			  (unsigned long long)counted.anon_pages);
+	if (c->huge != counted.huge_nodes)
 		violation(c, "%llu huge nodes; the counter says %llu", (unsigned long long)c->huge,
-			  (unsigned long long)mm_counters.huge_nodes);
-	if (c->nonresident != mm_counters.nonresident)
+			  (unsigned long long)counted.huge_nodes);
+	if (c->nonresident != mm_nonresident)
 		violation(c, "%llu leaves are not resident; the counter says %llu",
-			  (unsigned long long)c->nonresident,
-			  (unsigned long long)mm_counters.nonresident);
+			  (unsigned long long)c->nonresident, (unsigned long long)mm_nonresident);
 }
 
 u32 mm_check(char *text, size_t size)

@@ -260,8 +260,7 @@ static int fresh_get(struct fault *f)
 	f->zeroed = !f->source && !(pte_is_resident(f->seen) && pte_page(f->seen) != zero_page);
 	if (f->zeroed) {
 		machine_frame_zero(f->fresh);
-		atomic_add(&f->mm->counters.pages_zeroed, 1);
-		atomic_add(&mm_counters.pages_zeroed, 1);
+		space_count(f->mm, pages_zeroed, 1);
 	}
 	return 0;
 }
@@ -352,8 +351,7 @@ static int install_hole(struct fault *f, struct pte *slot, struct pte old)
 			return FAULT_REDO;
 		if (f->source) { /* case 8 */
 			machine_frame_copy(f->fresh, f->source);
-			atomic_add(&f->mm->counters.pages_copied, 1);
-			atomic_add(&mm_counters.pages_copied, 1);
+			space_count(f->mm, pages_copied, 1);
 		}
 		hole_fill(f, slot, old, f->fresh, f->prot & AREA_WRITE); /* case 7 */
 		f->fresh = NULL;
@@ -383,8 +381,7 @@ static int install_copy(struct fault *f, struct pte *slot, struct page *old)
 			machine_frame_zero(fresh);
 	} else {
 		machine_frame_copy(fresh, old);
-		atomic_add(&f->mm->counters.pages_copied, 1);
-		atomic_add(&mm_counters.pages_copied, 1);
+		space_count(f->mm, pages_copied, 1);
 	}
 	pte_exchange(slot, pte_leaf(fresh, f->prot, false, false));
 	limbo_add(&f->limbo, old, f->va);
@@ -420,8 +417,7 @@ static int install_resident(struct fault *f, struct pte *slot, struct pte e)
 	if (f->prot & AREA_WRITE)
 		e = pte_set_writable(pte_set_prot(e, f->prot), true);
 	pte_exchange(slot, e);
-	atomic_add(&f->mm->counters.pages_reused, 1);
-	atomic_add(&mm_counters.pages_reused, 1);
+	space_count(f->mm, pages_reused, 1);
 	return 0;
 }
 
@@ -546,8 +542,7 @@ static int fault_try(struct fault *f)
 		tlb_local_page(mm, f->va);
 		if (f->huge)
 			f->result->next = ROUND_DOWN(f->va, HUGE_SIZE) + HUGE_SIZE;
-		atomic_add(&mm->counters.faults_spurious, 1);
-		atomic_add(&mm_counters.faults_spurious, 1);
+		space_count(mm, faults_spurious, 1);
 		return 0;
 	}
 	if (pte_is_guard(f->seen)) {
@@ -607,11 +602,9 @@ int fault_resolve(struct mm *mm, u64 va, u32 access, u32 flags, struct fault_res
 		huge_put(f.block);
 	memory_want();
 	if (result->major) {
-		atomic_add(&mm->counters.faults_major, 1);
-		atomic_add(&mm_counters.faults_major, 1);
+		space_count(mm, faults_major, 1);
 	} else {
-		atomic_add(&mm->counters.faults_minor, 1);
-		atomic_add(&mm_counters.faults_minor, 1);
+		space_count(mm, faults_minor, 1);
 	}
 	return r;
 }

@@ -26,18 +26,18 @@ struct page *huge_alloc(void)
 	struct page *head = frame_alloc_order(HUGE_ORDER, PAGE_ANON);
 
 	if (!head) {
-		atomic_add(&mm_counters.huge_fallbacks, 1);
+		mm_count(huge_fallbacks, 1);
 		return NULL;
 	}
 	head->huge.refs = 1;
 	head->huge.parted = 0;
-	atomic_add(&mm_counters.anon_pages, HUGE_PAGES);
-	atomic_add(&mm_counters.huge_nodes, 1);
+	mm_count(anon_pages, HUGE_PAGES);
+	mm_count(huge_nodes, 1);
 	for (u32 i = 0; i < HUGE_PAGES; i++) {
 		machine_frame_zero(head + i);
 		cpu_preempt_point();
 	}
-	atomic_add(&mm_counters.pages_zeroed, HUGE_PAGES);
+	mm_count(pages_zeroed, HUGE_PAGES);
 	return head;
 }
 
@@ -47,7 +47,7 @@ static void huge_end(struct page *head)
 	debug_assert(head->level == HUGE_ORDER);
 	store_relaxed(&head->level, (u8)0);
 	head->huge.refs = 0;
-	atomic_sub(&mm_counters.huge_nodes, 1);
+	mm_count(huge_nodes, -1);
 }
 
 static bool pages_have_one_reference(const struct page *head)
@@ -67,7 +67,7 @@ void huge_put(struct page *head)
 		return;
 	huge_end(head);
 	if (pages_have_one_reference(head)) {
-		atomic_sub(&mm_counters.anon_pages, HUGE_PAGES);
+		mm_count(anon_pages, -(s64)HUGE_PAGES);
 		frame_free_order(head, HUGE_ORDER);
 	} else {
 		for (u32 i = 0; i < HUGE_PAGES; i++)
@@ -141,13 +141,13 @@ void huge_split(struct mm *mm, struct page *table, u64 va, struct page *t, bool 
 	/* Before t is reachable: from then on others may drop the references that it holds. */
 	if (sole_reference) {
 		huge_end(head);
-		atomic_add(&mm_counters.huge_dissolved, 1);
+		mm_count(huge_dissolved, 1);
 	} else {
 		huge_put_referenced(head);
 	}
 	pte_store(slot, pte_table(t, true));
-	atomic_add(&mm_counters.huge_splits, 1);
-	atomic_add(&mm_counters.shootdowns, 1);
+	mm_count(huge_splits, 1);
+	mm_count(shootdowns, 1);
 }
 
 int huge_split_at(struct mm *mm, u64 va)
@@ -243,8 +243,8 @@ int huge_install(struct mm *mm, const struct area *a, u64 va, struct page *head,
 	spin_unlock(&table->lock);
 	if (taken)
 		return HUGE_REDO;
-	atomic_add(&mm->counters.pages_zeroed, HUGE_PAGES);
-	atomic_add(&mm_counters.huge_faults, 1);
+	space_count_alone(mm, pages_zeroed, HUGE_PAGES); /* the machine's: when it was made */
+	mm_count(huge_faults, 1);
 	return 0;
 }
 
@@ -263,8 +263,7 @@ static bool leaf_widen(struct mm *mm, struct pte *slot, struct pte e, u32 prot, 
 	/* No flush: the entry only becomes more permissive. A forced write goes without R/W. */
 	if (prot & AREA_WRITE)
 		pte_exchange(slot, pte_set_writable(pte_set_prot(e, prot), true));
-	atomic_add(&mm->counters.pages_reused, 1);
-	atomic_add(&mm_counters.pages_reused, 1);
+	space_count(mm, pages_reused, 1);
 	return true;
 }
 

@@ -86,7 +86,7 @@ void limbo_shoot(struct limbo *l)
 			tlb_shoot_page(l->mm, l->pages[i]);
 	}
 	l->npages = 0;
-	atomic_add(&mm_counters.shootdowns, 1);
+	mm_count(shootdowns, 1);
 }
 
 void limbo_flush(struct limbo *l)
@@ -110,7 +110,7 @@ struct page *table_alloc_raw(u32 level)
 
 	if (t) {
 		store_relaxed(&t->level, (u8)level);
-		atomic_add(&mm_counters.tables, 1);
+		mm_count(tables, 1);
 	}
 	return t;
 }
@@ -132,8 +132,8 @@ static u32 table_nonresident(const struct page *t)
 void table_free(struct page *t)
 {
 	if (t->level == 1 && table_nonresident(t))
-		atomic_sub(&mm_counters.nonresident, table_nonresident(t));
-	atomic_sub(&mm_counters.tables, 1);
+		atomic_sub(&mm_nonresident, table_nonresident(t));
+	mm_count(tables, -1);
 	frame_free(t);
 }
 
@@ -142,13 +142,13 @@ struct page *anon_alloc(void)
 	struct page *p = frame_alloc(PAGE_ANON);
 
 	if (p)
-		atomic_add(&mm_counters.anon_pages, 1);
+		mm_count(anon_pages, 1);
 	return p;
 }
 
 void anon_free(struct page *p)
 {
-	atomic_sub(&mm_counters.anon_pages, 1);
+	mm_count(anon_pages, -1);
 	frame_free(p);
 }
 
@@ -251,7 +251,7 @@ static void table_copy_slots(struct page *src, struct page *dst, u32 slots)
 	dst->aged = src->aged;
 	dst->pinned = src->pinned;
 	if (src->level == 1)
-		atomic_add(&mm_counters.nonresident, table_nonresident(src));
+		atomic_add(&mm_nonresident, table_nonresident(src));
 }
 
 void node_copy_root(struct page *src, struct page *dst)
@@ -263,8 +263,7 @@ void node_copy_root(struct page *src, struct page *dst)
 
 static void count_copy(struct mm *mm)
 {
-	atomic_add(&mm->counters.tables_copied, 1);
-	atomic_add(&mm_counters.tables_copied, 1);
+	space_count(mm, tables_copied, 1);
 }
 
 /* --- owning --- */
@@ -380,8 +379,7 @@ static void own_step(struct mm *mm, struct page *d, u64 va, struct walk *w, stru
 	if (page_count(child) == 1) { /* the other owners have left */
 		pte_or_writable(slot);
 		spin_unlock(&d->lock);
-		atomic_add(&mm->counters.tables_adopted, 1);
-		atomic_add(&mm_counters.tables_adopted, 1);
+		space_count(mm, tables_adopted, 1);
 		return;
 	}
 	old = child;

@@ -93,7 +93,7 @@ static inline void nonresident_count(struct page *table, enum leaf_kind kind, s3
 		table->table.nonresident.shmem += (u32)delta;
 	else
 		return;
-	atomic_add(&mm_counters.nonresident, (u64)(s64)delta);
+	atomic_add(&mm_nonresident, (u64)(s64)delta);
 }
 
 /* A path of tables from the root down to level `level`. */

@@ -362,7 +362,7 @@ static int run_read(struct object *o, u64 first, u32 count)
 	}
 	err = o->ops->read_pages(o, first, pages, count);
 	if (!err)
-		atomic_add(&mm_counters.pages_read, count);
+		mm_count(pages_read, count);
 	for (u32 i = 0; i < count; i++) {
 		if (!err) {
 			page_flag_set(pages[i], PAGE_UPTODATE);

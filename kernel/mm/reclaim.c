@@ -254,7 +254,7 @@ static bool huge_take(struct mm *mm, struct page *table, u64 va, bool owned)
 	struct page *t = frame_alloc_reserved(PAGE_TABLE);
 	if (!t)
 		return false;
-	atomic_add(&mm_counters.tables, 1);
+	mm_count(tables, 1);
 	huge_split(mm, table, va, t, owned);
 	return true;
 }

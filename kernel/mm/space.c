@@ -16,7 +16,7 @@
 #include "mm/reclaim.h"
 #include "mm/slab.h"
 
-struct mm_counters mm_counters;
+u64 mm_nonresident, space_fork_ns_last;
 bool (*mm_privilege_hook)(enum mm_privilege p);
 
 static struct slab_cache mm_cache;
@@ -62,7 +62,7 @@ static void space_publish(struct mm *mm)
 {
 	spin_lock(&spaces_lock);
 	list_push_back(&spaces, &mm->link);
-	sole_add(&mm_counters.spaces, 1);
+	mm_count(spaces, 1);
 	spin_unlock(&spaces_lock);
 }
 
@@ -96,7 +96,7 @@ static bool space_unlist(struct mm *mm)
 	alone = !mm->walkers;
 	if (alone) {
 		list_remove(&mm->link);
-		sole_add(&mm_counters.spaces, -1);
+		mm_count(spaces, -1);
 	}
 	spin_unlock(&spaces_lock);
 	return alone;
@@ -245,7 +245,7 @@ struct mm *space_fork(struct mm *parent)
 		space_free(child);
 		return NULL;
 	}
-	atomic_add(&mm_counters.forks, 1);
+	mm_count(forks, 1);
 	return child;
 }
 
@@ -355,7 +355,7 @@ void space_rss_peak(struct mm *mm)
 {
 	struct space_rss rss = rss_at_root(mm);
 
-	if (!load_relaxed(&mm_counters.nonresident))
+	if (!load_relaxed(&mm_nonresident))
 		peak_update(&mm->peak_rss_pages, rss.anon + rss.file + rss.shmem);
 }
 
@@ -363,7 +363,7 @@ struct space_rss space_rss(struct mm *mm)
 {
 	struct space_rss rss = rss_at_root(mm);
 
-	if (load_relaxed(&mm_counters.nonresident)) {
+	if (load_relaxed(&mm_nonresident)) {
 		read_lock(&mm->rw);
 		rss = rss_at_root(mm);
 		subtract_nonresident(mm->root, &rss);

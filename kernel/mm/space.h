@@ -8,6 +8,7 @@
 #define MM_SPACE_H
 
 #include "mm/area.h"
+#include "mm/counters.h"
 #include "mm/machine.h"
 
 /*
@@ -42,12 +43,9 @@ struct mm {
 	u64 limit_as, limit_data, limit_data_hard, limit_stack, limit_memlock;
 	u32 future_flags; /* R: of AREA_LOCK_FLAGS, for areas to come (mlockall's MCL_FUTURE) */
 	u64 peak_rss_pages, peak_vm_bytes; /* A: VmHWM, VmPeak */
-	u32 membarriers;        /* A: what the program has registered for (membarrier(2)) */
-	u8 huge_disabled;       /* A: enum huge_disabled (PR_SET_THP_DISABLE) */
-	struct space_counters { /* A: events since the space was made */
-		u64 faults_minor, faults_major, faults_spurious;
-		u64 tables_copied, tables_adopted, pages_copied, pages_reused, pages_zeroed;
-	} counters;
+	u32 membarriers;  /* A: what the program has registered for (membarrier(2)) */
+	u8 huge_disabled; /* A: enum huge_disabled (PR_SET_THP_DISABLE) */
+	struct space_counters counters[SPACE_COUNTERS];
 };
 
 /*
@@ -246,23 +244,9 @@ enum huge_disabled { HUGE_ENABLED, HUGE_DISABLED, HUGE_UNLESS_ADVISED };
 /* May the area have some? space.rw held. */
 bool space_huge_eligible(const struct mm *mm, const struct area *a);
 
-struct mm_counters { /* A: since boot */
-	u64 forks, fork_ns_last;
-	u64 tables_copied, tables_adopted, pages_copied, pages_reused, pages_zeroed;
-	u64 faults_minor, faults_major, faults_spurious;
-	u64 tables, anon_pages; /* alive now */
-	u64 nonresident;        /* markers in leaf tables now */
-	u64 huge_nodes;         /* alive now */
-	/*
-	 * 2 MiB pages: faults that got one, or found no free block; leaves that were split; nodes
-	 * that ended by it
-	 */
-	u64 huge_faults, huge_fallbacks, huge_splits, huge_dissolved;
-	u64 spaces; /* alive now */
-	u64 shootdowns;
-	u64 pages_read, pages_written; /* pages of objects, from and to where their bytes are */
-};
-extern struct mm_counters mm_counters;
+extern u64 mm_nonresident;     /* A: markers in leaf tables now */
+extern u64 space_fork_ns_last; /* A: how long the last fork took; written by proc */
+
 /*
  * Calls fn for each space that has users; it stays while fn runs, which may sleep but must not give
  * up a use of it. Stops at non-zero. Locks below RANK_SPACE and page locks may be held.

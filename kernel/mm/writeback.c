@@ -247,7 +247,7 @@ static int run_write(struct object *o, u64 index, struct page **pages, u32 count
 	run_clean(o, index, pages, count);
 	err = o->ops->write_pages(o, index, pages, count);
 	if (!err)
-		atomic_add(&mm_counters.pages_written, count);
+		mm_count(pages_written, count);
 	run_done(o, pages, count, err);
 	return err ? err : (int)count;
 }

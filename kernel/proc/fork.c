@@ -336,7 +336,7 @@ static int process_copy_space(struct process *p, struct process *from, u64 flags
 		u64 start = clock_monotonic();
 
 		p->mm = space_fork(from->mm);
-		store_relaxed(&mm_counters.fork_ns_last, clock_monotonic() - start);
+		store_relaxed(&space_fork_ns_last, clock_monotonic() - start);
 	}
 	return p->mm ? 0 : -ENOMEM;
 }
@@ -477,7 +477,7 @@ long process_clone(const struct clone_request *r)
 	if (!err)
 		err = r->flags & CLONE_THREAD ? clone_thread(r) : clone_process(r);
 	if (err > 0 && !(r->flags & CLONE_VM))
-		store_relaxed(&mm_counters.fork_ns_last, clock_monotonic() - t0);
+		store_relaxed(&space_fork_ns_last, clock_monotonic() - t0);
 	thread_charge_system(t0);
 	return err;
 }

@@ -275,6 +275,7 @@ static void text_line(struct text *t, const char *name, u64 value)
 
 static void send_stats(void)
 {
+	const struct mm_counters c = mm_counters_sum();
 	struct text t = { .data = kmalloc(TEXT_SIZE) };
 
 	if (!t.data)
@@ -283,19 +284,19 @@ static void send_stats(void)
 	text_line(&t, "idle_us", scheduler_idle_ns() / 1000);
 	text_line(&t, "context_switches", scheduler_switch_count());
 	text_line(&t, "processes_created", process_fork_count() + 1);
-	text_line(&t, "forks", mm_counters.forks);
-	text_line(&t, "fork_ns_last", mm_counters.fork_ns_last);
-	text_line(&t, "faults_minor", mm_counters.faults_minor);
-	text_line(&t, "faults_major", mm_counters.faults_major);
-	text_line(&t, "faults_spurious", mm_counters.faults_spurious);
-	text_line(&t, "tables_copied", mm_counters.tables_copied);
-	text_line(&t, "tables_adopted", mm_counters.tables_adopted);
-	text_line(&t, "pages_copied", mm_counters.pages_copied);
-	text_line(&t, "pages_reused", mm_counters.pages_reused);
-	text_line(&t, "pages_zeroed", mm_counters.pages_zeroed);
-	text_line(&t, "huge_faults", mm_counters.huge_faults);
-	text_line(&t, "huge_splits", mm_counters.huge_splits);
-	text_line(&t, "shootdowns", mm_counters.shootdowns);
+	text_line(&t, "forks", c.forks);
+	text_line(&t, "fork_ns_last", load_relaxed(&space_fork_ns_last));
+	text_line(&t, "faults_minor", c.faults_minor);
+	text_line(&t, "faults_major", c.faults_major);
+	text_line(&t, "faults_spurious", c.faults_spurious);
+	text_line(&t, "tables_copied", c.tables_copied);
+	text_line(&t, "tables_adopted", c.tables_adopted);
+	text_line(&t, "pages_copied", c.pages_copied);
+	text_line(&t, "pages_reused", c.pages_reused);
+	text_line(&t, "pages_zeroed", c.pages_zeroed);
+	text_line(&t, "huge_faults", c.huge_faults);
+	text_line(&t, "huge_splits", c.huge_splits);
+	text_line(&t, "shootdowns", c.shootdowns);
 	text_line(&t, "frames_total", frame_managed);
 	text_line(&t, "frames_free", frame_free_count());
 	text_line(&t, "frames_cache", object_cache_frames());
@@ -329,9 +330,10 @@ static void check_leaks(void)
 	cpus_resume();
 	if (violations)
 		panic("mm check: %u violations: %s", violations, text);
-	if (mm_counters.spaces || mm_counters.tables || mm_counters.anon_pages)
-		panic("leak: %lu spaces, %lu tables, %lu anonymous pages", mm_counters.spaces,
-		      mm_counters.tables, mm_counters.anon_pages);
+	const struct mm_counters c = mm_counters_sum();
+	if (c.spaces || c.tables || c.anon_pages)
+		panic("leak: %lu spaces, %lu tables, %lu anonymous pages", c.spaces, c.tables,
+		      c.anon_pages);
 	if (process_live_count() != 1)
 		panic("leak: %lu processes", process_live_count() - 1);
 	if (unix_live_count())

@@ -74,10 +74,11 @@ int main(int argc, char **argv)
 	printf("model: %lu streams, %lu operations, no difference (%lu forks; tables: %lu copied, "
 	       "%lu adopted; pages: %lu copied, %lu reused; "
 	       "2 MiB pages: %lu, %lu split; %lu faults, %lu spurious; %lu shootdowns)\n",
-	       streams, attempts, mm_counters.forks, mm_counters.tables_copied,
-	       mm_counters.tables_adopted, mm_counters.pages_copied, mm_counters.pages_reused,
-	       mm_counters.huge_faults, mm_counters.huge_splits,
-	       mm_counters.faults_minor + mm_counters.faults_major, mm_counters.faults_spurious,
-	       mm_counters.shootdowns);
+	       streams, attempts, mm_counters_sum().forks, mm_counters_sum().tables_copied,
+	       mm_counters_sum().tables_adopted, mm_counters_sum().pages_copied,
+	       mm_counters_sum().pages_reused, mm_counters_sum().huge_faults,
+	       mm_counters_sum().huge_splits,
+	       mm_counters_sum().faults_minor + mm_counters_sum().faults_major,
+	       mm_counters_sum().faults_spurious, mm_counters_sum().shootdowns);
 	return 0;
 }

@@ -14,7 +14,7 @@ static int setup(void **state)
 	hosted_seed(1);
 	huge_policy = HUGE_ALWAYS;
 	at_start = hosted_census();
-	counted = mm_counters;
+	counted = mm_counters_sum();
 	return 0;
 }
 
@@ -30,7 +30,7 @@ static int teardown(void **state)
 	return d ? -1 : 0;
 }
 
-#define since(counter) (mm_counters.counter - counted.counter)
+#define since(counter) (mm_counters_sum().counter - counted.counter)
 
 /* --- when there is one --- */
 
@@ -163,7 +163,7 @@ static void test_a_write_after_fork_copies_one_page(void **state)
 	struct mm *parent = huge_space(1), *child = new_fork(parent);
 
 	(void)state;
-	counted = mm_counters;
+	counted = mm_counters_sum();
 	store_in(child, page_va(40), 1000);
 	assert_int_equal(since(pages_copied), 1);
 	assert_int_equal(since(huge_splits), 1);
@@ -175,7 +175,7 @@ static void test_a_write_after_fork_copies_one_page(void **state)
 	store_in(parent, page_va(41), 2000);
 	assert_int_equal(since(pages_copied), 2);
 	assert_int_equal(since(huge_splits), 2);
-	assert_int_equal(mm_counters.huge_nodes, 0);
+	assert_int_equal(mm_counters_sum().huge_nodes, 0);
 	/* The one that the child has copied is the parent's alone again. */
 	store(page_va(40), 40);
 	assert_int_equal(since(pages_copied), 2);
@@ -198,7 +198,7 @@ static void test_a_node_whose_other_owner_left_is_taken_back_whole(void **state)
 	(void)state;
 	store_in(child, page_va(40), 1000);
 	space_put(child);
-	counted = mm_counters;
+	counted = mm_counters_sum();
 	store_in(parent, page_va(41), 41);
 	assert_true(is_huge(parent, BASE));
 	assert_int_equal(since(pages_copied), 0);
@@ -218,7 +218,7 @@ static void test_a_node_with_a_page_of_another_is_not_taken_back(void **state)
 	(void)state;
 	store_in(child, page_va(40), 1000); /* splits: holds 511 of the node's pages */
 	assert_int_equal(space_unmap(child, page_va(0), 511 * PAGE_SIZE), 0);
-	counted = mm_counters;
+	counted = mm_counters_sum();
 	store_in(parent, page_va(3), 3);
 	assert_int_equal(since(huge_splits), 1);
 	assert_int_equal(since(pages_copied), 0); /* it is the parent's alone */
@@ -227,7 +227,7 @@ static void test_a_node_with_a_page_of_another_is_not_taken_back(void **state)
 	assert_int_equal(load_in(child, page_va(511)), 511);
 	space_put(parent);
 	assert_int_equal(load_in(child, page_va(511)), 511);
-	assert_int_equal(mm_counters.anon_pages - at_start.anon, 1);
+	assert_int_equal(mm_counters_sum().anon_pages - at_start.anon, 1);
 	space_put(child);
 }
 
@@ -239,11 +239,11 @@ static void test_pages_outlive_their_node(void **state)
 	store_in(child, page_va(600), 1000);
 	space_put(parent);
 	hosted_check();
-	assert_int_equal(mm_counters.huge_nodes - at_start.huge, 1);
+	assert_int_equal(mm_counters_sum().huge_nodes - at_start.huge, 1);
 	pages_must_be_intact(child, 0, 1024, 600);
 	/* ... and are given back one by one. */
 	assert_int_equal(space_unmap(child, page_va(512), 100 * PAGE_SIZE), 0);
-	assert_int_equal(mm_counters.anon_pages - at_start.anon, 1024 - 100);
+	assert_int_equal(mm_counters_sum().anon_pages - at_start.anon, 1024 - 100);
 	space_put(child);
 }
 
@@ -261,7 +261,7 @@ static void test_the_kernels_writes_split_too(void **state)
 	space_put(child);
 	/* Forced, where the area does not permit it: in place, but the entry stays read-only. */
 	assert_int_equal(space_protect(parent, BASE, HUGE_SIZE, AREA_READ, false), 0);
-	counted = mm_counters;
+	counted = mm_counters_sum();
 	assert_int_equal(space_write(parent, page_va(9) + 8, &value, 8, 0), -EFAULT);
 	assert_int_equal(space_write(parent, page_va(9) + 8, &value, 8, SPACE_FORCE), 8);
 	assert_true(is_huge(parent, BASE));
@@ -300,11 +300,11 @@ static void test_unmapping_a_part_splits_and_frees_that_part(void **state)
 	struct mm *mm = huge_space(3);
 
 	(void)state;
-	counted = mm_counters;
+	counted = mm_counters_sum();
 	assert_int_equal(space_unmap(mm, page_va(500), (12 + 512 + 3) * PAGE_SIZE), 0);
 	assert_int_equal(since(huge_splits), 2); /* the middle one goes whole */
 	assert_int_equal(space_rss(mm).anon, 3 * 512 - 527);
-	assert_int_equal(mm_counters.anon_pages - at_start.anon, 3 * 512 - 527);
+	assert_int_equal(mm_counters_sum().anon_pages - at_start.anon, 3 * 512 - 527);
 	pages_must_be_intact(mm, 0, 500, NO_PAGE);
 	pages_must_be_intact(mm, 1027, 1536, NO_PAGE);
 	hosted_check();
@@ -343,7 +343,7 @@ static void test_protecting_all_of_it_keeps_it_and_a_part_splits_it(void **state
 	u64 v;
 
 	(void)state;
-	counted = mm_counters;
+	counted = mm_counters_sum();
 	assert_int_equal(space_protect(mm, BASE, HUGE_SIZE, AREA_READ, false), 0);
 	assert_faults(user_store(page_va(3), 1, &r), SIGSEGV, 2);
 	assert_int_equal(load(page_va(3)), 3);
@@ -373,7 +373,7 @@ static void test_protecting_parts_of_two_leaves_costs_the_rest_nothing(void **st
 	(void)state;
 	assert_int_equal(space_protect(mm, page_va(400), 200 * PAGE_SIZE, AREA_READ, false), 0);
 	hosted_check();
-	counted = mm_counters;
+	counted = mm_counters_sum();
 	store(page_va(399), 399);
 	store(page_va(600), 600);
 	assert_int_equal(since(faults_minor) - since(faults_spurious), 0);
@@ -411,7 +411,7 @@ static void test_a_part_protected_under_a_shared_table_is_split_in_place_for_bot
 	struct mm *parent = huge_space(1), *child = new_fork(parent);
 
 	(void)state;
-	counted = mm_counters;
+	counted = mm_counters_sum();
 	assert_int_equal(space_protect(child, page_va(8), PAGE_SIZE, AREA_READ, false), 0);
 	assert_int_equal(since(tables_copied), 0);
 	assert_int_equal(since(huge_splits), 1);
@@ -455,7 +455,7 @@ static void test_mremap_moves_it_whole_where_it_fits_and_splits_it_elsewhere(voi
 	u64 far = 0x8000000000;
 
 	(void)state;
-	counted = mm_counters;
+	counted = mm_counters_sum();
 	assert_int_equal(space_remap(mm, BASE, HUGE_SIZE, HUGE_SIZE, flags, far), far);
 	assert_int_equal(since(huge_splits), 0);
 	assert_true(is_huge(mm, far));
@@ -496,7 +496,7 @@ static void test_mremap_to_a_place_with_an_empty_table(void **state)
 			break;
 	} while (r < 0);
 	must(r == -ENOMEM, "no failure leaves a table");
-	counted = mm_counters;
+	counted = mm_counters_sum();
 	assert_int_equal(space_remap(mm, BASE, HUGE_SIZE, HUGE_SIZE, flags, far), far);
 	assert_int_equal(since(huge_splits), 1);
 	hosted_check();
@@ -512,7 +512,7 @@ static void test_mremap_after_fork_moves_a_shared_node(void **state)
 	u64 far = 0x8000000000;
 
 	(void)state;
-	counted = mm_counters;
+	counted = mm_counters_sum();
 	assert_int_equal(
 		space_remap(child, BASE, HUGE_SIZE, HUGE_SIZE, REMAP_MAYMOVE | REMAP_FIXED, far),
 		far);

@@ -238,7 +238,7 @@ static void leave_run(void)
 	hosted_run(3, leave_cpu, &t);
 	increments_must_be(t.parent, 2);
 	pages_must_be_intact(t.parent, 0, 512, NO_PAGE);
-	must(space_rss(t.parent).anon == 512 && mm_counters.anon_pages == 512, "pages leak");
+	must(space_rss(t.parent).anon == 512 && mm_counters_sum().anon_pages == 512, "pages leak");
 	space_put(t.parent);
 }
 
@@ -264,7 +264,8 @@ static void touch_run(void)
 	map_anonymous(t.parent, BASE, 512);
 	hosted_run(4, touch_cpu, &t);
 	increments_must_be(t.parent, 4);
-	must(mm_counters.huge_nodes == 1 && space_rss(t.parent).anon == 512, "not one huge page");
+	must(mm_counters_sum().huge_nodes == 1 && space_rss(t.parent).anon == 512,
+	     "not one huge page");
 	space_put(t.parent);
 }
 
@@ -373,7 +374,7 @@ static void place_run(void)
 	t.child = new_fork(t.parent);
 	hosted_run(4, place_cpu, &t);
 	must(!is_huge(t.parent, BASE) && !is_huge(t.child, BASE), "not split");
-	must(mm_counters.anon_pages == 512 && !mm_counters.huge_nodes, "pages leak");
+	must(mm_counters_sum().anon_pages == 512 && !mm_counters_sum().huge_nodes, "pages leak");
 	pages_must_be_intact(t.parent, 0, 512, NO_PAGE);
 	space_put(t.parent);
 	space_put(t.child);

@@ -108,7 +108,7 @@ static void test_resident_neighbours_of_a_file_page_come_along(void **state)
 	map_pages(mm, BASE, 64, AREA_READ | MAY, &m->object, 0);
 	load_in(mm, BASE + 20 * PAGE_SIZE);
 	load(BASE + 21 * PAGE_SIZE);
-	u64 faults = mm->counters.faults_minor + mm->counters.faults_major;
+	u64 faults = space_counters_sum(mm).faults_minor + space_counters_sum(mm).faults_major;
 	assert_true(space_rss(mm).file >= 16);
 	assert_true(faults <= 4);
 	space_put(mm);
@@ -124,16 +124,16 @@ static void test_the_last_owner_gets_its_memory_back_without_a_copy(void **state
 	store_in(mm, BASE, 1);
 	space_put(new_fork(mm));
 	store_in(mm, BASE, 2); /* one table is adopted, and with it all that hangs below */
-	assert_int_equal(mm->counters.tables_adopted, 1);
-	assert_int_equal(mm->counters.pages_reused, 0);
+	assert_int_equal(space_counters_sum(mm).tables_adopted, 1);
+	assert_int_equal(space_counters_sum(mm).pages_reused, 0);
 	struct mm *child = new_fork(mm);
 	store_in(child, BASE + PAGE_SIZE,
 		 1); /* copies the tables: the page is shared by two of them now */
 	space_put(child);
 	store_in(mm, BASE, 3);
-	assert_int_equal(mm->counters.pages_reused, 1);
-	assert_int_equal(mm->counters.tables_copied, 0);
-	assert_int_equal(mm->counters.pages_copied, 0);
+	assert_int_equal(space_counters_sum(mm).pages_reused, 1);
+	assert_int_equal(space_counters_sum(mm).tables_copied, 0);
+	assert_int_equal(space_counters_sum(mm).pages_copied, 0);
 	space_put(mm);
 }
 
@@ -149,9 +149,9 @@ static void test_fork_costs_the_same_for_every_size(void **state)
 		map_anonymous(mm, BASE + i * 0x10000000, i ? 4000 : 1);
 		for (u32 p = 0; p < (i ? 4000 : 1); p += 100)
 			store_in(mm, BASE + i * 0x10000000 + p * PAGE_SIZE, p);
-		u64 before = mm_counters.tables;
+		u64 before = mm_counters_sum().tables;
 		struct mm *child = new_fork(mm);
-		tables[i] = mm_counters.tables - before;
+		tables[i] = mm_counters_sum().tables - before;
 		assert_int_equal(space_rss(child).anon, space_rss(mm).anon);
 		space_put(child);
 	}
@@ -556,7 +556,7 @@ static void test_shares_of_pages_add_up(void **state)
 /* The sum of all spaces' shares is what is there, to less than a page in a million for each page. */
 static void check_shares(struct mm **spaces, u32 count)
 {
-	u64 anon = 0, mapped = 0, there = mm_counters.anon_pages * USAGE_PAGE;
+	u64 anon = 0, mapped = 0, there = mm_counters_sum().anon_pages * USAGE_PAGE;
 
 	for (u32 i = 0; i < count; i++) {
 		struct area_usage u = usage_of(spaces[i]);
@@ -570,7 +570,8 @@ static void check_shares(struct mm **spaces, u32 count)
 		assert_int_equal(u.rss, u.shared_clean + u.shared_dirty + u.private_clean +
 						u.private_dirty);
 	}
-	assert_true(anon <= there && there - anon <= mm_counters.anon_pages * (USAGE_PAGE >> 20));
+	assert_true(anon <= there &&
+		    there - anon <= mm_counters_sum().anon_pages * (USAGE_PAGE >> 20));
 	there = object_shmem_frames() * USAGE_PAGE;
 	assert_true(mapped <= there && there - mapped <= USAGE_PAGE);
 }

@@ -221,10 +221,10 @@ test_pages_of_files_are_unmapped_and_found_again_without_a_copy_of_the_table(voi
 	hosted_check();
 	assert_int_equal(space_rss(parent).file, space_rss(child).file);
 	assert_true(space_rss(parent).file < PAGES);
-	u64 copied = mm_counters.tables_copied;
+	u64 copied = mm_counters_sum().tables_copied;
 	for (u32 p = 0; p < PAGES; p++)
 		assert_int_equal(load_in(child, page_va(p)), p * PAGE_SIZE);
-	assert_int_equal(mm_counters.tables_copied, copied);
+	assert_int_equal(mm_counters_sum().tables_copied, copied);
 	assert_int_equal(space_rss(parent).file, PAGES); /* in place: for both */
 	hosted_check();
 	space_put(parent);
