@@ -83,22 +83,29 @@ $(1)/%.S.o: %.S
 
 $(1)/kernel/arch/x86_64/vdso_image.S.o: $$(VDSO)
 
+# All code in one object; with -flto among the flags this is where it is compiled. (Inlined across files, GCC warns of values that
+# are set whenever they are read.)
+$(1)/all.o: $(patsubst %,$(1)/%.o,$(KERNEL_C) $(KERNEL_S))
+	$$(call say,LINK,$$@)
+	$$(Q)$$(CC) $$(KERNEL_CFLAGS) -Wno-maybe-uninitialized $(2) -r -nostdlib -flinker-output=nolto-rel -o $$@ $$^
+
 # Linked twice: the table of symbols lies behind all code, so it does not move what it names.
-$(3): $(patsubst %,$(1)/%.o,$(KERNEL_C) $(KERNEL_S)) $(KERNEL_LDS) scripts/symbol-table
+$(3): $(1)/all.o $(KERNEL_LDS) scripts/symbol-table
 	$$(call say,LINK,$$@)
 	$$(Q)scripts/symbol-table </dev/null >$(1)/symbols.S
 	$$(Q)$$(CC) -c -o $(1)/symbols.o $(1)/symbols.S
-	$$(Q)$$(LD) $$(KERNEL_LDFLAGS) -T $$(KERNEL_LDS) -o $(1)/kernel.pass1 $$(filter %.o,$$^) $(1)/symbols.o $(KERNEL_LIBS)
+	$$(Q)$$(LD) $$(KERNEL_LDFLAGS) -T $$(KERNEL_LDS) -o $(1)/kernel.pass1 $(1)/all.o $(1)/symbols.o $(KERNEL_LIBS)
 	$$(Q)$$(NM) -n $(1)/kernel.pass1 | scripts/symbol-table >$(1)/symbols.S
 	$$(Q)$$(CC) -c -o $(1)/symbols.o $(1)/symbols.S
-	$$(Q)$$(LD) $$(KERNEL_LDFLAGS) -T $$(KERNEL_LDS) -o $$@ $$(filter %.o,$$^) $(1)/symbols.o $(KERNEL_LIBS)
+	$$(Q)$$(LD) $$(KERNEL_LDFLAGS) -T $$(KERNEL_LDS) -o $$@ $(1)/all.o $(1)/symbols.o $(KERNEL_LIBS)
 
 -include $(patsubst %,$(1)/%.d,$(KERNEL_C) $(KERNEL_S))
 endef
 
 KERNEL_RELEASE := $(BUILD)/kernel.elf
 KERNEL_DEBUG := $(BUILD)/debug/kernel.elf
-$(eval $(call kernel_variant,$(BUILD)/obj,,$(KERNEL_RELEASE)))
+# The release kernel is optimized as a whole: its layers call each other across files on every path that is measured.
+$(eval $(call kernel_variant,$(BUILD)/obj,-flto=auto,$(KERNEL_RELEASE)))
 $(eval $(call kernel_variant,$(BUILD)/debug/obj,-DCOPPICE_DEBUG=1,$(KERNEL_DEBUG)))
 
 ALL += $(KERNEL_RELEASE) $(KERNEL_DEBUG)
