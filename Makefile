@@ -172,7 +172,7 @@ install: all
 clean:
 	rm -rf $(BUILD)
 
-SOURCES := $(sort $(wildcard kernel/*/*.[ch] kernel/*/*/*.[ch] kernel/*/*/*/*.[ch] hosted/*.[ch] cli/*.[ch] bench/*.[ch] tests/*/*.[ch]))
+SOURCES := $(sort $(wildcard kernel/*/*.[ch] kernel/*/*/*.[ch] kernel/*/*/*/*.[ch] hosted/*.[ch] cli/*.[ch] bench/*.[ch] bench/*/*.[ch] tests/*/*.[ch]))
 
 format:
 	$(call say,FORMAT,$(words $(SOURCES)) files)
@@ -190,6 +190,7 @@ help:
 		'make kernel          the kernel alone (DEBUG=1: with all checks)' \
 		'make run             install what is missing, build, run the example' \
 		'make test            install what is missing, build, run all tests' \
+		'make bench           the benchmarks, on Coppice and on Linux (QUICK=1: in minutes)' \
 		'make stress          stress-ng (to be installed) on the kernel with all checks' \
 		'make debug           a kernel that waits for gdb, and gdb (PROGRAM=/bin/true)' \
 		'make install         PREFIX=/usr/local DESTDIR=' \

@@ -1,10 +1,10 @@
 # The benchmarks, on Coppice and on Debian's cloud kernel: see run. BENCH_OPTIONS: its options, and names; QUICK=1: a few minutes.
 
-BENCH_C := bench/frame.c $(sort $(wildcard bench/list/*.c))
+BENCH_C := bench/frame.c $(sort $(wildcard bench/parts/*.c bench/list/*.c))
 BENCH_OUT := $(BUILD)/bench
 BENCH_CFLAGS := $(HOST_CFLAGS) -static -pthread
 
-$(BENCH_OUT)/bench: $(BENCH_C) bench/frame.h
+$(BENCH_OUT)/bench: $(BENCH_C) bench/frame.h $(wildcard bench/parts/*.h)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(BENCH_CFLAGS) -o $@ $(BENCH_C)
@@ -14,6 +14,13 @@ $(BENCH_OUT)/init $(BENCH_OUT)/target: $(BENCH_OUT)/%: bench/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HOST_CFLAGS) -static -o $@ $<
 
-.PHONY: bench
-bench: $(BENCH_OUT)/bench $(BENCH_OUT)/init $(BENCH_OUT)/target $(BUILD)/coppice $(KERNEL_RELEASE)
-	@bench/run --build $(BUILD) $(if $(QUICK),--quick) $(BENCH_OPTIONS)
+BENCH_FILES := $(BENCH_OUT)/bench $(BENCH_OUT)/init $(BENCH_OUT)/target $(BUILD)/coppice $(KERNEL_RELEASE)
+
+# A second make, so that nothing is compiled before the packages are there. The full form writes what is committed.
+.PHONY: bench bench-run
+bench:
+	@scripts/install-packages bench
+	@$(MAKE) --no-print-directory -j$(JOBS) bench-run
+
+bench-run: $(BENCH_FILES)
+	@bench/run --build $(BUILD) $(if $(QUICK),--quick) $(if $(QUICK)$(BENCH_OPTIONS),,--output docs/benchmarks) $(BENCH_OPTIONS)

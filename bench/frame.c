@@ -4,8 +4,8 @@
  *	bench [-l] [-r ROUNDS] [-M MIB] [-m MIB] [-t TARGET] [NAME...]
  *
  * -l lists them; -r: calls of each (default 5; the median counts); -M, -m: arguments in MiB below and above these are left out;
- * -t: the program that is executed (else BENCH_TARGET). A line is
- * "RESULT name argument unit median least most rounds", tab-separated.
+ * -t: the program that is executed (else BENCH_TARGET). A line is "RESULT name argument unit median least most rounds", and of the list "name mode machine
+ * better unit argument-unit arguments description", tab-separated.
  */
 #define _GNU_SOURCE
 #include "frame.h"
@@ -28,7 +28,7 @@
 
 static struct bench *benches, **benches_end = &benches;
 static double result[1 + ALSO_MAX][ROUNDS_MAX];
-static const char *also_suffix[ALSO_MAX];
+static const char *also_suffix[ALSO_MAX], *also_unit[ALSO_MAX];
 static int also_count, round_now, rounds = 5;
 static long mib_min, mib_max = 1024;
 static jmp_buf skipped;
@@ -52,7 +52,7 @@ void bench_result(double value)
 	result[0][round_now] = value;
 }
 
-void bench_also(const char *suffix, double value)
+void bench_also(const char *suffix, const char *unit, double value)
 {
 	int i = 0;
 
@@ -60,14 +60,17 @@ void bench_also(const char *suffix, double value)
 		i++;
 	if (i == ALSO_MAX)
 		fatal("too many results");
-	if (i == also_count)
-		also_suffix[also_count++] = suffix;
+	if (i == also_count) {
+		also_suffix[also_count] = suffix;
+		also_unit[also_count++] = unit;
+	}
 	result[1 + i][round_now] = value;
 }
 
 void bench_skip(const char *why)
 {
 	printf("SKIPPED\t%s\n", why);
+	fflush(stdout);
 	longjmp(skipped, 1);
 }
 
@@ -110,6 +113,28 @@ char *memory_touched(size_t size)
 
 	memory_write_each(p, size);
 	return p;
+}
+
+char *memory_kept(long mib)
+{
+	static char *memory;
+	static long have;
+
+	if (have != mib && have > 1)
+		munmap(memory, (size_t)have * MIB);
+	if (have != mib)
+		memory = mib > 1 ? memory_touched((size_t)mib * MIB) : NULL;
+	have = mib;
+	return memory;
+}
+
+char *target(void)
+{
+	char *path = getenv("BENCH_TARGET");
+
+	if (!path)
+		bench_skip("BENCH_TARGET, a static program that ends at once, is not named");
+	return path;
 }
 
 static int idle_pipe[2] = { -1, -1 };
@@ -195,13 +220,14 @@ static int compare_doubles(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static void print_result(const struct bench *b, const char *suffix, long arg, double *values)
+static void print_result(const struct bench *b, const char *suffix, const char *unit, long arg,
+			 double *values)
 {
 	int n = b->once ? 1 : rounds;
 
 	qsort(values, (size_t)n, sizeof(*values), compare_doubles);
 	printf("RESULT\t%s%s%s\t%ld\t%s\t%.2f\t%.2f\t%.2f\t%d\n", b->name, suffix ? "." : "",
-	       suffix ? suffix : "", arg, b->unit, values[n / 2], values[0], values[n - 1], n);
+	       suffix ? suffix : "", arg, unit, values[n / 2], values[0], values[n - 1], n);
 	fflush(stdout);
 }
 
@@ -215,19 +241,9 @@ static void run_one(const struct bench *b, long arg)
 		b->run(arg); /* warms caches; its result is overwritten */
 	for (; round_now < (b->once ? 1 : rounds); round_now++)
 		b->run(arg);
-	print_result(b, NULL, arg, result[0]);
+	print_result(b, NULL, b->unit, arg, result[0]);
 	for (int i = 0; i < also_count; i++)
-		print_result(b, also_suffix[i], arg, result[1 + i]);
-}
-
-static void run_bench(const struct bench *b)
-{
-	if (!b->args[0])
-		run_one(b, 0);
-	for (int i = 0; i < ARGS_MAX && b->args[i]; i++) {
-		if (strcmp(b->arg_unit, "MiB") || (b->args[i] >= mib_min && b->args[i] <= mib_max))
-			run_one(b, b->args[i]);
-	}
+		print_result(b, also_suffix[i], also_unit[i], arg, result[1 + i]);
 }
 
 static bool chosen(const struct bench *b, char **names)
@@ -239,6 +255,58 @@ static bool chosen(const struct bench *b, char **names)
 	return !*names;
 }
 
+static bool in_range(const struct bench *b, long arg)
+{
+	return strcmp(b->arg_unit, "MiB") || (arg >= mib_min && arg <= mib_max);
+}
+
+/* First those with memory of their own, then, size by size, those that keep it. */
+static void run_chosen(char **names)
+{
+	long size = 0, next = 0;
+
+	for (const struct bench *b = benches; b; b = b->next) {
+		if (b->keeps || !chosen(b, names))
+			continue;
+		if (!b->args[0])
+			run_one(b, 0);
+		for (int i = 0; i < ARGS_MAX && b->args[i]; i++) {
+			if (in_range(b, b->args[i]))
+				run_one(b, b->args[i]);
+		}
+	}
+	do {
+		size = next;
+		next = 0;
+		for (const struct bench *b = benches; b; b = b->next) {
+			if (!b->keeps || !chosen(b, names))
+				continue;
+			for (int i = 0; i < ARGS_MAX && b->args[i]; i++) {
+				if (!in_range(b, b->args[i]))
+					continue;
+				if (b->args[i] == size)
+					run_one(b, size);
+				else if (b->args[i] > size && (!next || b->args[i] < next))
+					next = b->args[i];
+			}
+		}
+	} while (next);
+}
+
+static void list(void)
+{
+	static const char *const modes[] = { "instructions", "time", "both" };
+
+	for (const struct bench *b = benches; b; b = b->next) {
+		printf("%s\t%s\t%s\t%s\t%s\t%s\t", b->name, modes[b->mode],
+		       b->machine ? b->machine : "usual", b->larger ? "larger" : "smaller", b->unit,
+		       b->arg_unit ? b->arg_unit : "");
+		for (int i = 0; i < ARGS_MAX && b->args[i]; i++)
+			printf("%s%ld", i ? "," : "", b->args[i]);
+		printf("\t%s\n", b->what);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	int option;
@@ -246,9 +314,7 @@ int main(int argc, char **argv)
 	while ((option = getopt(argc, argv, "lr:M:m:t:")) != -1) {
 		switch (option) {
 		case 'l':
-			for (const struct bench *b = benches; b; b = b->next)
-				printf("%s\t%s\t%s\t%s\n", b->name, b->unit,
-				       b->arg_unit ? b->arg_unit : "", b->what);
+			list();
 			return 0;
 		case 'r':
 			rounds = atoi(optarg);
@@ -269,9 +335,6 @@ int main(int argc, char **argv)
 	if (rounds < 1 || rounds > ROUNDS_MAX)
 		return 2;
 	signal(SIGPIPE, SIG_IGN);
-	for (const struct bench *b = benches; b; b = b->next) {
-		if (chosen(b, argv + optind))
-			run_bench(b);
-	}
+	run_chosen(argv + optind);
 	return 0;
 }

@@ -2,7 +2,8 @@
  * frame.h - what the benchmarks share: a clock, a place to put results, memory to work on, and children.
  *
  * A benchmark is one file in list/ that defines one `struct bench` by BENCH. Its function does the work once for one argument and says what one operation
- * took by bench_result; the frame calls it several times and prints the median. It is an ordinary static Linux program, the same file on both kernels.
+ * took by bench_result; the frame calls it several times and prints the median. It is an ordinary static Linux program, the same file on both kernels. What
+ * several benchmarks share beyond that is in parts/.
  */
 #ifndef BENCH_FRAME_H
 #define BENCH_FRAME_H
@@ -15,16 +16,26 @@
 #define PAGE 4096ul
 #define ARGS_MAX 16
 
+/* Which of the two modes a benchmark is for (docs/benchmarks.md). */
+enum bench_mode {
+	IN_INSTRUCTIONS,
+	IN_TIME,
+	IN_BOTH,
+};
+
 /* A function that is called for each of its arguments (up to the first 0; none: once, with 0). */
 struct bench {
 	const char *name;
-	const char *
-		unit; /* of one result: "ns" (under -icount: instructions), "bytes", "faults", "per s" */
+	const char *unit; /* of one result: "ns" (under -icount: instructions), "bytes", ... */
 	const char *what; /* one line for the table */
 	long args[ARGS_MAX];
 	const char *arg_unit; /* "MiB", "areas", "" */
 	void (*run)(long arg);
-	bool once; /* the first call is the result: warming would change what is measured */
+	bool once; /* the first call is the result: warming would change what is measured, or take too long */
+	bool keeps;  /* it works on memory_kept of its argument */
+	bool larger; /* a larger result is a better one */
+	enum bench_mode mode;
+	const char *machine; /* of those that bench/run knows; none: "usual" */
 	struct bench *next;
 };
 
@@ -33,6 +44,12 @@ struct bench {
 	__attribute__((constructor)) static void bench_##identifier##_register(void)   \
 	{                                                                              \
 		bench_register(&bench_##identifier);                                   \
+	}
+
+/* Memory of a process whose fork is measured; 1 stands for the program's own alone, some 0.4 MiB. */
+#define FORK_SIZES                         \
+	{                                  \
+		1, 16, 64, 256, 1024, 4096 \
 	}
 
 void bench_register(struct bench *b);
@@ -44,19 +61,28 @@ long now(void);
 void bench_result(double value);
 
 /* A further result of this call, shown as its own row: NAME.SUFFIX. At most 4 a call. */
-void bench_also(const char *suffix, double value);
+void bench_also(const char *suffix, const char *unit, double value);
 
 /* This benchmark cannot run here (a file is missing, a call fails): says so, and skips it. */
-void bench_skip(const char *why);
+void bench_skip(const char *why) __attribute__((noreturn));
 
 /* The program ends with what failed. */
-void fatal(const char *what);
+void fatal(const char *what) __attribute__((noreturn));
 
 /* Private anonymous memory of 4 KiB pages; touched: every page written. Ends the program where there is none. */
 char *memory_map(size_t size);
 char *memory_touched(size_t size);
 void memory_write_each(char *p, size_t size); /* one byte of each page */
 long memory_read_each(const char *p, size_t size);
+
+/*
+ * Touched memory of `mib` MiB for a benchmark that `keeps`: it stays for the next call and for the next benchmark of the same argument, since touching it can
+ * take much longer than what is measured. NULL for 1.
+ */
+char *memory_kept(long mib);
+
+/* The static program that is executed (-t); skips the benchmark where none is named. */
+char *target(void);
 
 /* A child that waits until it is told to go, and then ends. */
 pid_t child_idle(void);

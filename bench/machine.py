@@ -1,19 +1,21 @@
 """Two kernels in the same QEMU: Coppice by its command, and Debian's cloud kernel with an initramfs made here.
 
-Central rule: both get the same program, memory, processors, CPU model and accelerator; Linux runs without mitigations, since Coppice has none. Used by boot and run.
+Central rule: both get the same program, memory, processors, CPU model and accelerator; Linux runs without mitigations, since Coppice has none. Used by run and check.
 """
 import gzip
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-UNAVAILABLE = 77
+QEMU = "qemu-system-x86_64"
 # Linux cannot calibrate its clocks on a busy host with the first of these, and stops for good; the second has more of them.
-MACHINES = ["microvm,isa-serial=on", "q35"]
-MOUNT_POINTS = ("bin", "dev", "proc", "sys", "tmp")
+LINUX_MACHINES = ["microvm,isa-serial=on", "q35"]
+MOUNT_POINTS = ("bin", "dev", "proc", "sys", "tmp", "usr/bin", "var/lib")
 
 
 def cpio_entry(name, mode, data):
@@ -23,12 +25,12 @@ def cpio_entry(name, mode, data):
     return entry + b"\0" * (-len(entry) % 4)
 
 
-def make_initramfs(path, files):
-    """A root file system of FILES, {name in it: file here}, and folders for them."""
-    folders = set(MOUNT_POINTS)
-    for name in files:
-        folders.update(str(p) for p in pathlib.PurePath(name).parents if str(p) != ".")
-    parts = [cpio_entry(folder, 0o040755, b"") for folder in sorted(folders)]
+def make_initramfs(path, files, folders=()):
+    """A root file system of FILES, {name in it: file here}, and the folders for them."""
+    names = set(MOUNT_POINTS) | set(folders)
+    for name in [*files, *names]:
+        names.update(str(p) for p in pathlib.PurePath(name).parents if str(p) != ".")
+    parts = [cpio_entry(folder, 0o040755, b"") for folder in sorted(names)]
     for name, source in files.items():
         parts.append(cpio_entry(name, 0o100755, pathlib.Path(source).read_bytes()))
     parts.append(cpio_entry("TRAILER!!!", 0, b""))
@@ -50,9 +52,28 @@ def linux_kernel(build):
     return fetched.stdout.strip()
 
 
+class Programs:
+    """The benchmark and its target where Coppice finds them: in a folder with a name of always the same length, since a path's parts cost instructions."""
+
+    def __init__(self, build):
+        self.folder = tempfile.mkdtemp(prefix="bench.", dir="/var/tmp")
+        for name in ("bench", "target"):
+            shutil.copy2(f"{build}/bench/{name}", self.folder)
+        self.bench = [f"{self.folder}/bench", "-t", f"{self.folder}/target"]
+        self.target = f"{self.folder}/target"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        shutil.rmtree(self.folder)
+
+
 def run(command, seconds):
+    """Seconds taken, and the finished process; its environment, which Coppice hands to the program, is the same everywhere."""
     start = time.monotonic()
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=seconds)
+    environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": "/"}
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=seconds, env=environment)
     return time.monotonic() - start, done
 
 
@@ -63,15 +84,18 @@ def accelerator(icount, accel):
 
 def run_linux(kernel, initramfs, command, seconds, memory="256M", cpus=1, icount=False, accel="tcg"):
     """Boot Linux, whose first process runs COMMAND: seconds taken and the finished process (its stdout has the console)."""
-    for machine in MACHINES:
+    for machine in LINUX_MACHINES:
         try:
-            return run(["qemu-system-x86_64", "-M", machine, *accelerator(icount, accel), "-cpu", "host" if accel == "kvm" else "max", "-m", memory, "-smp", str(cpus),
+            return run([QEMU, "-M", machine, *accelerator(icount, accel), "-cpu", "host" if accel == "kvm" else "max", "-m", memory, "-smp", str(cpus),
                         "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio", "-kernel", kernel, "-initrd", initramfs,
                         "-append", "console=ttyS0 quiet reboot=t panic=-1 mitigations=off INIT_COMMAND=" + ",".join(command)], seconds)
         except subprocess.TimeoutExpired:
             pass
-    sys.exit(f"bench: linux did not end within {seconds} s on any of {MACHINES}")
+    sys.exit(f"bench: linux did not end within {seconds} s on any of {LINUX_MACHINES}")
 
 
 def run_coppice(build, command, seconds, memory="256M", cpus=1, icount=False, accel="tcg"):
-    return run([os.path.join(build, "coppice"), "run", "-m", memory, "--cpus", str(cpus), *(["--icount"] if icount else ["--accel", accel]), "--", *command], seconds)
+    try:
+        return run([os.path.join(build, "coppice"), "run", "-m", memory, "--cpus", str(cpus), *(["--icount"] if icount else ["--accel", accel]), "--", *command], seconds)
+    except subprocess.TimeoutExpired:
+        sys.exit(f"bench: coppice did not end within {seconds} s")

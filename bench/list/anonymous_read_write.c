@@ -14,7 +14,7 @@ static void run(long arg)
 	middle = now();
 	memory_write_each(p, PAGES * PAGE);
 	bench_result((double)(now() - start) / PAGES);
-	bench_also("read", (double)(middle - start) / PAGES);
+	bench_also("read", "ns", (double)(middle - start) / PAGES);
 	munmap(p, PAGES * PAGE);
 }
 

@@ -15,7 +15,4 @@ static void run(long arg)
 	munmap(p, PAGES * PAGE);
 }
 
-BENCH(anonymous_write, .unit = "ns",
-      .what = "write fault in anonymous memory, a page (4,096 of it clear the page with rep stosb "
-	      "on Linux)",
-      .run = run)
+BENCH(anonymous_write, .unit = "ns", .what = "write fault in anonymous memory, a page", .run = run)
