@@ -158,6 +158,12 @@ void machine_root_init(struct page *root)
 		table_slots(root)[i] = pte_table(kernel_half, true);
 }
 
+void machine_root_clear(struct page *root)
+{
+	for (u32 i = KERNEL_SLOT_FIRST; i < PTES_PER_TABLE; i++)
+		table_slots(root)[i] = pte_empty();
+}
+
 bool hosted_kernel_half_intact(struct mm *mm)
 {
 	for (u32 i = KERNEL_SLOT_FIRST; i < PTES_PER_TABLE; i++)

@@ -89,7 +89,7 @@ static inline u64 virt_to_phys(const void *p)
 	return (u64)((const char *)p - hosted_arena);
 }
 
-#define PAGE_DESCRIPTOR_SIZE 24u /* asserted in mm/frame.h */
+#define PAGE_DESCRIPTOR_SIZE 32u /* asserted in mm/frame.h */
 #define page_at(n) ((struct page *)((char *)frame_table + (n)*PAGE_DESCRIPTOR_SIZE))
 #define page_index(p) (((u64)(p) - (u64)frame_table) / PAGE_DESCRIPTOR_SIZE)
 

@@ -5,6 +5,7 @@
  * loads for short ones), because an emulator executes `rep movsb` byte by byte. In a hosted build
  * the C library has all but the last two functions.
  */
+#define LIB_STRING_NO_BUILTINS /* they are defined here */
 #include "lib/string.h"
 
 #ifndef COPPICE_HOSTED

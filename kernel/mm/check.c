@@ -210,6 +210,9 @@ static void check_table(struct check *c, struct page *t, u32 level)
 		if (pte_is_empty(e))
 			continue;
 		s.populated++;
+		if (!(t->table.used & slot_group(t, &table_slots(t)[i])))
+			violation(c, "table %llu (level %u): slot %u is not in its groups",
+				  frame_id(t), level, i);
 		if (level == 1)
 			check_leaf(c, t, i, e, &s);
 		else if (level == 2 && pte_is_huge(e))

@@ -307,7 +307,7 @@ static void hole_fill(struct fault *f, struct pte *slot, struct pte old, struct 
 	struct page *table = f->walk.table[1];
 
 	if (pte_is_empty(old)) {
-		table->populated++;
+		slot_was_filled(table, slot);
 	} else {
 		nonresident_count(table, leaf_kind(old), -1);
 		walk_count(&f->walk, leaf_kind(old), -1);
@@ -334,7 +334,7 @@ static void around_fill(struct fault *f)
 			continue;
 		if (p->cache.object == f->area->object) {
 			pte_store(slot, pte_leaf(p, f->prot, false, f->shared));
-			table->populated++;
+			slot_was_filled(table, slot);
 			f->around[i] = NULL; /* its reference is the entry's now */
 			filled++;
 		}

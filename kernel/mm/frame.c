@@ -22,6 +22,7 @@ u64 frame_reserve;
 
 #define CPU_CACHE_FRAMES 64
 #define CPU_CACHE_BATCH 32
+#define CPU_CACHE_ZEROED 32
 #define CPUS_MAX 64
 #define POISON 0xdb
 
@@ -37,8 +38,10 @@ static struct {
  */
 static struct cpu_cache {
 	u32 count;
+	u32 zeroed_count;
 	struct page *frames[CPU_CACHE_FRAMES];
-	u64 allocated, freed; /* frames, since boot */
+	struct page *zeroed[CPU_CACHE_ZEROED]; /* these hold zeros */
+	u64 allocated, freed;                  /* frames, since boot */
 } cpu_caches[CPUS_MAX];
 
 static void level_set(struct page *p, u32 level)
@@ -136,12 +139,20 @@ static struct page *cache_refill(struct cpu_cache *c)
 	return c->count ? cache_pop(c) : NULL;
 }
 
-/* Give all but `keep` back, so that they may be joined. */
+static struct page *zeroed_pop(struct cpu_cache *c)
+{
+	sole_add(&c->zeroed_count, -1u);
+	return c->zeroed[c->zeroed_count];
+}
+
+/* Give all but `keep` back, so that they may be joined; with 0, those that hold zeros, too. */
 static void cache_spill(struct cpu_cache *c, u32 keep)
 {
 	spin_lock(&buddy.lock);
 	while (c->count > keep)
 		block_free(cache_pop(c), 0);
+	while (!keep && c->zeroed_count)
+		block_free(zeroed_pop(c), 0);
 	spin_unlock(&buddy.lock);
 }
 
@@ -150,7 +161,7 @@ static void frame_prepare(struct page *p, enum page_kind kind)
 	debug_assert(p->kind == PAGE_FREE && *page_count_slot(p) == 0);
 	store_relaxed(&p->kind, (u8)kind);
 	p->flags = 0;
-	memset(&p->table, 0, sizeof(p->table));
+	p->table = (__typeof__(p->table)){ 0 };
 	spin_init(&p->lock, RANK_NODE);
 	store_relaxed(page_count_slot(p), 1u);
 }
@@ -161,7 +172,6 @@ static void frame_prepare(struct page *p, enum page_kind kind)
 static void frame_retire(struct page *p)
 {
 	debug_assert(p->kind != PAGE_FREE && p->kind != PAGE_IMMORTAL);
-	frame_poison(p);
 	store_relaxed(page_count_slot(p), 0u);
 	level_set(p, 0);
 	store_release(&p->kind, (u8)PAGE_FREE);
@@ -172,12 +182,23 @@ static bool kind_is_user(enum page_kind kind)
 	return kind == PAGE_ANON || kind == PAGE_CACHE || kind == PAGE_TABLE;
 }
 
+/* May 2^order frames of that kind not be had, lest the kernel's own needs go short? */
+static bool reserve_is_near(u32 order, enum page_kind kind)
+{
+	if (likely(load_relaxed(&buddy.free) >=
+		   load_relaxed(&frame_reserve) + (order ? 1ull << order : 0)))
+		return false;
+	return kind_is_user(kind) && !thread_killed();
+}
+
 /* From this CPU's cache. */
 static struct page *frame_take(enum page_kind kind)
 {
 	struct cpu_cache *c = &cpu_caches[cpu_number()];
 	struct page *p = likely(c->count) ? cache_pop(c) : cache_refill(c);
 
+	if (unlikely(!p) && c->zeroed_count)
+		p = zeroed_pop(c);
 	if (likely(p)) {
 		frame_prepare(p, kind);
 		sole_add(&c->allocated, 1);
@@ -198,9 +219,7 @@ struct page *frame_alloc_order(u32 order, enum page_kind kind)
 
 	if (alloc_should_fail())
 		return NULL;
-	if (unlikely(load_relaxed(&buddy.free) <
-		     load_relaxed(&frame_reserve) + (order ? 1ull << order : 0)) &&
-	    kind_is_user(kind) && !thread_killed()) {
+	if (unlikely(reserve_is_near(order, kind))) {
 		alloc_short(order);
 		return NULL;
 	}
@@ -230,8 +249,10 @@ struct page *frame_alloc_order(u32 order, enum page_kind kind)
 
 void frame_free_order(struct page *p, u32 order)
 {
-	for (u64 i = 0; i < 1ull << order; i++)
+	for (u64 i = 0; i < 1ull << order; i++) {
+		frame_poison(p + i);
 		frame_retire(p + i);
+	}
 	struct cpu_cache *c = &cpu_caches[cpu_number()];
 	sole_add(&c->freed, 1ull << order);
 	if (order == 0) {
@@ -245,13 +266,63 @@ void frame_free_order(struct page *p, u32 order)
 	spin_unlock(&buddy.lock);
 }
 
+static void frame_check_zeroed(struct page *p)
+{
+#ifdef COPPICE_DEBUG
+	for (u32 i = 0; i < PAGE_SIZE / sizeof(u64); i++)
+		assert(((u64 *)frame_data(p))[i] == 0);
+#else
+	(void)p;
+#endif
+}
+
+struct page *frame_alloc_zeroed(enum page_kind kind)
+{
+	struct cpu_cache *c = &cpu_caches[cpu_number()];
+	struct page *p;
+
+	if (!c->zeroed_count || unlikely(reserve_is_near(0, kind))) {
+		p = frame_alloc(kind);
+		if (p)
+			machine_frame_zero(p);
+		return p;
+	}
+	if (alloc_should_fail())
+		return NULL;
+	p = zeroed_pop(c);
+	frame_check_zeroed(p);
+	frame_prepare(p, kind);
+	sole_add(&c->allocated, 1);
+	return p;
+}
+
+void frame_free_zeroed(struct page *p)
+{
+	struct cpu_cache *c = &cpu_caches[cpu_number()];
+
+	frame_check_zeroed(p);
+	if (c->zeroed_count == CPU_CACHE_ZEROED) {
+		frame_free(p);
+		return;
+	}
+	frame_retire(p);
+	sole_add(&c->freed, 1);
+	c->zeroed[c->zeroed_count] = p;
+	sole_add(&c->zeroed_count, 1u);
+}
+
 u64 frame_free_count(void)
 {
 	u64 n = load_relaxed(&buddy.free);
 
 	for (u32 i = 0; i < CPUS_MAX; i++)
-		n += load_relaxed(&cpu_caches[i].count);
+		n += load_relaxed(&cpu_caches[i].count) + load_relaxed(&cpu_caches[i].zeroed_count);
 	return n;
+}
+
+bool frame_free_is_below(u64 n)
+{
+	return load_relaxed(&buddy.free) < n && frame_free_count() < n;
 }
 
 void frame_event_counts(u64 *allocated, u64 *freed)

@@ -85,6 +85,11 @@ struct page {
 			struct {
 				u32 anon : 10, file : 10, shmem : 10;
 			} nonresident;
+			/*
+			 * N: bit g: slots of group g (TABLE_GROUP of them) may be in use; of the
+			 * root, in the user half
+			 */
+			u64 used;
 		} table;
 		struct {
 			struct object *object; /* NULL once detached (truncated); object.lock */
@@ -106,11 +111,11 @@ struct page {
 };
 /*
  * N: changed by the owner of the path: the sums atomically, since several threads may own the same
- * path; populated under the table's lock, or with space.rw exclusive. T: under the table's lock, by
- * anyone.
+ * path; populated and used under the table's lock, or with space.rw exclusive. T: under the table's
+ * lock, by anyone.
  */
 
-_Static_assert(sizeof(struct page) == 24, "frame descriptor size");
+_Static_assert(sizeof(struct page) == PAGE_DESCRIPTOR_SIZE, "frame descriptor size");
 _Static_assert(sizeof(((struct page *)0)->huge) <= 8,
 	       "a huge node's first page may be in the swap cache");
 
@@ -172,9 +177,17 @@ static inline void frame_free(struct page *p)
 {
 	frame_free_order(p, 0);
 }
+/*
+ * Frames that hold zeros: alloc takes one that was given back so, else zeroes one. free: the caller
+ * says that it does, and that making it so cost little.
+ */
+struct page *frame_alloc_zeroed(enum page_kind kind);
+void frame_free_zeroed(struct page *p);
 /* One frame for reclaim's own needs: as frame_alloc, the reserve included. */
 struct page *frame_alloc_reserved(enum page_kind kind);
 u64 frame_free_count(void);
+/* Are there fewer? Costs little where there are many. */
+bool frame_free_is_below(u64 n);
 /* Frames that were given out, and given back, since boot. */
 void frame_event_counts(u64 *allocated, u64 *freed);
 

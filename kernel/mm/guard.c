@@ -48,7 +48,7 @@ static void slot_guard(struct walk *w, struct pte *slot, u64 va, struct limbo *l
 	enum leaf_kind kind = leaf_kind(old);
 
 	if (pte_is_empty(old)) {
-		t->populated++;
+		slot_was_filled(t, slot);
 		return;
 	}
 	walk_count(w, kind, -1);
@@ -139,7 +139,7 @@ static int table_unguard(struct edit *e, u64 start, u64 end)
 	spin_lock(&w.table[1]->lock);
 	for (u64 va = start; va < end; va += PAGE_SIZE) {
 		pte_store(slot_of(w.table[1], va), pte_empty());
-		w.table[1]->populated--;
+		slot_was_emptied(w.table[1]);
 	}
 	spin_unlock(&w.table[1]->lock);
 	return 0;

@@ -106,6 +106,7 @@ static bool table_fill(struct page *t, struct pte e, bool take_over)
 	}
 	store_relaxed(&t->level, (u8)1);
 	t->populated = HUGE_PAGES;
+	t->table.used = UINT64_MAX;
 	t->table.anon = HUGE_PAGES;
 	return sole;
 }
@@ -170,7 +171,7 @@ int huge_split_at(struct mm *mm, u64 va)
 			spin_unlock(&table->lock);
 		if (!huge)
 			break;
-		t = table_alloc_raw(1);
+		t = table_alloc(1);
 		if (!t)
 			return -ENOMEM;
 	}
@@ -237,7 +238,7 @@ int huge_install(struct mm *mm, const struct area *a, u64 va, struct page *head,
 	bool taken = !pte_is_empty(pte_load(slot));
 	if (!taken) {
 		pte_store(slot, pte_to_huge(pte_leaf(head, a->flags & AREA_PROT, true, false)));
-		table->populated++;
+		slot_was_filled(table, slot);
 		walk_count(&w, LEAF_ANON, (s32)HUGE_PAGES);
 	}
 	spin_unlock(&table->lock);

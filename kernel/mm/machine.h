@@ -24,8 +24,6 @@
  *   struct pte pte_empty(void)               nothing here; all zero, so that a zeroed frame is an
  *                                            empty table
  *   bool pte_is_empty(e)
- *   PTE_GROUP, bool pte_group_is_empty(g)    all of PTE_GROUP entries, from an index that is a
- *                                            multiple of it
  *   bool pte_is_resident(e)                  refers to a frame: hardware-present, or PROT_NONE
  *                                            (kept, but invisible to hardware)
  *   bool pte_is_present(e)                   hardware may use it
@@ -109,6 +107,8 @@ void machine_space_init(struct mm *mm, struct page *root);
  * the user half.
  */
 void machine_root_init(struct page *root);
+/* Take it out again: nobody has the root loaded any more. */
+void machine_root_clear(struct page *root);
 
 /*
  * Shootdown. On return no CPU holds a translation of the space that it could not load anew from the

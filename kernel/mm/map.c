@@ -440,7 +440,7 @@ int space_map_special(struct mm *mm, u64 addr, struct page **pages, u32 count, u
 		spin_lock(&walk.table[1]->lock);
 		pte_store(slot_of(walk.table[1], va),
 			  pte_leaf(pages[i], flags & (AREA_READ | AREA_EXEC), false, false));
-		walk.table[1]->populated++;
+		slot_was_filled(walk.table[1], slot_of(walk.table[1], va));
 		spin_unlock(&walk.table[1]->lock);
 	}
 	limbo_shoot(&limbo);

@@ -104,9 +104,9 @@ void limbo_flush(struct limbo *l)
 
 /* --- making and dropping --- */
 
-struct page *table_alloc_raw(u32 level)
+struct page *table_alloc(u32 level)
 {
-	struct page *t = frame_alloc(PAGE_TABLE);
+	struct page *t = frame_alloc_zeroed(PAGE_TABLE);
 
 	if (t) {
 		store_relaxed(&t->level, (u8)level);
@@ -115,26 +115,32 @@ struct page *table_alloc_raw(u32 level)
 	return t;
 }
 
-struct page *table_alloc(u32 level)
-{
-	struct page *t = table_alloc_raw(level);
-
-	if (t)
-		machine_frame_zero(t);
-	return t;
-}
-
 static u32 table_nonresident(const struct page *t)
 {
 	return t->table.nonresident.anon + t->table.nonresident.file + t->table.nonresident.shmem;
 }
+
+/* With so few entries it is less work to empty their groups here than to zero the frame later. */
+#define SPARSE_ENTRIES 128u
 
 void table_free(struct page *t)
 {
 	if (t->level == 1 && table_nonresident(t))
 		atomic_sub(&mm_nonresident, table_nonresident(t));
 	mm_count(tables, -1);
-	frame_free(t);
+	if (t->populated > SPARSE_ENTRIES) {
+		frame_free(t);
+		return;
+	}
+	for (u64 groups = t->table.used; groups; groups &= groups - 1) {
+		u32 first = (u32)__builtin_ctzll(groups) * TABLE_GROUP;
+
+		for (u32 i = 0; i < TABLE_GROUP; i++)
+			table_slots(t)[first + i] = pte_empty();
+	}
+	if (t->level == LEVEL_ROOT)
+		machine_root_clear(t);
+	frame_free_zeroed(t);
 }
 
 struct page *anon_alloc(void)
@@ -166,21 +172,6 @@ static void page_drop(struct page *p)
 	}
 }
 
-/*
- * The first populated slot from i on, or end. Most tables of a small process hold few, so empty
- * groups are passed over quickly.
- */
-static u32 slot_next(const struct pte *slots, u32 i, u32 end)
-{
-	while (i < end && pte_is_empty(pte_load(&slots[i]))) {
-		if (i % PTE_GROUP == 0 && pte_group_is_empty(&slots[i]))
-			i += PTE_GROUP;
-		else
-			i++;
-	}
-	return min(i, end);
-}
-
 /* Recursion is as deep as the tree: four. */
 void node_drop(struct page *node)
 {
@@ -194,7 +185,7 @@ void node_drop(struct page *node)
 	struct pte *slots = table_slots(node);
 	u32 i = 0;
 	for (u32 left = node->populated; left; left--, i++) {
-		i = slot_next(slots, i, PTES_PER_TABLE);
+		i = slot_next(node, i);
 		struct pte e = slots[i];
 
 		if (node->level == 1) {
@@ -215,17 +206,17 @@ void node_drop(struct page *node)
 /* --- copying --- */
 
 /*
- * The body of every copy: dst, which is empty, gets src's first `slots` entries read-only (SHARED
- * leaves as they are), children gain a reference, src's entries lose R/W. src->lock held; dst is
- * not published.
+ * The body of every copy: dst, which is empty, gets src's entries (of a root: of the user half)
+ * read-only (SHARED leaves as they are), children gain a reference, src's entries lose R/W. src->lock
+ * held; dst is not published.
  */
-static void table_copy_slots(struct page *src, struct page *dst, u32 slots)
+static void table_copy_slots(struct page *src, struct page *dst)
 {
 	struct pte *from = table_slots(src), *to = table_slots(dst);
 	u32 i = 0;
 
 	for (u32 left = src->populated; left; left--, i++) {
-		i = slot_next(from, i, slots);
+		i = slot_next(src, i);
 		struct pte e = pte_load(&from[i]);
 
 		if (pte_is_resident(e)) {
@@ -247,6 +238,7 @@ static void table_copy_slots(struct page *src, struct page *dst, u32 slots)
 	dst->table.file = src->table.file;
 	dst->table.shmem = src->table.shmem;
 	dst->table.nonresident = src->table.nonresident;
+	dst->table.used = src->table.used;
 	src->copied = dst->copied = 1;
 	dst->aged = src->aged;
 	dst->pinned = src->pinned;
@@ -257,7 +249,7 @@ static void table_copy_slots(struct page *src, struct page *dst, u32 slots)
 void node_copy_root(struct page *src, struct page *dst)
 {
 	spin_lock(&src->lock);
-	table_copy_slots(src, dst, slot_index(USER_END - 1, LEVEL_ROOT) + 1);
+	table_copy_slots(src, dst);
 	spin_unlock(&src->lock);
 }
 
@@ -277,7 +269,7 @@ struct reserve {
 static int reserve_fill(struct reserve *r, u32 count)
 {
 	while (r->count < count) {
-		struct page *t = table_alloc_raw(1);
+		struct page *t = table_alloc(1);
 		if (!t)
 			return -ENOMEM;
 		r->tables[r->count++] = t;
@@ -319,17 +311,15 @@ static void chain_own(struct mm *mm, struct page *parent, u64 va, struct walk *w
 			if (!make)
 				return;
 			child = reserve_take(r, parent->level - 1);
-			machine_frame_zero(child);
-			parent->populated++;
+			slot_was_filled(parent, slot);
 		} else if (parent->level == 2 && pte_is_huge(e)) {
 			return;
 		} else {
 			struct page *old = pte_page(e);
 
 			child = reserve_take(r, parent->level - 1);
-			machine_frame_zero(child);
 			spin_lock(&old->lock);
-			table_copy_slots(old, child, PTES_PER_TABLE);
+			table_copy_slots(old, child);
 			spin_unlock(&old->lock);
 			debug_assert(page_count(old) > 1);
 			atomic_sub(page_count_slot(old), 1);
@@ -367,10 +357,9 @@ static void own_step(struct mm *mm, struct page *d, u64 va, struct walk *w, stru
 	if (pte_is_empty(e)) {
 		if (make) {
 			child = reserve_take(r, d->level - 1);
-			machine_frame_zero(child);
 			chain_own(mm, child, va, w, r, level, make);
 			pte_store(slot, pte_table(child, true));
-			d->populated++;
+			slot_was_filled(d, slot);
 		}
 		spin_unlock(&d->lock);
 		return;
@@ -384,9 +373,8 @@ static void own_step(struct mm *mm, struct page *d, u64 va, struct walk *w, stru
 	}
 	old = child;
 	child = reserve_take(r, d->level - 1);
-	machine_frame_zero(child);
 	spin_lock(&old->lock);
-	table_copy_slots(old, child, PTES_PER_TABLE);
+	table_copy_slots(old, child);
 	spin_unlock(&old->lock);
 	count_copy(mm);
 	chain_own(mm, child, va, w, r, level, make);
@@ -557,7 +545,7 @@ static void slot_detach(struct page *t, struct pte *slot, u64 va, struct limbo *
 {
 	struct pte e = pte_exchange(slot, pte_empty());
 
-	t->populated--;
+	slot_was_emptied(t);
 	if (t->level == 1) {
 		counts_add_leaf(gone, leaf_kind(e));
 		if (pte_is_resident(e))

@@ -41,6 +41,45 @@ static inline u64 slot_span(u32 level)
 	return 1ull << LEVEL_SHIFT(level);
 }
 
+/*
+ * Slots in a bit of table.used. Walks of whole tables pass over the groups without one: most tables
+ * of a small process hold a few entries.
+ */
+#define TABLE_GROUP (PTES_PER_TABLE / 64)
+
+static inline u64 slot_group(const struct page *table, const struct pte *slot)
+{
+	return BIT((u64)(slot - table_slots(table)) / TABLE_GROUP);
+}
+
+/* A slot of an owned table was filled, or emptied. The table's lock, or space.rw exclusive, is held. */
+static inline void slot_was_filled(struct page *table, const struct pte *slot)
+{
+	table->populated++;
+	table->table.used |= slot_group(table, slot);
+}
+
+static inline void slot_was_emptied(struct page *table)
+{
+	table->populated--;
+	if (!table->populated)
+		table->table.used = 0;
+}
+
+/* The first populated slot from i on: there is one. As above. */
+static inline u32 slot_next(const struct page *table, u32 i)
+{
+	const struct pte *slots = table_slots(table);
+
+	for (;; i++) {
+		if (i % TABLE_GROUP == 0)
+			i += TABLE_GROUP *
+			     (u32)__builtin_ctzll(table->table.used >> i / TABLE_GROUP);
+		if (!pte_is_empty(pte_load(&slots[i])))
+			return i;
+	}
+}
+
 enum leaf_kind page_leaf_kind(const struct page *p);
 /* Of a populated slot of a level-1 table. */
 enum leaf_kind leaf_kind(struct pte e);
@@ -140,10 +179,8 @@ void walk_count(struct walk *w, enum leaf_kind kind, s32 delta);
  */
 void node_copy_root(struct page *src, struct page *dst);
 
-/* A table of this level with count 1, empty; NULL without memory. */
+/* A table of this level with count 1, empty; NULL without memory; and one that goes with all it has. */
 struct page *table_alloc(u32 level);
-/* The same with undefined contents, to be filled whole; and one that was not used after all. */
-struct page *table_alloc_raw(u32 level);
 void table_free(struct page *t);
 
 /*

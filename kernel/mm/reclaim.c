@@ -524,7 +524,7 @@ void reclaim_counters(struct reclaim_counters out[2])
 
 static bool memory_is_low(void)
 {
-	return frame_free_count() < 2 * load_relaxed(&frame_reserve);
+	return frame_free_is_below(2 * load_relaxed(&frame_reserve));
 }
 
 void memory_want(void)
@@ -555,7 +555,7 @@ void reclaim_thread(void *unused)
 	for (;;) {
 		wait_event(&reclaim_wanted, load_acquire(&reclaim_asked));
 		/* If it is in vain, whoever needs memory sees to it, and asks again. */
-		while (frame_free_count() < 3 * load_relaxed(&frame_reserve) &&
+		while (frame_free_is_below(3 * load_relaxed(&frame_reserve)) &&
 		       reclaim_as(&counters[1]))
 			cpu_preempt_point();
 		store_release(&reclaim_asked, false);

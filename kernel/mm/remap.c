@@ -95,12 +95,12 @@ static u64 leaf_move(struct edit *e, u64 from, u64 to)
 	new->copied |= old->copied;
 	new->aged |= old->aged;
 
-	old->populated--;
+	slot_was_emptied(old);
 	walk_count(&source, kind, -pages);
 	limbo_shoot_page(&e->limbo, from);
 	debug_assert(pte_is_empty(pte_load(slot_of(new, to))));
 	pte_store(slot_of(new, to), leaf);
-	new->populated++;
+	slot_was_filled(new, slot_of(new, to));
 	walk_count(&target, kind, pages);
 	if (!pte_is_resident(leaf)) {
 		nonresident_count(old, kind, -1);

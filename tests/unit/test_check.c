@@ -103,14 +103,14 @@ static void test_a_writable_leaf_in_a_read_only_area_is_found(void **state)
 
 	(void)state;
 	pte_store(other, pte_leaf(p, AREA_READ, true, false));
-	leaf_table->populated++;
+	slot_was_filled(leaf_table, other);
 	struct walk w = { .table = { [4] = mm->root }, .level = 1 };
 	for (u32 level = LEVEL_ROOT; level > 1; level--)
 		w.table[level - 1] = pte_page(pte_load(slot_of(w.table[level], BASE)));
 	walk_count(&w, LEAF_ANON, 1);
 	assert_complains("L: ");
 	pte_store(other, pte_empty());
-	leaf_table->populated--;
+	slot_was_emptied(leaf_table);
 	walk_count(&w, LEAF_ANON, -1);
 	anon_free(p);
 }
@@ -121,10 +121,10 @@ static void test_a_leaf_outside_of_all_areas_is_found(void **state)
 
 	(void)state;
 	pte_store(stray, pte_leaf(zero_page, AREA_READ, false, false));
-	leaf_table->populated++;
+	slot_was_filled(leaf_table, stray);
 	assert_complains("outside of any area");
 	pte_store(stray, pte_empty());
-	leaf_table->populated--;
+	slot_was_emptied(leaf_table);
 }
 
 static void test_sums_that_are_wrong_are_found(void **state)
@@ -133,6 +133,10 @@ static void test_sums_that_are_wrong_are_found(void **state)
 	leaf_table->populated++;
 	assert_complains("populated");
 	leaf_table->populated--;
+	u64 used = leaf_table->table.used;
+	leaf_table->table.used = 0;
+	assert_complains("not in its groups");
+	leaf_table->table.used = used;
 	mm->root->table.anon++;
 	assert_complains("anon");
 	mm->root->table.anon--;
@@ -149,10 +153,10 @@ static void test_an_entry_of_a_free_frame_is_found(void **state)
 	(void)state;
 	frame_free(p);
 	pte_store(stray, pte_leaf(p, AREA_READ, false, false));
-	leaf_table->populated++;
+	slot_was_filled(leaf_table, stray);
 	assert_complains("refers to frame");
 	pte_store(stray, pte_empty());
-	leaf_table->populated--;
+	slot_was_emptied(leaf_table);
 }
 
 static void test_a_wrong_area_index_is_found(void **state)

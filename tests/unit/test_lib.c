@@ -101,6 +101,7 @@ static void test_format_cuts_and_terminates(void **state)
 
 #undef COPPICE_HOSTED
 #undef LIB_STRING_H
+#define LIB_STRING_NO_BUILTINS
 #define memcpy kernel_memcpy
 #define memmove kernel_memmove
 #define memset kernel_memset

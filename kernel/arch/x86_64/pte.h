@@ -62,18 +62,6 @@ static inline bool pte_is_empty(struct pte e)
 	return e.v == 0;
 }
 
-/* A quick look at PTE_GROUP entries from an index that is a multiple of it: nothing there? */
-#define PTE_GROUP 8u
-
-static inline bool pte_group_is_empty(const struct pte *g)
-{
-	u64 any = 0;
-
-	for (u32 i = 0; i < PTE_GROUP; i++) /* each atomic: the processor sets accessed bits */
-		any |= __atomic_load_n(&g[i].v, __ATOMIC_RELAXED);
-	return !any;
-}
-
 static inline bool pte_is_present(struct pte e)
 {
 	return e.v & PTE_P;

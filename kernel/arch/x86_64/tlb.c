@@ -229,6 +229,14 @@ void machine_root_init(struct page *root)
 		to[kernel_top[i].slot] = kernel_top[i].entry;
 }
 
+void machine_root_clear(struct page *root)
+{
+	u64 *to = frame_data(root);
+
+	for (u32 i = 0; i < kernel_top_count; i++)
+		to[kernel_top[i].slot] = 0;
+}
+
 void machine_space_init(struct mm *mm, struct page *root)
 {
 	mm->machine = (struct machine_space){ 0 };
