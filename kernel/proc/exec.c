@@ -264,8 +264,7 @@ static void set_start_registers(const struct exec *x, struct thread *t)
 			       .ss = USER_DS };
 	cpu_set_fs_base(0);
 	cpu_set_user_gs_base(0);
-	fpu_init_state(t->fpu);
-	fpu_load(t->fpu);
+	fpu_reset();
 }
 
 static int exec_change_over(struct exec *x)

@@ -125,60 +125,61 @@ static int frame_place(const struct regs *regs, const struct sigaction_kernel *a
 
 static int write_fpu(u64 to)
 {
-	struct thread *t = thread_current();
 	u32 size = fpu_state_size();
-	struct _fpx_sw_bytes *software = (struct _fpx_sw_bytes *)((char *)t->fpu + FXSAVE_SOFTWARE);
+	struct _fpx_sw_bytes software = { 0 };
+	int err = fpu_save_user((void __user *)to);
 
-	fpu_save(t->fpu);
-	memset(software, 0, sizeof(*software));
+	if (err)
+		return err;
 	if (fpu_features()) {
-		software->magic1 = FP_XSTATE_MAGIC1;
-		software->extended_size = size + FP_XSTATE_MAGIC2_SIZE;
-		software->xfeatures = fpu_features();
-		software->xstate_size = size;
+		software.magic1 = FP_XSTATE_MAGIC1;
+		software.extended_size = size + FP_XSTATE_MAGIC2_SIZE;
+		software.xfeatures = fpu_features();
+		software.xstate_size = size;
 		if (put_user((u32)FP_XSTATE_MAGIC2, (u32 __user *)(to + size)))
 			return -EFAULT;
 	}
-	return copy_to_user((void __user *)to, t->fpu, size) ? -EFAULT : 0;
+	return copy_to_user((void __user *)(to + FXSAVE_SOFTWARE), &software, sizeof(software))
+		       ? -EFAULT
+		       : 0;
 }
 
+/* *c is zero. */
 static void context_fill(struct sigcontext *c, const struct regs *r, const struct thread *t,
 			 u64 fpu, u64 mask)
 {
-	*c = (struct sigcontext){
-		.r8 = r->r8,
-		.r9 = r->r9,
-		.r10 = r->r10,
-		.r11 = r->r11,
-		.r12 = r->r12,
-		.r13 = r->r13,
-		.r14 = r->r14,
-		.r15 = r->r15,
-		.rdi = r->rdi,
-		.rsi = r->rsi,
-		.rbp = r->rbp,
-		.rbx = r->rbx,
-		.rdx = r->rdx,
-		.rax = r->rax,
-		.rcx = r->rcx,
-		.rsp = r->rsp,
-		.rip = r->rip,
-		.eflags = r->rflags,
-		.cs = USER_CS,
-		.ss = USER_DS,
-		.err = t->trap_error,
-		.trapno = t->trap_number,
-		.cr2 = t->trap_address,
-		.oldmask = mask,
-		.fpstate = (void *)fpu,
-	};
+	c->r8 = r->r8;
+	c->r9 = r->r9;
+	c->r10 = r->r10;
+	c->r11 = r->r11;
+	c->r12 = r->r12;
+	c->r13 = r->r13;
+	c->r14 = r->r14;
+	c->r15 = r->r15;
+	c->rdi = r->rdi;
+	c->rsi = r->rsi;
+	c->rbp = r->rbp;
+	c->rbx = r->rbx;
+	c->rdx = r->rdx;
+	c->rax = r->rax;
+	c->rcx = r->rcx;
+	c->rsp = r->rsp;
+	c->rip = r->rip;
+	c->eflags = r->rflags;
+	c->cs = USER_CS;
+	c->ss = USER_DS;
+	c->err = t->trap_error;
+	c->trapno = t->trap_number;
+	c->cr2 = t->trap_address;
+	c->oldmask = mask;
+	c->fpstate = (void *)fpu;
 }
 
 int sigframe_setup(struct regs *regs, int sig, const struct signal_info *info,
 		   const struct sigaction_kernel *a, u64 mask)
 {
 	struct thread *t = thread_current();
-	struct frame f = { .return_address = a->restorer, .info = *info };
+	struct frame f;
 	u64 frame, fpu;
 	int err = frame_place(regs, a, &frame, &fpu);
 
@@ -187,6 +188,9 @@ int sigframe_setup(struct regs *regs, int sig, const struct signal_info *info,
 	err = write_fpu(fpu);
 	if (err)
 		return err;
+	f.return_address = a->restorer;
+	f.info = *info;
+	memset(&f.uc, 0, sizeof(f.uc));
 	f.uc.uc_flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS |
 			(fpu_features() ? UC_FP_XSTATE : 0);
 	f.uc.uc_stack.ss_sp = (void *)t->altstack_sp;
@@ -207,64 +211,59 @@ int sigframe_setup(struct regs *regs, int sig, const struct signal_info *info,
 	regs->rip = a->handler;
 	regs->rsp = frame;
 	regs->rflags &= ~(FLAG_DF | FLAG_RF | FLAG_TF);
-	fpu_init_state(t->fpu);
-	fpu_load(t->fpu);
+	fpu_reset();
 	return 0;
 }
 
 /* --- returning --- */
 
-/*
- * The vector state at `from` into the aligned buffer: all of it if its marks are right, else what
- * FXSAVE covers.
- */
-static int read_fpu(u64 from, char *buf)
+/* Do the marks say that the frame holds all of the vector state? */
+static bool is_whole_fpu(u64 from)
 {
 	u32 size = fpu_state_size(), magic2;
 	struct _fpx_sw_bytes software;
 
-	if (copy_from_user(buf, (void __user *)from, FXSAVE_SIZE))
-		return -EFAULT;
-	memcpy(&software, buf + FXSAVE_SOFTWARE, sizeof(software));
-	if (!fpu_features())
-		return 0;
-	if (software.magic1 == FP_XSTATE_MAGIC1 && software.xstate_size == size &&
-	    get_user(magic2, (u32 __user *)(from + size)) == 0 && magic2 == FP_XSTATE_MAGIC2)
-		return copy_from_user(buf, (void __user *)from, size) ? -EFAULT : 0;
-	memset(buf + FXSAVE_SIZE, 0, size - FXSAVE_SIZE);
-	*(u64 *)(buf + XSAVE_HEADER) = XSTATE_LEGACY;
-	return 0;
+	if (copy_from_user(&software, (void __user *)(from + FXSAVE_SOFTWARE), sizeof(software)))
+		return false;
+	return software.magic1 == FP_XSTATE_MAGIC1 && software.xstate_size == size &&
+	       get_user(magic2, (u32 __user *)(from + size)) == 0 && magic2 == FP_XSTATE_MAGIC2;
 }
 
 /*
- * Not straight into the thread's own area: reading may sleep, and a switch saves the registers
- * there. But loaded from there: XSAVEOPT believes that the area it loaded from last still holds
- * what was loaded.
+ * What FXSAVE covers; the rest is in its initial state. Read into a buffer, as that may sleep and a
+ * switch saves the registers in the thread's own area; but loaded from there: XSAVEOPT believes that
+ * the area it loaded from last still holds what was loaded.
  */
-static int restore_fpu(u64 from)
+static int restore_legacy_fpu(u64 from, void *area)
 {
-	struct thread *t = thread_current();
-	char *buf;
+	char *buf = kzalloc(fpu_state_size());
 	int err;
 
-	if (!from) {
-		fpu_init_state(t->fpu);
-		fpu_load(t->fpu);
-		return 0;
-	}
-	buf = kmalloc(fpu_state_size());
 	if (!buf)
 		return -ENOMEM;
-	err = read_fpu(from, buf);
+	err = copy_from_user(buf, (void __user *)from, FXSAVE_SIZE) ? -EFAULT : 0;
+	if (fpu_features())
+		*(u64 *)(buf + XSAVE_HEADER) = XSTATE_LEGACY;
 	if (!err) {
-		memcpy(t->fpu, buf, fpu_state_size());
-		err = fpu_load_checked(t->fpu);
-		if (err) {
-			fpu_init_state(t->fpu);
-			fpu_load(t->fpu);
-		}
+		memcpy(area, buf, fpu_state_size());
+		err = fpu_load_checked(area);
 	}
 	kfree(buf);
+	return err;
+}
+
+static int restore_fpu(u64 from)
+{
+	int err = 0;
+
+	if (!from)
+		fpu_reset();
+	else if (fpu_features() && is_whole_fpu(from))
+		err = fpu_load_user((const void __user *)from);
+	else
+		err = restore_legacy_fpu(from, thread_current()->fpu);
+	if (err)
+		fpu_reset();
 	return err;
 }
 

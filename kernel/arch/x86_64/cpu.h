@@ -63,14 +63,21 @@ void cpu_set_user_gs_base(u64 base);
 /* --- floating point and vector state (XSAVE area, 64-byte aligned) --- */
 u32 fpu_state_size(void); /* bytes of an XSAVE area with all enabled components, standard format */
 u64 fpu_features(void);   /* XCR0 */
-void fpu_init_state(void *area); /* what a fresh program sees */
 void fpu_save(void *area);
 void fpu_load(const void *area);
+void fpu_reset(void); /* load what a fresh program sees */
 /*
  * Load an area that came from user memory: 0, or -EINVAL if the hardware would fault on it (then
  * nothing is loaded).
  */
 int fpu_load_checked(void *area);
+/*
+ * The same from and into user memory itself, fpu_state_size() bytes, which may sleep: 0, -EFAULT or
+ * (loading) -EINVAL. What is in its initial state is spelled out; the bytes that the processor leaves
+ * to software stay as they are.
+ */
+__must_check int fpu_load_user(const void __user *area);
+__must_check int fpu_save_user(void __user *area);
 /*
  * For tracers, of a thread that does not run. fpu_export: fpu_state_size() bytes in which what is in
  * its initial state is spelled out. fpu_import: as many bytes or (legacy) the first

@@ -11,6 +11,7 @@
 #include "arch/x86_64/features.h"
 #include "arch/x86_64/instr.h"
 #include "arch/x86_64/traps_priv.h"
+#include "arch/x86_64/usercopy.h"
 #include "lib/err.h"
 #include "lib/string.h"
 
@@ -32,20 +33,23 @@
 #define MXCSR_DEFAULT 0x1f80
 #define MXCSR_MASK_DEFAULT 0xffbf /* when FXSAVE stores 0 as its mask */
 
+struct fpu_header {
+	u64 present; /* XSTATE_BV */
+	u64 compact; /* XCOMP_BV */
+	u64 reserved[6];
+};
+
 struct fpu_area {
 	u16 control_word;
 	u8 unused0[22];
 	u32 mxcsr;
 	u32 mxcsr_mask;
 	u8 unused1[480];
-	/* Only with XSAVE: */
-	u64 present; /* XSTATE_BV */
-	u64 compact; /* XCOMP_BV */
-	u64 reserved[6];
+	struct fpu_header header; /* only with XSAVE */
 };
 
 _Static_assert(offsetof(struct fpu_area, mxcsr) == 24, "FXSAVE area");
-_Static_assert(offsetof(struct fpu_area, present) == LEGACY_SIZE, "XSAVE area");
+_Static_assert(offsetof(struct fpu_area, header) == LEGACY_SIZE, "XSAVE area");
 
 /* C */
 static u64 features;
@@ -95,15 +99,6 @@ u64 fpu_features(void)
 	return features;
 }
 
-void fpu_init_state(void *area)
-{
-	struct fpu_area *a = area;
-
-	memset(a, 0, state_size);
-	a->control_word = CONTROL_WORD_DEFAULT;
-	a->mxcsr = MXCSR_DEFAULT;
-}
-
 void fpu_save(void *area)
 {
 	u32 low = (u32)features, high = (u32)(features >> 32);
@@ -150,17 +145,26 @@ void fpu_load(const void *area)
 	(void)restore(area);
 }
 
-/* Those checks whose failure makes XRSTOR fault (SDM vol. 1, 13.8.1). */
-static bool is_loadable(const struct fpu_area *a)
+void fpu_reset(void)
 {
-	if (a->mxcsr & ~mxcsr_mask)
+	/* No component is present: XRSTOR initializes all, and takes MXCSR (SDM vol. 1, 13.8.1). */
+	static const struct fpu_area initial __aligned(64) = { .control_word = CONTROL_WORD_DEFAULT,
+							       .mxcsr = MXCSR_DEFAULT };
+
+	(void)restore(&initial);
+}
+
+/* Those checks whose failure makes XRSTOR fault (SDM vol. 1, 13.8.1). */
+static bool is_loadable(u32 mxcsr, const struct fpu_header *h)
+{
+	if (mxcsr & ~mxcsr_mask)
 		return false;
 	if (!cpu_features.xsave)
 		return true;
-	if ((a->present & ~features) || a->compact)
+	if ((h->present & ~features) || h->compact)
 		return false;
-	for (u32 i = 0; i < ARRAY_SIZE(a->reserved); i++)
-		if (a->reserved[i])
+	for (u32 i = 0; i < ARRAY_SIZE(h->reserved); i++)
+		if (h->reserved[i])
 			return false;
 	return true;
 }
@@ -168,7 +172,62 @@ static bool is_loadable(const struct fpu_area *a)
 /* The fixup stands behind the checks. */
 int fpu_load_checked(void *area)
 {
-	return is_loadable(area) && restore(area) ? 0 : -EINVAL;
+	const struct fpu_area *a = area;
+
+	return is_loadable(a->mxcsr, &a->header) && restore(area) ? 0 : -EINVAL;
+}
+
+/* --- user memory --- */
+
+/* instruction: with the area in RDI; where it faults for good, `failed` becomes 1. */
+#define ON_USER_AREA(instruction, area, failed)                                           \
+	__asm__ volatile(SMAP_OPEN "1: " instruction " (%1)\n"                            \
+				   "2:\n" SMAP_CLOSE ".pushsection .text.fixup, \"ax\"\n" \
+				   "3: movl $1, %0\n"                                     \
+				   "jmp 2b\n"                                             \
+				   ".popsection\n" ON_FAULT("1b", "3b")                   \
+			 : "+r"(failed)                                                   \
+			 : "r"(area), "a"((u32)features), "d"((u32)(features >> 32))      \
+			 : "memory")
+
+/* XSAVE, as XSAVEOPT leaves out what is in its initial state: memory must not keep old values. */
+int fpu_save_user(void __user *area)
+{
+	struct fpu_area *a = (struct fpu_area *)area;
+	u32 failed = 0;
+
+	if (!user_range_ok(area, state_size))
+		return -EFAULT;
+	if (!cpu_features.xsave) {
+		ON_USER_AREA("fxsave64", area, failed);
+	} else {
+		/* It writes XSTATE_BV alone of the header. */
+		if (clear_user((void __user *)&a->header, sizeof(a->header)))
+			return -EFAULT;
+		ON_USER_AREA("xsave64", area, failed);
+	}
+	return failed ? -EFAULT : 0;
+}
+
+/* The program may change it after the checks; where it matters the processor faults then. */
+int fpu_load_user(const void __user *area)
+{
+	const struct fpu_area *a = (const struct fpu_area *)area;
+	struct fpu_header header = { 0 };
+	u32 failed = 0, mxcsr;
+
+	if (!user_range_ok(area, state_size) || get_user(mxcsr, (const u32 __user *)&a->mxcsr))
+		return -EFAULT;
+	if (cpu_features.xsave &&
+	    copy_from_user(&header, (const void __user *)&a->header, sizeof(header)))
+		return -EFAULT;
+	if (!is_loadable(mxcsr, &header))
+		return -EINVAL;
+	if (cpu_features.xsave)
+		ON_USER_AREA("xrstor64", area, failed);
+	else
+		ON_USER_AREA("fxrstor64", area, failed);
+	return failed ? -EFAULT : 0;
 }
 
 /* --- for tracers --- */
@@ -181,15 +240,15 @@ static void zero(void *area, u32 from, u32 to)
 /* XSAVEOPT leaves the bytes of a component that is in its initial state as they were. */
 static void spell_out(struct fpu_area *a)
 {
-	if (!(a->present & XCR0_X87)) {
+	if (!(a->header.present & XCR0_X87)) {
 		zero(a, 0, X87_CONTROL_END);
 		zero(a, X87_REGISTERS, X87_REGISTERS_END);
 		a->control_word = CONTROL_WORD_DEFAULT;
 	}
-	if (!(a->present & XCR0_SSE))
+	if (!(a->header.present & XCR0_SSE))
 		zero(a, XMM_REGISTERS, XMM_REGISTERS_END);
 	for (u32 i = 2; i < 64; i++) {
-		if (features & BIT(i) && !(a->present & BIT(i))) {
+		if (features & BIT(i) && !(a->header.present & BIT(i))) {
 			struct cpuid c = cpuid(0xd, i);
 
 			zero(a, c.b, c.b + c.a);
@@ -211,10 +270,10 @@ int fpu_import(void *area, const void *in, bool legacy)
 	const struct fpu_area *from = in;
 	struct fpu_area *a = area;
 
-	if (legacy ? from->mxcsr & ~mxcsr_mask : !is_loadable(from))
+	if (legacy ? from->mxcsr & ~mxcsr_mask : !is_loadable(from->mxcsr, &from->header))
 		return -EINVAL;
 	memcpy(area, in, legacy ? LEGACY_SIZE : state_size);
 	if (legacy && cpu_features.xsave)
-		a->present |= XCR0_X87 | XCR0_SSE;
+		a->header.present |= XCR0_X87 | XCR0_SSE;
 	return 0;
 }
