@@ -4,9 +4,9 @@
  * Central rule: a node is never changed once it can be reached from a published root. An edit makes
  * new nodes for the path that it touches and shares the rest, by counts, with the old tree; whoever
  * holds the old root sees it unchanged. So fork is "one more reference", and an edit that runs out
- * of memory drops what it made and nothing has happened. Every edit is a split at an address and a
- * join (the two functions below that know the treap's shape); the search functions use what each
- * node knows about all areas below it.
+ * of memory drops what it made and nothing has happened. What an edit made itself, and nobody else
+ * refers to, it changes in place (node_open). The search functions use what each node knows about
+ * all areas below it.
  */
 #include "mm/area.h"
 
@@ -111,181 +111,32 @@ static u32 priority_next(void)
 	return (u32)(x >> 32);
 }
 
-struct area_summary area_summarize(const struct area *a, const struct area_node *left,
-				   const struct area_node *right)
-{
-	u64 bytes = a->end - a->start;
-	struct area_summary s = { .bytes = bytes,
-				  .account = a->flags & AREA_ACCOUNT ? bytes : 0,
-				  .data = area_is_data(a->flags) ? bytes : 0,
-				  .locked = a->flags & AREA_LOCKED ? bytes : 0,
-				  .first = a->start,
-				  .last = a->end,
-				  .count = 1,
-				  .flags = a->flags & AREA_FORK_FLAGS };
+static const struct area_summary summary_empty;
 
-	if (left) {
-		s.bytes += left->sum.bytes;
-		s.account += left->sum.account;
-		s.data += left->sum.data;
-		s.locked += left->sum.locked;
-		s.count += left->sum.count;
-		s.flags |= left->sum.flags;
-		s.gap = max(left->sum.gap, a->start - left->sum.last);
-		s.first = left->sum.first;
-	}
-	if (right) {
-		s.bytes += right->sum.bytes;
-		s.account += right->sum.account;
-		s.data += right->sum.data;
-		s.locked += right->sum.locked;
-		s.count += right->sum.count;
-		s.flags |= right->sum.flags;
-		s.gap = max(s.gap, max(right->sum.gap, right->sum.first - a->end));
-		s.last = right->sum.last;
-	}
-	return s;
+const struct area_summary *areas_summary(const struct area_node *root)
+{
+	return root ? &root->sum : &summary_empty;
 }
 
-/*
- * A node for area a over left and right. Takes over the references to left and right, also on
- * failure (NULL), when it drops them; takes its own reference on a.
- */
-static struct area_node *node_make(struct area *a, struct area_node *left, struct area_node *right,
-				   u32 priority)
+void area_summarize(struct area_summary *s, const struct area *a, const struct area_node *left,
+		    const struct area_node *right)
 {
-	struct area_node *n = slab_alloc(&node_cache);
+	const struct area_summary *l = areas_summary(left), *r = areas_summary(right);
+	u64 bytes = a->end - a->start, gap = max(l->gap, r->gap);
 
-	if (!n) {
-		areas_put(left);
-		areas_put(right);
-		return NULL;
-	}
-	ref_init(&n->refs);
-	n->priority = priority;
-	n->area = a;
-	area_get(a);
-	n->left = left;
-	n->right = right;
-	n->sum = area_summarize(a, left, right);
-	return n;
-}
-
-/*
- * Split n (borrowed) into the areas that start below key and those that start at or above it: two
- * counted trees. An area across key goes whole to *low. -ENOMEM: both are NULL.
- */
-static int node_split(struct area_node *n, u64 key, struct area_node **low, struct area_node **high)
-{
-	struct area_node *inner;
-	int err;
-
-	*low = *high = NULL;
-	if (!n)
-		return 0;
-	if (key <= n->sum.first) {
-		areas_get(n);
-		*high = n;
-		return 0;
-	}
-	if (key >= n->sum.last) { /* every area starts below its end */
-		areas_get(n);
-		*low = n;
-		return 0;
-	}
-	if (n->area->start < key) {
-		err = node_split(n->right, key, &inner, high);
-		if (err)
-			return err;
-		areas_get(n->left);
-		*low = node_make(n->area, n->left, inner, n->priority);
-		if (!*low) {
-			areas_put(*high);
-			*high = NULL;
-			return -ENOMEM;
-		}
-	} else {
-		err = node_split(n->left, key, low, &inner);
-		if (err)
-			return err;
-		areas_get(n->right);
-		*high = node_make(n->area, inner, n->right, n->priority);
-		if (!*high) {
-			areas_put(*low);
-			*low = NULL;
-			return -ENOMEM;
-		}
-	}
-	return 0;
-}
-
-/* Join two trees, all of low below all of high. Takes over both references, also on failure. */
-static int node_join(struct area_node *low, struct area_node *high, struct area_node **out)
-{
-	struct area_node *inner, *n;
-	int err;
-
-	*out = NULL;
-	if (!low || !high) {
-		*out = low ? low : high;
-		return 0;
-	}
-	if (low->priority >= high->priority) {
-		areas_get(low->right);
-		err = node_join(low->right, high, &inner);
-		if (!err) {
-			areas_get(low->left);
-			n = node_make(low->area, low->left, inner, low->priority);
-			err = n ? 0 : -ENOMEM;
-		}
-		areas_put(low);
-	} else {
-		areas_get(high->left);
-		err = node_join(low, high->left, &inner);
-		if (!err) {
-			areas_get(high->right);
-			n = node_make(high->area, inner, high->right, high->priority);
-			err = n ? 0 : -ENOMEM;
-		}
-		areas_put(high);
-	}
-	if (err)
-		return err;
-	*out = n;
-	return 0;
-}
-
-/*
- * Add area a (own reference taken) at the high end of *tree (taken over, replaced). On failure
- * *tree is dropped and NULL.
- */
-static int node_append(struct area_node **tree, struct area *a)
-{
-	struct area_node *single = node_make(a, NULL, NULL, priority_next());
-	struct area_node *low = *tree;
-
-	*tree = NULL;
-	if (!single) {
-		areas_put(low);
-		return -ENOMEM;
-	}
-	return node_join(low, single, tree);
-}
-
-/* As node_append, of the part [start, end) of a; nothing if that is empty. */
-static int node_append_part(struct area_node **tree, struct area *a, u64 start, u64 end, u64 space)
-{
-	if (start >= end)
-		return 0;
-	struct area *part = area_part(a, start, end, space);
-	if (!part) {
-		areas_put(*tree);
-		*tree = NULL;
-		return -ENOMEM;
-	}
-	int err = node_append(tree, part);
-	area_put(part);
-	return err;
+	s->bytes = bytes + l->bytes + r->bytes;
+	s->account = (a->flags & AREA_ACCOUNT ? bytes : 0) + l->account + r->account;
+	s->data = (area_is_data(a->flags) ? bytes : 0) + l->data + r->data;
+	s->locked = (a->flags & AREA_LOCKED ? bytes : 0) + l->locked + r->locked;
+	s->first = left ? l->first : a->start;
+	s->last = right ? r->last : a->end;
+	if (left)
+		gap = max(gap, a->start - l->last);
+	if (right)
+		gap = max(gap, r->first - a->end);
+	s->gap = gap;
+	s->count = 1 + l->count + r->count;
+	s->flags = (a->flags & AREA_SUMMARY_FLAGS) | l->flags | r->flags;
 }
 
 /* --- searching --- */
@@ -344,11 +195,6 @@ struct area *areas_find_prev(const struct area_node *n, u64 va)
 		}
 	}
 	return best;
-}
-
-struct area_summary areas_summary(const struct area_node *root)
-{
-	return root ? root->sum : (struct area_summary){ 0 };
 }
 
 /* The size of [from, to) inside the window [low, limit). */
@@ -442,83 +288,226 @@ int areas_for_each_flag(const struct area_node *n, u32 flags, int (*fn)(struct a
 /* --- edits --- */
 
 /*
- * Split root around [start, end): *low has what lies below start, *high what lies from end on;
- * areas across the edges are cut, and what lay between is left out. -ENOMEM: both NULL.
+ * A node taken apart, to be changed and put together again. It takes the references of one that
+ * nobody else refers to, and that one's memory: the steps of an edit do not copy what the steps
+ * before made. A published root has a reference that is not the edit's, so all below it is copied.
  */
-static int areas_around(struct area_node *root, u64 start, u64 end, u64 space,
-			struct area_node **low, struct area_node **high)
+struct open_node {
+	struct area_node *memory; /* to be used again, or NULL */
+	struct area *area;        /* references */
+	struct area_node *left, *right;
+	u32 priority;
+};
+
+/* Takes over the reference to n. */
+static struct open_node node_open(struct area_node *n)
 {
-	struct area_node *rest, *middle;
-	struct area *edge;
+	struct open_node o = { n, n->area, n->left, n->right, n->priority };
+
+	if (load_acquire(&n->refs.n) == 1)
+		return o;
+	o.memory = NULL;
+	area_get(o.area);
+	areas_get(o.left);
+	areas_get(o.right);
+	areas_put(n);
+	return o;
+}
+
+/* Nothing is left of it. */
+static void node_scrap(struct open_node *o)
+{
+	areas_put(o->left);
+	areas_put(o->right);
+	area_put(o->area);
+	if (o->memory)
+		slab_free(&node_cache, o->memory);
+}
+
+/* A counted node in *out; or -ENOMEM: NULL, and everything is given up. */
+static int node_close(struct open_node *o, struct area_node **out)
+{
+	struct area_node *n = o->memory ? o->memory : slab_alloc(&node_cache);
+
+	*out = n;
+	if (!n) {
+		node_scrap(o);
+		return -ENOMEM;
+	}
+	ref_init(&n->refs);
+	n->priority = o->priority;
+	n->area = o->area;
+	n->left = o->left;
+	n->right = o->right;
+	area_summarize(&n->sum, n->area, n->left, n->right);
+	return 0;
+}
+
+/*
+ * All that follows takes over the references to the trees that it is given, also on failure: then
+ * what it returns is NULL. No area lies across the key.
+ */
+static int node_split(struct area_node *n, u64 key, struct area_node **low, struct area_node **high)
+{
+	struct area_node **side, **other;
 	int err;
 
-	/*
-	 * An area that starts below `start` and reaches over it is cut; the piece past `end`, if
-	 * any, is put back on the high side.
-	 */
-	err = node_split(root, start, low, &rest);
-	if (err)
-		return err;
-	err = node_split(rest, end, &middle, high);
-	areas_put(rest);
-	if (err)
-		goto fail_low;
-
-	struct area *low_edge = areas_find(root, start);
-	if (low_edge && low_edge->start == start)
-		low_edge = NULL;
-	edge = areas_find(root, end - 1);
-	if (edge && edge->end > end) { /* keep its upper part */
-		struct area_node *piece = NULL;
-		err = node_append_part(&piece, edge, end, edge->end, space);
-		if (!err)
-			err = node_join(piece, *high, high);
-		else
-			areas_put(*high);
-		if (err) {
-			*high = NULL;
-			goto fail_middle;
-		}
-	}
-	if (low_edge) { /* replace it by its lower part */
-		struct area_node *below, *gone;
-		err = node_split(*low, low_edge->start, &below, &gone);
-		if (err)
-			goto fail_middle;
-		areas_put(gone);
-		areas_put(*low);
-		*low = below;
-		err = node_append_part(low, low_edge, low_edge->start, start, space);
-		if (err)
-			goto fail_middle;
-	}
-	areas_put(middle);
-	return 0;
-
-fail_middle:
-	areas_put(middle);
-	areas_put(*high);
-fail_low:
-	areas_put(*low);
 	*low = *high = NULL;
+	if (!n)
+		return 0;
+	if (key <= n->sum.first || key >= n->sum.last) {
+		*(key <= n->sum.first ? high : low) = n;
+		return 0;
+	}
+	struct open_node o = node_open(n);
+	if (o.area->start < key) {
+		err = node_split(o.right, key, &o.right, high);
+		side = low;
+		other = high;
+	} else {
+		err = node_split(o.left, key, low, &o.left);
+		side = high;
+		other = low;
+	}
+	if (err) {
+		node_scrap(&o);
+		return err;
+	}
+	err = node_close(&o, side);
+	if (err) {
+		areas_put(*other);
+		*other = NULL;
+	}
+	return err;
+}
+
+/* Join two trees, all of low below all of high. */
+static int node_join(struct area_node *low, struct area_node *high, struct area_node **out)
+{
+	struct open_node o;
+	int err;
+
+	if (!low || !high) {
+		*out = low ? low : high;
+		return 0;
+	}
+	if (low->priority >= high->priority) {
+		o = node_open(low);
+		err = node_join(o.right, high, &o.right);
+	} else {
+		o = node_open(high);
+		err = node_join(low, o.left, &o.left);
+	}
+	if (!err)
+		return node_close(&o, out);
+	node_scrap(&o);
+	*out = NULL;
+	return err;
+}
+
+/* Put a (its own reference is taken) where nothing is. */
+static int node_insert(struct area_node *n, struct area *a, u32 priority, struct area_node **out)
+{
+	struct open_node o;
+	int err;
+
+	if (n && n->priority >= priority) {
+		o = node_open(n);
+		err = a->start < o.area->start ? node_insert(o.left, a, priority, &o.left)
+					       : node_insert(o.right, a, priority, &o.right);
+	} else {
+		area_get(a);
+		o = (struct open_node){ .area = a, .priority = priority };
+		err = node_split(n, a->start, &o.left, &o.right);
+	}
+	if (!err)
+		return node_close(&o, out);
+	node_scrap(&o);
+	*out = NULL;
+	return err;
+}
+
+/*
+ * What becomes of [start, end): areas in it go, areas across its edges are shortened, and the first
+ * place that one leaves goes to the new area.
+ */
+struct change {
+	u64 start, end;
+	struct area *area; /* not placed yet; NULL: none, or it is placed */
+	struct area
+		*rest; /* above end, of an area that was cut in two; a reference, to be inserted */
+	u64 space;
+};
+
+/* o's area, which reaches over an edge of the range, is cut to what stays of it. */
+static int node_shorten(struct open_node *o, struct change *c)
+{
+	struct area *a = o->area, *kept;
+
+	if (a->start < c->start && a->end > c->end) {
+		c->rest = area_part(a, c->end, a->end, c->space);
+		if (!c->rest)
+			return -ENOMEM;
+	}
+	kept = a->start < c->start ? area_part(a, a->start, c->start, c->space)
+				   : area_part(a, c->end, a->end, c->space);
+	if (!kept)
+		return -ENOMEM;
+	area_put(a);
+	o->area = kept;
+	return 0;
+}
+
+/* All of c but what is left in it to be inserted. */
+static int node_change(struct area_node *n, struct change *c, struct area_node **out)
+{
+	bool goes = false;
+	int err = 0;
+
+	*out = n;
+	if (!n || n->sum.last <= c->start || n->sum.first >= c->end)
+		return 0;
+	struct open_node o = node_open(n);
+	if (o.area->start >= c->start && o.area->end <= c->end) {
+		goes = !c->area;
+		if (!goes) {
+			area_put(o.area);
+			area_get(c->area);
+			o.area = c->area;
+			c->area = NULL;
+		}
+	} else if (o.area->start < c->end && o.area->end > c->start) {
+		err = node_shorten(&o, c);
+	}
+	if (!err)
+		err = node_change(o.left, c, &o.left);
+	if (!err)
+		err = node_change(o.right, c, &o.right);
+	if (!err && !goes)
+		return node_close(&o, out);
+	*out = NULL;
+	if (!err) {
+		err = node_join(o.left, o.right, out);
+		o.left = o.right = NULL;
+	}
+	node_scrap(&o);
 	return err;
 }
 
 int areas_set(struct area_node *root, u64 start, u64 end, struct area *a, u64 space,
 	      struct area_node **out)
 {
-	struct area_node *low, *high;
+	struct change c = { .start = start, .end = end, .area = a, .space = space };
 	int err;
 
-	*out = NULL;
 	debug_assert(!a || (a->start == start && a->end == end));
-	err = areas_around(root, start, end, space, &low, &high);
-	if (err)
-		return err;
-	err = a ? node_append(&low, a) : 0;
-	if (err) {
-		areas_put(high);
-		return err;
-	}
-	return node_join(low, high, out);
+	areas_get(root);
+	err = node_change(root, &c, out);
+	if (!err && c.rest)
+		err = node_insert(*out, c.rest, priority_next(), out);
+	if (!err && c.area)
+		err = node_insert(*out, c.area, priority_next(), out);
+	if (c.rest)
+		area_put(c.rest);
+	return err;
 }

@@ -55,8 +55,10 @@
 #define AREA_HUGETLB 0x4000000
 #define AREA_HUGETLB_GIB 0x8000000
 #define AREA_LOCK_FLAGS (AREA_LOCKED | AREA_LOCKONFAULT)
-/* Flags for which a node keeps the OR of what is below it. */
+/* What fork asks for. */
 #define AREA_FORK_FLAGS (AREA_DONTFORK | AREA_WIPEONFORK | AREA_LOCKED | AREA_SYSV | AREA_DROPPABLE)
+/* Flags for which a node keeps the OR of what is below it. */
+#define AREA_SUMMARY_FLAGS (AREA_FORK_FLAGS | AREA_SEALED | AREA_HUGETLB)
 
 /*
  * What an area that maps a file holds beside the object: the open file, for its name and its life.
@@ -125,7 +127,7 @@ struct area_summary {
 	u64 first, last; /* start of the first, end of the last area */
 	u64 gap;         /* the largest hole between two areas below it */
 	u32 count;
-	u32 flags; /* OR of flags & AREA_FORK_FLAGS */
+	u32 flags; /* OR of flags & AREA_SUMMARY_FLAGS */
 };
 
 /* --- areas --- */
@@ -173,7 +175,7 @@ struct area *areas_find_prev(const struct area_node *root,
  * or it is shared.
  */
 struct area *areas_find_sole(const struct area_node *root, u64 va);
-struct area_summary areas_summary(const struct area_node *root);
+const struct area_summary *areas_summary(const struct area_node *root);
 /*
  * The highest start <= limit - size of a hole of `size` bytes in [low, limit), or 0 if there is
  * none.
@@ -185,7 +187,7 @@ u64 areas_find_gap_up(const struct area_node *root, u64 low, u64 limit, u64 size
 int areas_for_each(const struct area_node *root, u64 start, u64 end,
 		   int (*fn)(struct area *a, void *arg), void *arg);
 /*
- * As areas_for_each, only areas with one of `flags` (of AREA_FORK_FLAGS); subtrees without are not
+ * As areas_for_each, only areas with one of `flags` (of AREA_SUMMARY_FLAGS); subtrees without are not
  * visited.
  */
 int areas_for_each_flag(const struct area_node *root, u32 flags,

@@ -13,7 +13,7 @@ struct area_node {
 };
 
 /* What a node over these children must know. */
-struct area_summary area_summarize(const struct area *a, const struct area_node *left,
-				   const struct area_node *right);
+void area_summarize(struct area_summary *s, const struct area *a, const struct area_node *left,
+		    const struct area_node *right);
 
 #endif

@@ -305,7 +305,9 @@ static void check_areas(struct check *c, const struct area_node *n)
 			  (unsigned long long)c->last_end);
 	c->last_end = a->end;
 	check_areas(c, n->right);
-	struct area_summary s = area_summarize(a, n->left, n->right);
+	struct area_summary s;
+
+	area_summarize(&s, a, n->left, n->right);
 	if (memcmp(&s, &n->sum, sizeof(s)))
 		violation(c, "space %llu: area %llx: summary is wrong",
 			  (unsigned long long)c->mm->id, (unsigned long long)a->start);
@@ -328,7 +330,7 @@ static int check_space(struct mm *mm, void *arg)
 			  mm->root->level, page_count(mm->root));
 	check_table(c, mm->root, LEVEL_ROOT);
 	check_areas(c, mm->areas);
-	c->charged += areas_summary(mm->areas).account / PAGE_SIZE;
+	c->charged += areas_summary(mm->areas)->account / PAGE_SIZE;
 	check_permissions(c, mm->root, 0);
 	return 0;
 }

@@ -42,7 +42,7 @@ static u64 limit_for(struct mm *mm)
 	if (!mm_is_privileged(MM_PRIVILEGE_COMMIT))
 		kept = load_relaxed(&mm_tunables.admin_reserve) / KIB_PER_PAGE;
 	if (mm)
-		kept += min(areas_summary(mm->areas).bytes / PAGE_SIZE / SPACE_SHARE,
+		kept += min(areas_summary(mm->areas)->bytes / PAGE_SIZE / SPACE_SHARE,
 			    load_relaxed(&mm_tunables.user_reserve) / KIB_PER_PAGE);
 	return limit > kept ? limit - kept : 0;
 }

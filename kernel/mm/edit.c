@@ -24,7 +24,7 @@ void edit_begin(struct edit *e, struct mm *mm)
 /* Pages that an index owes beyond the published one. */
 static u64 owed(const struct edit *e, const struct area_node *areas)
 {
-	u64 new = areas_summary(areas).account, old = areas_summary(e->mm->areas).account;
+	u64 new = areas_summary(areas)->account, old = areas_summary(e->mm->areas)->account;
 
 	return new > old ? (new - old) / PAGE_SIZE : 0;
 }
@@ -50,6 +50,8 @@ static int edit_take(struct edit *e, struct area_node *root)
 /* Would an area that is made of huge pages be cut inside one? */
 static bool cuts_unit(const struct edit *e, u64 at)
 {
+	if (!(areas_summary(e->areas)->flags & AREA_HUGETLB))
+		return false;
 	const struct area *a = areas_find(e->areas, at);
 
 	return a && a->start < at && at % area_unit(a->flags);
@@ -89,8 +91,8 @@ void edit_end(struct edit *e, bool ok)
 	struct area_node *old = e->areas;
 
 	if (ok) {
-		u64 before = areas_summary(e->mm->areas).account / PAGE_SIZE;
-		u64 after = areas_summary(e->areas).account / PAGE_SIZE;
+		u64 before = areas_summary(e->mm->areas)->account / PAGE_SIZE;
+		u64 after = areas_summary(e->areas)->account / PAGE_SIZE;
 
 		debug_assert(e->charged + before >= after);
 		commit_uncharge(e->charged + before - after);
@@ -110,15 +112,15 @@ void edit_end(struct edit *e, bool ok)
 
 int edit_check_expand(const struct edit *e, u32 flags, u64 grow)
 {
-	struct area_summary sum = areas_summary(e->areas);
+	const struct area_summary *sum = areas_summary(e->areas);
 	u64 data = load_relaxed(&e->mm->limit_data);
 
-	if (sum.bytes + grow > load_relaxed(&e->mm->limit_as))
+	if (sum->bytes + grow > load_relaxed(&e->mm->limit_as))
 		return -ENOMEM;
-	if (!area_is_data(flags) || sum.data + grow <= data)
+	if (!area_is_data(flags) || sum->data + grow <= data)
 		return 0;
 	/* As Linux: a soft limit of 0 means the hard one (programs set it to move their break). */
-	return !data && sum.data + grow <= load_relaxed(&e->mm->limit_data_hard) ? 0 : -ENOMEM;
+	return !data && sum->data + grow <= load_relaxed(&e->mm->limit_data_hard) ? 0 : -ENOMEM;
 }
 
 int edit_check_locked(const struct edit *e, u32 flags, u64 grow)
@@ -127,7 +129,7 @@ int edit_check_locked(const struct edit *e, u32 flags, u64 grow)
 
 	if (!(flags & AREA_LOCKED) || mm_is_privileged(MM_PRIVILEGE_LOCK))
 		return 0;
-	return areas_summary(e->areas).locked + grow <= limit ? 0 : -EAGAIN;
+	return areas_summary(e->areas)->locked + grow <= limit ? 0 : -EAGAIN;
 }
 
 /* --- what lies in a range --- */
@@ -164,11 +166,12 @@ u32 edit_flags_in(const struct edit *e, u64 start, u64 end)
 
 int edit_may_unmap(struct edit *e, u64 start, u64 end)
 {
-	const struct area *first = areas_find(e->areas, start);
 	struct area *part;
 
-	if (!(edit_flags_in(e, start, end) & AREA_SEALED))
+	if (!(areas_summary(e->areas)->flags & AREA_SEALED) ||
+	    !(edit_flags_in(e, start, end) & AREA_SEALED))
 		return 0;
+	const struct area *first = areas_find(e->areas, start);
 	if (!first || first->start == start || first->flags & AREA_SEALED)
 		return -EPERM;
 	part = area_part(first, start, first->end, e->mm->id);

@@ -43,7 +43,7 @@ void edit_end(struct edit *e, bool ok);
 /* How many areas the new index has. */
 static inline u32 edit_count(const struct edit *e)
 {
-	return areas_summary(e->areas).count;
+	return areas_summary(e->areas)->count;
 }
 /*
  * May the space have `grow` bytes more of areas with these flags (RLIMIT_AS, RLIMIT_DATA)? 0 or

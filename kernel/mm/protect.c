@@ -164,7 +164,7 @@ static int protect_edit(struct edit *e, u64 start, u64 end, u32 prot, u64 *done)
 static u64 protect_step(const struct edit *e, u64 start, u64 end, u32 prot, bool *fetch)
 {
 	*fetch = false;
-	if (!(prot & AREA_WRITE) || !areas_summary(e->areas).locked)
+	if (!(prot & AREA_WRITE) || !areas_summary(e->areas)->locked)
 		return end;
 	const struct area *a = areas_find(e->areas, start);
 	if (!a)
@@ -230,7 +230,7 @@ static bool lock_permitted(const struct edit *e, u64 start, u64 end)
 {
 	struct locked_within w = { .start = start, .end = end };
 	u64 limit = ROUND_DOWN(load_relaxed(&e->mm->limit_memlock), PAGE_SIZE);
-	u64 locked = areas_summary(e->areas).locked;
+	u64 locked = areas_summary(e->areas)->locked;
 
 	if (mm_is_privileged(MM_PRIVILEGE_LOCK) || locked + (end - start) <= limit)
 		return true;
@@ -293,7 +293,7 @@ int space_lock_all(struct mm *mm, bool current, u32 flags, u32 future_flags)
 	if (flags | future_flags && !may_lock_any(mm))
 		return -EPERM;
 	edit_begin(&e, mm);
-	if (current && flags && areas_summary(e.areas).bytes > limit &&
+	if (current && flags && areas_summary(e.areas)->bytes > limit &&
 	    !mm_is_privileged(MM_PRIVILEGE_LOCK))
 		err = -ENOMEM;
 	if (!err)

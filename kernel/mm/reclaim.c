@@ -102,7 +102,7 @@ static bool locked_look(struct mm *mm, struct page *table, u64 va, bool owned,
 	*l = (struct locked_ranges){ .first = base, .end = base + slot_span(2) };
 	if (!owned)
 		return !table->pinned;
-	if (areas_summary(mm->areas).flags & (AREA_LOCKED | AREA_DROPPABLE))
+	if (areas_summary(mm->areas)->flags & (AREA_LOCKED | AREA_DROPPABLE))
 		areas_for_each(mm->areas, l->first, l->end, note_locked, l);
 	table->pinned = l->any;
 	return true;

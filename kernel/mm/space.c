@@ -80,7 +80,7 @@ static void space_free(struct mm *mm)
 {
 	machine_space_retire(mm);
 	node_drop(mm->root);
-	commit_uncharge(areas_summary(mm->areas).account / PAGE_SIZE);
+	commit_uncharge(areas_summary(mm->areas)->account / PAGE_SIZE);
 	areas_put(mm->areas);
 	if (mm->exe_object)
 		object_put(mm->exe_object);
@@ -176,10 +176,10 @@ static int fork_areas(struct mm *child, struct mm *parent)
 
 	areas_get(parent->areas);
 	child->areas = parent->areas;
-	if (areas_summary(parent->areas).flags & AREA_FORK_FLAGS)
+	if (areas_summary(parent->areas)->flags & AREA_FORK_FLAGS)
 		err = areas_for_each_flag(parent->areas, AREA_FORK_FLAGS, child_exception, child);
 	if (!err)
-		err = commit_charge_fork(parent, areas_summary(child->areas).account / PAGE_SIZE);
+		err = commit_charge_fork(parent, areas_summary(child->areas)->account / PAGE_SIZE);
 	if (err) {
 		areas_put(child->areas);
 		child->areas = NULL;
@@ -381,13 +381,13 @@ void space_reset_peak(struct mm *mm)
 
 void space_vm_peak(struct mm *mm)
 {
-	peak_update(&mm->peak_vm_bytes, areas_summary(mm->areas).bytes);
+	peak_update(&mm->peak_vm_bytes, areas_summary(mm->areas)->bytes);
 }
 
 u64 space_vm_bytes(struct mm *mm)
 {
 	read_lock(&mm->rw);
-	u64 bytes = areas_summary(mm->areas).bytes;
+	u64 bytes = areas_summary(mm->areas)->bytes;
 	read_unlock(&mm->rw);
 	peak_update(&mm->peak_vm_bytes, bytes);
 	return bytes;
@@ -396,7 +396,7 @@ u64 space_vm_bytes(struct mm *mm)
 u64 space_locked_bytes(struct mm *mm)
 {
 	read_lock(&mm->rw);
-	u64 bytes = areas_summary(mm->areas).locked;
+	u64 bytes = areas_summary(mm->areas)->locked;
 	read_unlock(&mm->rw);
 	return bytes;
 }

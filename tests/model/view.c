@@ -302,8 +302,8 @@ const char *view_difference(const struct view_space *s)
 		return differs("RSS: %lu pages of %u that are mapped",
 			       rss.anon + rss.file + rss.shmem, pages);
 	/* Areas of one kind stay apart if their private pages do (test_merge). */
-	if (areas_summary(s->mm->areas).count < areas)
-		return differs("%u areas, expected at least %u", areas_summary(s->mm->areas).count,
+	if (areas_summary(s->mm->areas)->count < areas)
+		return differs("%u areas, expected at least %u", areas_summary(s->mm->areas)->count,
 			       areas);
 	if (space_vm_bytes(s->mm) != pages * PAGE_SIZE)
 		return differs("%lu bytes mapped, expected %u pages", space_vm_bytes(s->mm), pages);

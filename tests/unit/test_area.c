@@ -102,7 +102,9 @@ static void shape_check(const struct area_node *n)
 	shape_check(n->right);
 	assert_true(!n->left || n->left->priority <= n->priority);
 	assert_true(!n->right || n->right->priority <= n->priority);
-	struct area_summary s = area_summarize(n->area, n->left, n->right);
+	struct area_summary s;
+
+	area_summarize(&s, n->area, n->left, n->right);
 	assert_memory_equal(&s, &n->sum, sizeof(s));
 }
 
@@ -126,10 +128,10 @@ static void compare(const struct area_node *root, const struct naive *n)
 		assert_int_equal(prev != NULL, before >= 0);
 		assert_true(!prev ||
 			    (prev->start <= at((u32)before) && prev->end > at((u32)before)));
-		flags |= n->flags[i] & AREA_FORK_FLAGS;
+		flags |= n->flags[i] & AREA_SUMMARY_FLAGS;
 		pages += n->flags[i] != 0;
 	}
-	struct area_summary s = areas_summary(root);
+	struct area_summary s = *areas_summary(root);
 	assert_int_equal(s.count, naive_count(n));
 	assert_int_equal(s.bytes, pages * PAGE_SIZE);
 	assert_int_equal(s.flags, flags);
@@ -295,8 +297,8 @@ static void test_areas_of_files_merge_by_offset_and_hold_object_and_file(void **
 	assert_int_equal(insert(NULL, low, &one), 0);
 	assert_int_equal(insert(one, high, &two), 0);
 	assert_int_equal(insert(one, other, &three), 0);
-	assert_int_equal(areas_summary(two).count, 1);
-	assert_int_equal(areas_summary(three).count, 2);
+	assert_int_equal(areas_summary(two)->count, 1);
+	assert_int_equal(areas_summary(three)->count, 2);
 	area_put(low);
 	area_put(high);
 	area_put(other);

@@ -52,7 +52,7 @@ static void map_counted(struct mm *mm, u64 va)
 
 static u32 area_count(struct mm *mm)
 {
-	return areas_summary(mm->areas).count;
+	return areas_summary(mm->areas)->count;
 }
 
 static int protect(struct mm *mm, u64 page, u64 pages, u32 prot)

@@ -208,7 +208,7 @@ static void failing_same(void *arg)
 			must(space_read(both[i], page_va(600 + p) + 8, v, 8, SPACE_FORCE) == 8 &&
 				     v[0] == p * PAGE_SIZE + 8,
 			     "file page %u of space %u", p, i);
-		must(areas_summary(both[i]->areas).count == 2 &&
+		must(areas_summary(both[i]->areas)->count == 2 &&
 			     space_vm_bytes(both[i]) == 20 * PAGE_SIZE,
 		     "areas of space %u", i);
 		must(space_rss(both[i]).anon == 16 && space_rss(both[i]).file == 4,

@@ -390,7 +390,7 @@ static void test_protecting_a_part_without_memory_for_a_split(void **state)
 	u64 n = 0;
 
 	(void)state;
-	while (is_huge(mm, BASE) && areas_summary(mm->areas).count == 1) {
+	while (is_huge(mm, BASE) && areas_summary(mm->areas)->count == 1) {
 		alloc_fail_after(n++);
 		(void)space_protect(mm, page_va(100), 100 * PAGE_SIZE, AREA_READ, false);
 		alloc_fail_after(UINT64_MAX);
@@ -535,7 +535,7 @@ static void failing_same(struct failing *t)
 {
 	pages_must_be_intact(t->parent, 0, 512, NO_PAGE);
 	pages_must_be_intact(t->child, 0, 512, NO_PAGE);
-	assert_int_equal(areas_summary(t->child->areas).count, 1);
+	assert_int_equal(areas_summary(t->child->areas)->count, 1);
 	hosted_check();
 }
 

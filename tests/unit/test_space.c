@@ -23,7 +23,7 @@ static s64 map_any(struct mm *mm, u64 hint, u64 pages, u32 flags)
 
 static u32 area_count(struct mm *mm)
 {
-	return areas_summary(mm->areas).count;
+	return areas_summary(mm->areas)->count;
 }
 
 /* Each test on a seeded machine, with a census around it. */
