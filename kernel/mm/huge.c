@@ -290,24 +290,3 @@ int huge_resolve(struct mm *mm, const struct area *a, u64 va, bool write, struct
 	err = node_own(mm, va, &w, limbo);
 	return err ? err : HUGE_REDO;
 }
-
-/* --- moving --- */
-
-int huge_move_reserve(struct mm *mm, u64 from, u64 to, struct limbo *limbo)
-{
-	struct walk w;
-	bool owned, huge;
-	struct page *table = node_leaf_lock(mm, from, &owned);
-
-	huge = table && table->level == 2;
-	if (table)
-		spin_unlock(&table->lock);
-	if (!huge || (from | to) % HUGE_SIZE)
-		return 0;
-	int err = node_own_level(mm, from, 2, &w, limbo);
-	if (!err)
-		err = node_own_level(mm, to, 2, &w, limbo);
-	if (err)
-		return err;
-	return pte_is_empty(pte_load(slot_of(w.table[2], to)));
-}

@@ -81,10 +81,4 @@ int huge_install(struct mm *mm, const struct area *a, u64 va, struct page *head,
  */
 int huge_resolve(struct mm *mm, const struct area *a, u64 va, bool write, struct limbo *limbo);
 
-/*
- * mremap: may the leaf of `from` move to `to` as it is? 1: it is a huge one that fits, and both
- * tables are owned; 0: no; -ENOMEM. space.rw exclusive.
- */
-int huge_move_reserve(struct mm *mm, u64 from, u64 to, struct limbo *limbo);
-
 #endif

@@ -1,8 +1,9 @@
 /*
  * remap.c - mremap(2): an area shrinks, grows or moves; its pages move with it.
  *
- * Moving owns both sides' tables first (PROTOCOL rule 13): then each leaf is taken from one slot
- * and put into the other, which needs no memory and cannot fail.
+ * Moving owns both sides' tables first (PROTOCOL rule 13): then each leaf, or whole subtree where the
+ * places allow it, is taken from one slot and put into the other, which needs no memory and cannot
+ * fail.
  */
 #include "lib/err.h"
 #include "lib/print.h"
@@ -16,7 +17,7 @@ struct remap {
 	const struct area *area; /* that holds `from`; borrowed from the published index */
 };
 
-/* --- moving leaves --- */
+/* --- moving --- */
 
 static bool leaf_first(struct page *table, struct pte *slot, u64 va, void *arg)
 {
@@ -33,90 +34,144 @@ static u64 next_populated(struct mm *mm, u64 va, u64 end)
 	return found;
 }
 
+/*
+ * What goes in one piece, at va: the slot of a table of this level. A whole subtree, or huge leaf, if
+ * it lies in [from, end) and fits where it goes; else one leaf.
+ */
+static u32 piece_level(u64 va, u64 from, u64 end, u64 shift)
+{
+	for (u32 level = LEVEL_ROOT - 1; level > 1; level--) {
+		u64 span = slot_span(level), base = ROUND_DOWN(va, span);
+
+		if (shift % span == 0 && base >= from && base + span <= end)
+			return level;
+	}
+	return 1;
+}
+
+/*
+ * Own the tables that a subtree's entry moves between; what it refers to goes as it is, others' or
+ * not. Where it goes is nothing but perhaps empty tables, which make room.
+ */
+static int subtree_reserve(struct edit *e, u64 from, u64 to, u32 level)
+{
+	struct walk w;
+	int err = node_own_level(e->mm, from, level, &w, &e->limbo);
+
+	if (!err)
+		err = node_own_level(e->mm, to, level, &w, &e->limbo);
+	if (err || pte_is_empty(pte_load(slot_of(w.table[level], to))))
+		return err;
+	node_unmap(e->mm, to, to + slot_span(level), &e->limbo);
+	limbo_flush(&e->limbo);
+	return node_own_level(e->mm, to, level, &w, &e->limbo);
+}
+
+/* The same for the leaves in [va, end) of one table: they go to at most two. */
+static int leaves_reserve(struct edit *e, u64 va, u64 end, u64 shift)
+{
+	struct walk w;
+	int err = node_own(e->mm, va, &w, &e->limbo);
+
+	if (!err)
+		err = node_own(e->mm, va + shift, &w, &e->limbo);
+	if (!err)
+		err = node_own(e->mm, end - 1 + shift, &w, &e->limbo);
+	return err;
+}
+
 /* Own the paths of every populated leaf in [from, from + length), and of where it goes. */
 static int move_reserve(struct edit *e, u64 from, u64 to, u64 length)
 {
 	u64 end = from + length, shift = to - from;
-	struct walk w;
 
 	for (u64 va = next_populated(e->mm, from, end); va < end;
 	     va = next_populated(e->mm, va, end)) {
-		u64 table_end = min(ROUND_DOWN(va, slot_span(2)) + slot_span(2), end);
-		int err = 0;
+		u32 level = piece_level(va, from, end, shift);
+		u64 span = slot_span(max(level, 2u)), next = min(ROUND_DOWN(va, span) + span, end);
+		int err = level > 1 ? subtree_reserve(e, next - span, next - span + shift, level)
+				    : leaves_reserve(e, va, next, shift);
 
-		if (table_end - va == HUGE_SIZE)
-			err = huge_move_reserve(e->mm, va, va + shift, &e->limbo);
-		if (!err) { /* else the leaf goes whole */
-			err = node_own(e->mm, va, &w, &e->limbo);
-			/* One table's leaves go to at most two. */
-			if (!err)
-				err = node_own(e->mm, va + shift, &w, &e->limbo);
-			if (!err)
-				err = node_own(e->mm, table_end - 1 + shift, &w, &e->limbo);
-		}
-		if (err < 0)
+		if (err)
 			return err;
 		if (e->limbo.count > LIMBO_MAX - 16)
 			limbo_flush(&e->limbo);
-		va = table_end;
+		va = next;
 	}
 	return 0;
 }
 
-/* The owned path of va down to its leaf, or to where a leaf of that level goes; it is there. */
+/* The owned path of va down to the table of that level; it is there. */
 static void owned_walk(struct mm *mm, u64 va, u32 level, struct walk *w)
 {
 	struct page *t = mm->root;
 
 	w->table[LEVEL_ROOT] = t;
 	while (t->level > level) {
-		struct pte e = pte_load(slot_of(t, va));
-
-		if (t->level == 2 && pte_is_huge(e))
-			break;
-		t = pte_page(e);
+		t = pte_page(pte_load(slot_of(t, va)));
 		w->table[t->level] = t;
 	}
-	w->level = t->level;
+	w->level = level;
 }
 
-/* Returns how many bytes have moved. */
-static u64 leaf_move(struct edit *e, u64 from, u64 to)
+/* The leaves of a subtree, as its table or huge leaf counts them, on a path (sign 1) or off (-1). */
+static void count_subtree(struct walk *w, struct pte e, s32 sign)
+{
+	const struct page *child = pte_page(e);
+
+	if (w->level == 2 && pte_is_huge(e)) {
+		walk_count(w, LEAF_ANON, sign * (s32)HUGE_PAGES);
+		return;
+	}
+	walk_count(w, LEAF_ANON, sign * (s32)child->table.anon);
+	walk_count(w, LEAF_FILE, sign * (s32)child->table.file);
+	walk_count(w, LEAF_SHMEM, sign * (s32)child->table.shmem);
+}
+
+static void count_leaf(struct walk *w, struct pte e, s32 sign)
+{
+	walk_count(w, leaf_kind(e), sign);
+	if (!pte_is_resident(e))
+		nonresident_count(w->table[1], leaf_kind(e), sign);
+}
+
+static void piece_move(struct edit *e, u64 from, u64 to, u32 level)
 {
 	struct walk source, target;
 
-	owned_walk(e->mm, from, 1, &source);
-	owned_walk(e->mm, to, source.level, &target);
-	struct page *old = source.table[source.level], *new = target.table[source.level];
-	struct pte leaf = pte_exchange(slot_of(old, from), pte_empty());
-	enum leaf_kind kind = leaf_kind(leaf);
-	s32 pages = old->level == 1 ? 1 : (s32)HUGE_PAGES;
-
-	new->copied |= old->copied;
-	new->aged |= old->aged;
+	owned_walk(e->mm, from, level, &source);
+	owned_walk(e->mm, to, level, &target);
+	struct page *old = source.table[level], *new = target.table[level];
+	void (*count)(struct walk *, struct pte, s32) = level == 1 ? count_leaf : count_subtree;
+	struct pte piece = pte_exchange(slot_of(old, from), pte_empty());
 
 	slot_was_emptied(old);
-	walk_count(&source, kind, -pages);
-	limbo_shoot_page(&e->limbo, from);
+	count(&source, piece, -1);
+	if (level == 1)
+		limbo_shoot_page(&e->limbo, from);
+	else
+		limbo_shoot_all(&e->limbo);
+	new->copied |= old->copied;
+	new->aged |= old->aged;
 	debug_assert(pte_is_empty(pte_load(slot_of(new, to))));
-	pte_store(slot_of(new, to), leaf);
+	pte_store(slot_of(new, to), piece);
 	slot_was_filled(new, slot_of(new, to));
-	walk_count(&target, kind, pages);
-	if (!pte_is_resident(leaf)) {
-		nonresident_count(old, kind, -1);
-		nonresident_count(new, kind, 1);
-	}
-	return slot_span(old->level);
+	count(&target, piece, 1);
 }
 
 /* space.rw is held exclusively and no reclaim runs in these tables: both are owned. */
-static void move_leaves(struct edit *e, u64 from, u64 to, u64 length)
+static void move_pieces(struct edit *e, u64 from, u64 to, u64 length)
 {
-	u64 end = from + length;
+	u64 end = from + length, shift = to - from;
 
 	for (u64 va = next_populated(e->mm, from, end); va < end;
 	     va = next_populated(e->mm, va, end)) {
-		va += leaf_move(e, va, va - from + to);
+		u32 level = piece_level(va, from, end, shift);
+		u64 span = slot_span(level);
+
+		va = ROUND_DOWN(va, span);
+		piece_move(e, va, va + shift, level);
+		va += span;
 	}
 }
 
@@ -247,7 +302,7 @@ static int remap_move(struct edit *e, const struct remap *r, u64 to, bool *publi
 	/* empty tables that move_reserve made stay until their range is used or unmapped */
 	if (err)
 		return err;
-	move_leaves(e, r->from, to, length);
+	move_pieces(e, r->from, to, length);
 	/*
 	 * What stays mapped keeps its leaf tables, empty, unless they could have moved as they are: so on
 	 * Linux, where no 2 MiB page comes to where there is a table.
