@@ -22,5 +22,19 @@ bench:
 	@scripts/install-packages bench
 	@$(MAKE) --no-print-directory -j$(JOBS) bench-run
 
+BENCH_RESULTS := $(if $(QUICK)$(BENCH_OPTIONS),$(BENCH_OUT)/results,docs/benchmarks)
+
 bench-run: $(BENCH_FILES)
-	@bench/run --build $(BUILD) $(if $(QUICK),--quick) $(if $(QUICK)$(BENCH_OPTIONS),,--output docs/benchmarks) $(BENCH_OPTIONS)
+	@bench/run --build $(BUILD) --output $(BENCH_RESULTS) $(if $(QUICK),--quick) $(BENCH_OPTIONS)
+	@bench/plot $(BENCH_RESULTS)
+
+BENCH_CHECK_FILES := $(BENCH_OUT)/bench $(BENCH_OUT)/target
+
+ALL += $(BENCH_CHECK_FILES)
+
+# Coppice's instructions, held against bench/baseline.json; bench-baseline writes that.
+.PHONY: bench-check bench-baseline
+bench-check bench-baseline: $(BENCH_CHECK_FILES) $(BUILD)/coppice $(KERNEL_RELEASE)
+	@bench/check --build $(BUILD) $(if $(filter bench-baseline,$@),--rewrite)
+
+TESTS += bench-check
