@@ -44,4 +44,4 @@ static void run(long arg)
 
 BENCH(memory_for_programs, .unit = "bytes",
       .what = "of 128 MiB: memory available at rest; what a program can write", .once = true,
-      .larger = true, .machine = "boot", .run = run)
+      .larger = true, .machine = "idle", .run = run)
