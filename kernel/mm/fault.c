@@ -70,9 +70,7 @@ struct fault {
 	bool zeroed;         /* fresh holds zeros */
 	struct page *block;  /* a huge node of ours, in no tree yet; kept when starting again */
 	bool block_tried;    /* to get one */
-	u64 around_first;    /* va of around[0] */
-	u32 around_count;
-	struct page *around[AROUND_PAGES]; /* temporary references */
+	bool around;         /* the page came to a read: its neighbours may come as well */
 	struct walk walk;
 	struct limbo limbo;
 };
@@ -178,10 +176,6 @@ static void resources_release(struct fault *f)
 		anon_free(f->fresh);
 		f->fresh = NULL;
 	}
-	for (u32 i = 0; i < f->around_count; i++)
-		if (f->around[i])
-			page_put(f->around[i]);
-	f->around_count = 0;
 }
 
 /* The object's page is not at hand: fetch it with nothing held. space.rw is given up. */
@@ -239,18 +233,6 @@ static int source_get(struct fault *f)
 	return 0;
 }
 
-static void around_get(struct fault *f)
-{
-	u64 first = ROUND_DOWN(f->va, AROUND_PAGES * PAGE_SIZE);
-	u64 end = min(first + AROUND_PAGES * PAGE_SIZE, f->area->end);
-
-	first = max(first, f->area->start);
-	f->around_first = first;
-	f->around_count = (u32)((end - first) >> PAGE_SHIFT);
-	object_pages_resident(f->area->object, f->index - ((f->va - first) >> PAGE_SHIFT),
-			      f->around_count, f->around);
-}
-
 /* A fresh page, zeroed if nothing will be copied into it. */
 static int fresh_get(struct fault *f)
 {
@@ -288,8 +270,6 @@ static int resources_get(struct fault *f)
 		err = source_get(f);
 		if (err)
 			return err;
-		if (hole && !f->write)
-			around_get(f);
 	}
 	if (f->write && !f->shared && !(f->owned && page_is_ours(f->seen)) && fresh_get(f)) {
 		read_unlock(&f->mm->rw);
@@ -317,31 +297,35 @@ static void hole_fill(struct fault *f, struct pte *slot, struct pte old, struct 
 }
 
 /*
- * Case 6: neighbours that are resident anyway. Only into empty slots; each page under its lock,
- * attached.
+ * Case 6: neighbours that are resident anyway. Only into empty slots of the owned leaf table. What
+ * detaches pages takes the object's lock for it: those that are attached now are found by the walk
+ * that follows.
  */
 static void around_fill(struct fault *f)
 {
-	struct page *table = f->walk.table[1];
+	u64 first = ROUND_DOWN(f->va, AROUND_PAGES * PAGE_SIZE);
+	u64 end = min(first + AROUND_PAGES * PAGE_SIZE, f->area->end);
+	struct object *o = f->area->object;
+	struct page *table = f->walk.table[1], *pages[AROUND_PAGES];
 	s32 filled = 0;
 
-	for (u32 i = 0; i < f->around_count; i++) {
-		struct page *p = f->around[i];
-		u64 va = f->around_first + (u64)i * PAGE_SIZE;
-		struct pte *slot = slot_of(table, va);
-
-		if (!p || va == f->va || !pte_is_empty(pte_load(slot)) || !page_trylock(p))
+	first = max(first, f->area->start);
+	u32 count = (u32)((end - first) >> PAGE_SHIFT);
+	object_pages_hold(o, f->index - ((f->va - first) >> PAGE_SHIFT), count, pages);
+	spin_lock(&table->lock);
+	struct pte *slot = slot_of(table, first);
+	for (u32 i = 0; i < count; i++, slot++) {
+		if (!pages[i] || !pte_is_empty(pte_load(slot)))
 			continue;
-		if (p->cache.object == f->area->object) {
-			pte_store(slot, pte_leaf(p, f->prot, false, f->shared));
-			slot_was_filled(table, slot);
-			f->around[i] = NULL; /* its reference is the entry's now */
-			filled++;
-		}
-		page_unlock(p);
+		page_get(pages[i]);
+		pte_store(slot, pte_leaf(pages[i], f->prot, false, f->shared));
+		slot_was_filled(table, slot);
+		filled++;
 	}
 	if (filled)
 		walk_count(&f->walk, page_leaf_kind(f->source), filled);
+	spin_unlock(&table->lock);
+	object_pages_release(o);
 }
 
 static int install_hole(struct fault *f, struct pte *slot, struct pte old)
@@ -365,7 +349,7 @@ static int install_hole(struct fault *f, struct pte *slot, struct pte old)
 		return FAULT_REDO;
 	page_get(f->source);
 	hole_fill(f, slot, old, f->source, f->write); /* cases 6 and 11 */
-	around_fill(f);
+	f->around = !f->write;
 	return 0;
 }
 
@@ -469,6 +453,8 @@ static int fault_install(struct fault *f)
 	else
 		r = install_hole(f, slot, e);
 	spin_unlock(&table->lock);
+	if (f->around)
+		around_fill(f);
 	return r;
 }
 
@@ -566,7 +552,7 @@ static int fault_try(struct fault *f)
 	}
 	r = marker_fill(f) ? 0 : fault_install(f);
 	limbo_shoot(&f->limbo);
-	if (f->source || f->fresh || f->around_count)
+	if (f->source || f->fresh)
 		resources_release(f);
 	fault_unlock(f, r);
 	limbo_flush(&f->limbo);
@@ -593,7 +579,7 @@ int fault_resolve(struct mm *mm, u64 va, u32 access, u32 flags, struct fault_res
 	f.source = f.fresh = f.block = NULL;
 	f.block_tried = false;
 	f.refilled = false;
-	f.around_count = 0;
+	f.around = false;
 	limbo_init(&f.limbo, mm);
 	do {
 		r = fault_try(&f);

@@ -247,26 +247,27 @@ struct page *object_page_resident(struct object *o, u64 index)
 	return NULL;
 }
 
-u32 object_pages_resident(struct object *o, u64 first, u32 max, struct page **pages)
+void object_pages_hold(struct object *o, u64 first, u32 max, struct page **pages)
 {
-	u64 end = min(first + max, object_pages_of_size(o));
-	u32 found = 0;
+	u32 n = 0, run;
 
-	memset(pages, 0, max * sizeof(*pages));
 	spin_lock(&o->lock);
-	for (u64 index = first;; index++) {
-		struct page *p = radix_next(&o->pages, &index);
+	u64 size = object_pages_of_size(o);
+	while (n < max) {
+		void *const *items = radix_run(&o->pages, first + n, &run);
 
-		if (!p || index >= end)
-			break;
-		if (item_is_slot(p) || !page_is_used(p))
-			continue;
-		page_get(p);
-		pages[index - first] = p;
-		found++;
+		for (run = min(run, max - n); run; run--, n++) {
+			struct page *p = items && first + n < size ? *items : NULL;
+
+			pages[n] = p && !item_is_slot(p) && page_is_used(p) ? p : NULL;
+			items += items != NULL;
+		}
 	}
+}
+
+void object_pages_release(struct object *o)
+{
 	spin_unlock(&o->lock);
-	return found;
 }
 
 struct page *object_page_new(struct object *o)

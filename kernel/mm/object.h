@@ -100,10 +100,11 @@ struct page *object_page_resident(struct object *o, u64 index);
  */
 bool object_is_hole(struct object *o, u64 index);
 /*
- * Up to max such pages of [first, first + max); pages[i] is NULL where there is
- * none. Each with a temporary reference. Never sleeps; for fault-around.
+ * Such pages of [first, first + max): pages[i] is NULL where there is none. They stay, and stay o's,
+ * until object_pages_release: o is locked. For fault-around.
  */
-u32 object_pages_resident(struct object *o, u64 first, u32 max, struct page **pages);
+void object_pages_hold(struct object *o, u64 first, u32 max, struct page **pages);
+void object_pages_release(struct object *o);
 
 /*
  * The page at index to be written to, with a temporary reference: as object_page, but a page beyond

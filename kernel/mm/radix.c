@@ -37,10 +37,11 @@ static bool in_range(u32 height, u64 index)
 	return height * RADIX_BITS >= 64 || index >> (height * RADIX_BITS) == 0;
 }
 
-void *radix_find(const struct radix *r, u64 index)
+void *const *radix_run(const struct radix *r, u64 index, u32 *count)
 {
 	struct radix_node *n = r->root;
 
+	*count = RADIX_SLOTS - slot_at(index, 1);
 	if (!n || !in_range(r->height, index))
 		return NULL;
 	for (u32 h = r->height; h > 1; h--) {
@@ -48,7 +49,15 @@ void *radix_find(const struct radix *r, u64 index)
 		if (!n)
 			return NULL;
 	}
-	return n->slots[slot_at(index, 1)];
+	return &n->slots[slot_at(index, 1)];
+}
+
+void *radix_find(const struct radix *r, u64 index)
+{
+	u32 count;
+	void *const *items = radix_run(r, index, &count);
+
+	return items ? *items : NULL;
 }
 
 /*

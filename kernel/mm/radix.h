@@ -13,6 +13,11 @@ struct radix {
 
 void radix_system_init(void);
 void *radix_find(const struct radix *r, u64 index);
+/*
+ * Where the items from index on are that lie side by side: *count of them, at least one; NULL: there
+ * is none of them.
+ */
+void *const *radix_run(const struct radix *r, u64 index, u32 *count);
 /* Put item (not NULL) at an index that has none. 0 or -ENOMEM (nothing changed). */
 int radix_insert(struct radix *r, u64 index, void *item);
 /* Put item in the place of the one at index; there is one. */
