@@ -65,12 +65,16 @@ struct fault {
 	bool vacant;   /* there is no leaf table */
 	bool refilled; /* this fault brought the page back from swap */
 	/* resources */
-	struct page *source; /* page of the object: temporary reference, locked, attached */
-	struct page *fresh;  /* ours, in no tree yet */
-	bool zeroed;         /* fresh holds zeros */
-	struct page *block;  /* a huge node of ours, in no tree yet; kept when starting again */
-	bool block_tried;    /* to get one */
-	bool around;         /* the page came to a read: its neighbours may come as well */
+	/*
+	 * page of the object: locked, attached; with a temporary reference, unless the entry got it
+	 */
+	struct page *source;
+	bool source_installed;
+	struct page *fresh; /* ours, in no tree yet */
+	bool zeroed;        /* fresh holds zeros */
+	struct page *block; /* a huge node of ours, in no tree yet; kept when starting again */
+	bool block_tried;   /* to get one */
+	bool around;        /* the page came to a read: its neighbours may come as well */
 	struct walk walk;
 	struct limbo limbo;
 };
@@ -105,13 +109,13 @@ static bool access_allowed(const struct fault *f)
 	return (flags & AREA_PROT) || (f->force && (flags & AREA_MAYREAD));
 }
 
-/* Cases 2 and 3; fills in what the area says. space.rw held shared. */
-static int fault_check(struct fault *f)
+/* Cases 2 and 3; fills in what the area, NULL for none, says. space.rw held shared. */
+static int fault_check(struct fault *f, struct area *area)
 {
 	if (unlikely(f->mm->doomed))
 		return fault_signal(f, SIGBUS, BUS_ADRERR);
-	f->area = areas_find(f->mm->areas, f->va);
-	if (!f->area)
+	f->area = area;
+	if (!area)
 		return fault_signal(f, SIGSEGV, SEGV_MAPERR);
 	f->shared = f->area->flags & AREA_SHARED;
 	f->write = f->access & ACCESS_WRITE;
@@ -129,10 +133,18 @@ static void fault_unlock(struct fault *f, int r)
 		read_unlock(&f->mm->rw);
 }
 
+/* What is there now, a guess at once; and what of the path is owned. */
 static void fault_look(struct fault *f)
 {
-	struct page *table = node_leaf_lock(f->mm, f->va, &f->owned);
+	struct page *table = node_walk(f->mm, f->va, &f->walk);
 
+	f->huge = f->vacant = false;
+	f->owned = table->level == 1;
+	if (f->owned) {
+		f->seen = pte_load(slot_of(table, f->va));
+		return;
+	}
+	table = node_leaf_lock(f->mm, f->va, &f->owned);
 	f->seen = table ? pte_load(slot_of(table, f->va)) : pte_empty();
 	f->huge = table && table->level == 2;
 	f->vacant = !table;
@@ -169,7 +181,8 @@ static void resources_release(struct fault *f)
 {
 	if (f->source) {
 		page_unlock(f->source);
-		page_put(f->source);
+		if (!f->source_installed)
+			page_put(f->source);
 		f->source = NULL;
 	}
 	if (f->fresh) {
@@ -347,8 +360,8 @@ static int install_hole(struct fault *f, struct pte *slot, struct pte old)
 	}
 	if (!f->source)
 		return FAULT_REDO;
-	page_get(f->source);
 	hole_fill(f, slot, old, f->source, f->write); /* cases 6 and 11 */
+	f->source_installed = true;
 	f->around = !f->write;
 	return 0;
 }
@@ -436,7 +449,7 @@ static bool marker_fill(struct fault *f)
 /* space.rw held shared; resources at hand. */
 static int fault_install(struct fault *f)
 {
-	int r = node_own(f->mm, f->va, &f->walk, &f->limbo);
+	int r = node_own_rest(f->mm, f->va, &f->walk, &f->limbo);
 
 	if (r)
 		return r;
@@ -511,11 +524,14 @@ static int fault_try(struct fault *f)
 
 	read_lock(&mm->rw);
 	struct area *next = areas_find_next(mm->areas, f->va);
-	if (next && next->start > f->va && (next->flags & AREA_GROWSDOWN)) {
-		read_unlock(&mm->rw);
-		return stack_grow(f);
+	if (next && next->start > f->va) {
+		if (next->flags & AREA_GROWSDOWN) {
+			read_unlock(&mm->rw);
+			return stack_grow(f);
+		}
+		next = NULL;
 	}
-	r = fault_check(f);
+	r = fault_check(f, next);
 	if (r) {
 		read_unlock(&mm->rw);
 		return r;
@@ -551,11 +567,13 @@ static int fault_try(struct fault *f)
 		return r;
 	}
 	r = marker_fill(f) ? 0 : fault_install(f);
-	limbo_shoot(&f->limbo);
+	if (!limbo_is_empty(&f->limbo))
+		limbo_shoot(&f->limbo);
 	if (f->source || f->fresh)
 		resources_release(f);
 	fault_unlock(f, r);
-	limbo_flush(&f->limbo);
+	if (!limbo_is_empty(&f->limbo))
+		limbo_flush(&f->limbo);
 	return r;
 }
 
@@ -579,7 +597,7 @@ int fault_resolve(struct mm *mm, u64 va, u32 access, u32 flags, struct fault_res
 	f.source = f.fresh = f.block = NULL;
 	f.block_tried = false;
 	f.refilled = false;
-	f.around = false;
+	f.around = f.source_installed = false;
 	limbo_init(&f.limbo, mm);
 	do {
 		r = fault_try(&f);

@@ -389,12 +389,31 @@ static bool entry_owns_table(const struct page *d, struct pte e)
 	return pte_is_present(e) && pte_is_writable(e) && !(d->level == 2 && pte_is_huge(e));
 }
 
-int node_own_level(struct mm *mm, u64 va, u32 level, struct walk *w, struct limbo *limbo)
+struct page *node_walk(struct mm *mm, u64 va, struct walk *w)
 {
-	struct reserve reserve = { 0 };
 	struct page *d = mm->root;
 
-	w->table[LEVEL_ROOT] = d;
+	for (;;) {
+		struct pte e;
+
+		w->table[d->level] = d;
+		if (d->level == 1)
+			break;
+		e = pte_load(slot_of(d, va));
+		if (!entry_owns_table(d, e))
+			break;
+		d = pte_page(e);
+	}
+	w->level = d->level;
+	return d;
+}
+
+/* From table w->level on. */
+static int path_own(struct mm *mm, u64 va, u32 level, struct walk *w, struct limbo *limbo)
+{
+	struct reserve reserve = { 0 };
+	struct page *d = w->table[w->level];
+
 	while (d->level > level) {
 		struct pte e = pte_load(slot_of(d, va));
 
@@ -414,9 +433,21 @@ int node_own_level(struct mm *mm, u64 va, u32 level, struct walk *w, struct limb
 	return 0;
 }
 
+int node_own_level(struct mm *mm, u64 va, u32 level, struct walk *w, struct limbo *limbo)
+{
+	w->table[LEVEL_ROOT] = mm->root;
+	w->level = LEVEL_ROOT;
+	return path_own(mm, va, level, w, limbo);
+}
+
 int node_own(struct mm *mm, u64 va, struct walk *w, struct limbo *limbo)
 {
 	return node_own_level(mm, va, 1, w, limbo);
+}
+
+int node_own_rest(struct mm *mm, u64 va, struct walk *w, struct limbo *limbo)
+{
+	return w->level == 1 ? 0 : path_own(mm, va, 1, w, limbo);
 }
 
 int node_own_edge(struct mm *mm, u64 va, u64 start, u64 end, struct limbo *limbo)
@@ -454,40 +485,27 @@ int node_own_edge(struct mm *mm, u64 va, u64 start, u64 end, struct limbo *limbo
  */
 struct page *node_leaf_lock(struct mm *mm, u64 va, bool *owned)
 {
-	struct page *d = mm->root;
-	bool locked = false;
+	struct walk w;
+	struct page *d = node_walk(mm, va, &w);
 
 	*owned = true;
+	spin_lock(&d->lock);
 	while (d->level > 1) {
 		struct pte e = pte_load(slot_of(d, va));
+		struct page *child = pte_page(e);
 
-		if (*owned && entry_owns_table(d, e)) {
-			if (locked)
-				spin_unlock(&d->lock);
-			locked = false;
-			d = pte_page(e);
-			continue;
-		}
-		if (!locked) {
-			spin_lock(&d->lock);
-			locked = true;
-			continue; /* the entry may have changed before the lock */
-		}
 		if (pte_is_empty(e)) {
 			spin_unlock(&d->lock);
 			*owned = false;
 			return NULL;
 		}
 		if (d->level == 2 && pte_is_huge(e))
-			return d;
-		*owned = false;
-		struct page *child = pte_page(e);
+			break;
+		*owned &= pte_is_writable(e); /* it may have become so before the lock */
 		spin_lock(&child->lock);
 		spin_unlock(&d->lock);
 		d = child;
 	}
-	if (!locked)
-		spin_lock(&d->lock);
 	return d;
 }
 

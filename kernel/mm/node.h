@@ -106,6 +106,10 @@ static inline bool limbo_full(const struct limbo *l)
 {
 	return l->count == LIMBO_MAX;
 }
+static inline bool limbo_is_empty(const struct limbo *l)
+{
+	return !l->count && !l->npages;
+}
 /*
  * node (a page, a table, or NULL for nothing to drop) was replaced or detached at va. There must be
  * room.
@@ -142,12 +146,19 @@ struct walk {
 };
 
 /*
+ * The part of va's path that is owned, from the root down: the lowest table of it. It stays owned
+ * while space.rw is held.
+ */
+struct page *node_walk(struct mm *mm, u64 va, struct walk *w);
+/*
  * Own the path of va down to its leaf table, which is made if there is none. space.rw held (shared
  * or exclusive). On success the leaf table is in w->table[1]; it stays owned while space.rw is
  * held. 0 or -ENOMEM (nothing that a program can see has changed). Nodes that were replaced go to
  * limbo.
  */
 int node_own(struct mm *mm, u64 va, struct walk *w, struct limbo *limbo);
+/* The same, from the part on that w has of node_walk. */
+int node_own_rest(struct mm *mm, u64 va, struct walk *w, struct limbo *limbo);
 /*
  * The same down to the table of that level only (1 or 2); its entry for va may be anything. Towards
  * level 1 a huge leaf is split.
