@@ -172,6 +172,21 @@ static void page_drop(struct page *p)
 	}
 }
 
+/* What an entry of a table of that level refers to loses a reference. */
+static void entry_drop(struct pte e, u32 level)
+{
+	if (level == 1) {
+		if (pte_is_resident(e))
+			page_drop(pte_page(e));
+		else if (pte_is_swap(e))
+			swap_slot_put(pte_swap_slot(e));
+	} else if (pte_is_huge(e)) {
+		huge_put(pte_page(e));
+	} else {
+		node_drop(pte_page(e));
+	}
+}
+
 /* Recursion is as deep as the tree: four. */
 void node_drop(struct page *node)
 {
@@ -182,22 +197,14 @@ void node_drop(struct page *node)
 	debug_assert(page_count(node) > 0);
 	if (atomic_sub_return(page_count_slot(node), 1) != 0)
 		return;
-	struct pte *slots = table_slots(node);
-	u32 i = 0;
-	for (u32 left = node->populated; left; left--, i++) {
-		i = slot_next(node, i);
-		struct pte e = slots[i];
+	const struct pte *slots = table_slots(node);
+	u32 level = node->level;
+	for (u64 groups = node->table.used; groups; groups &= groups - 1) {
+		u32 first = (u32)__builtin_ctzll(groups) * TABLE_GROUP;
 
-		if (node->level == 1) {
-			if (pte_is_resident(e))
-				page_drop(pte_page(e));
-			else if (pte_is_swap(e))
-				swap_slot_put(pte_swap_slot(e));
-		} else if (pte_is_huge(e)) {
-			huge_put(pte_page(e));
-		} else {
-			node_drop(pte_page(e));
-		}
+		for (u32 i = first; i < first + TABLE_GROUP; i++)
+			if (!pte_is_empty(slots[i]))
+				entry_drop(slots[i], level);
 	}
 	table_free(node);
 	cpu_preempt_point();
@@ -206,32 +213,45 @@ void node_drop(struct page *node)
 /* --- copying --- */
 
 /*
- * The body of every copy: dst, which is empty, gets src's entries (of a root: of the user half)
- * read-only (SHARED leaves as they are), children gain a reference, src's entries lose R/W. src->lock
- * held; dst is not published.
+ * The entry that a copy of the table gets: read-only (a SHARED leaf as it is), as the table's own
+ * becomes; what it refers to gains a reference.
+ */
+static struct pte entry_share(struct pte *slot, struct pte e, u32 level)
+{
+	if (!pte_is_resident(e)) {
+		if (pte_is_swap(e))
+			swap_slot_get(pte_swap_slot(e));
+		return e;
+	}
+	if (pte_is_writable(e) && !(level == 1 && pte_is_shared(e))) {
+		pte_and_writable(slot);
+		e = pte_set_writable(pte_load(slot), false);
+	}
+	if (level == 2 && pte_is_huge(e))
+		huge_get(pte_page(e));
+	else
+		page_get(pte_page(e));
+	return e;
+}
+
+/*
+ * The body of every copy: dst, which is empty, gets src's entries (of a root: of the user half).
+ * src->lock held; dst is not published.
  */
 static void table_copy_slots(struct page *src, struct page *dst)
 {
 	struct pte *from = table_slots(src), *to = table_slots(dst);
-	u32 i = 0;
+	u32 level = src->level;
 
-	for (u32 left = src->populated; left; left--, i++) {
-		i = slot_next(src, i);
-		struct pte e = pte_load(&from[i]);
+	for (u64 groups = src->table.used; groups; groups &= groups - 1) {
+		u32 first = (u32)__builtin_ctzll(groups) * TABLE_GROUP;
 
-		if (pte_is_resident(e)) {
-			if (pte_is_writable(e) && !(src->level == 1 && pte_is_shared(e))) {
-				pte_and_writable(&from[i]);
-				e = pte_set_writable(pte_load(&from[i]), false);
-			}
-			if (src->level == 2 && pte_is_huge(e))
-				huge_get(pte_page(e));
-			else
-				page_get(pte_page(e));
-		} else if (pte_is_swap(e)) {
-			swap_slot_get(pte_swap_slot(e));
+		for (u32 i = first; i < first + TABLE_GROUP; i++) {
+			struct pte e = pte_load(&from[i]);
+
+			if (!pte_is_empty(e))
+				to[i] = entry_share(&from[i], e, level);
 		}
-		to[i] = e;
 	}
 	dst->populated = src->populated;
 	dst->table.anon = src->table.anon;
@@ -242,7 +262,7 @@ static void table_copy_slots(struct page *src, struct page *dst)
 	src->copied = dst->copied = 1;
 	dst->aged = src->aged;
 	dst->pinned = src->pinned;
-	if (src->level == 1)
+	if (level == 1)
 		atomic_add(&mm_nonresident, table_nonresident(src));
 }
 

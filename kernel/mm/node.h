@@ -66,20 +66,6 @@ static inline void slot_was_emptied(struct page *table)
 		table->table.used = 0;
 }
 
-/* The first populated slot from i on: there is one. As above. */
-static inline u32 slot_next(const struct page *table, u32 i)
-{
-	const struct pte *slots = table_slots(table);
-
-	for (;; i++) {
-		if (i % TABLE_GROUP == 0)
-			i += TABLE_GROUP *
-			     (u32)__builtin_ctzll(table->table.used >> i / TABLE_GROUP);
-		if (!pte_is_empty(pte_load(&slots[i])))
-			return i;
-	}
-}
-
 enum leaf_kind page_leaf_kind(const struct page *p);
 /* Of a populated slot of a level-1 table. */
 enum leaf_kind leaf_kind(struct pte e);
