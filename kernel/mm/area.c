@@ -498,11 +498,14 @@ int areas_set(struct area_node *root, u64 start, u64 end, struct area *a, u64 sp
 	      struct area_node **out)
 {
 	struct change c = { .start = start, .end = end, .area = a, .space = space };
-	int err;
+	const struct area *there = areas_find_next(root, start);
+	int err = 0;
 
 	debug_assert(!a || (a->start == start && a->end == end));
 	areas_get(root);
-	err = node_change(root, &c, out);
+	*out = root;
+	if (there && there->start < end)
+		err = node_change(root, &c, out);
 	if (!err && c.rest)
 		err = node_insert(*out, c.rest, priority_next(), out);
 	if (!err && c.area)

@@ -83,7 +83,9 @@ int edit_own_edges(struct edit *e, u64 start, u64 end)
 {
 	int err = node_own_edge(e->mm, start, start, end, &e->limbo);
 
-	return err ? err : node_own_edge(e->mm, end - 1, start, end, &e->limbo);
+	if (err || start / slot_span(2) == (end - 1) / slot_span(2)) /* in the same leaf table */
+		return err;
+	return node_own_edge(e->mm, end - 1, start, end, &e->limbo);
 }
 
 void edit_end(struct edit *e, bool ok)

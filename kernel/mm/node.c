@@ -559,9 +559,12 @@ static void counts_add_leaf(struct leaf_counts *c, enum leaf_kind kind)
 
 static void counts_subtract(struct page *t, const struct leaf_counts *c)
 {
-	atomic_sub(&t->table.anon, c->anon);
-	atomic_sub(&t->table.file, c->file);
-	atomic_sub(&t->table.shmem, c->shmem);
+	if (c->anon)
+		atomic_sub(&t->table.anon, c->anon);
+	if (c->file)
+		atomic_sub(&t->table.file, c->file);
+	if (c->shmem)
+		atomic_sub(&t->table.shmem, c->shmem);
 }
 
 /*
