@@ -20,8 +20,9 @@ u64 frame_managed;
 struct page *zero_page;
 u64 frame_reserve;
 
-#define CPU_CACHE_FRAMES 64
-#define CPU_CACHE_BATCH 32
+#define CPU_CACHE_FRAMES 64 /* twice a batch: there is room for one when fewer are there */
+#define CPU_CACHE_BATCH_ORDER 5
+#define CPU_CACHE_BATCH (1u << CPU_CACHE_BATCH_ORDER)
 #define CPU_CACHE_ZEROED 32
 #define CPUS_MAX 64
 #define POISON 0xdb
@@ -89,10 +90,13 @@ static void block_free(struct page *p, u32 order)
 	block_insert(page_at(n), order);
 }
 
-/* buddy.lock held. NULL if no block is large enough. */
-static struct page *block_alloc(u32 order)
+/*
+ * buddy.lock held. A block of at least *order, the smallest that there is, but none larger than
+ * `most` (the rest of it stays): its order in *order. NULL: none is large enough.
+ */
+static struct page *block_take(u32 *order, u32 most)
 {
-	u32 from = order;
+	u32 from = *order;
 
 	while (from <= FRAME_ORDER_MAX && list_empty(&buddy.blocks[from]))
 		from++;
@@ -100,11 +104,18 @@ static struct page *block_alloc(u32 order)
 		return NULL;
 	struct page *p = list_entry(buddy.blocks[from].next, struct page, free);
 	block_remove(p, from);
-	while (from > order) {
+	while (from > most) {
 		from--;
 		block_insert(p + (1ull << from), from);
 	}
+	*order = from;
 	return p;
+}
+
+/* As block_take, of that order. */
+static struct page *block_alloc(u32 order)
+{
+	return block_take(&order, order);
 }
 
 static void frame_poison(struct page *p)
@@ -130,11 +141,16 @@ static struct page *cache_pop(struct cpu_cache *c)
 
 static struct page *cache_refill(struct cpu_cache *c)
 {
-	struct page *p = NULL;
-
 	spin_lock(&buddy.lock);
-	while (c->count < CPU_CACHE_BATCH && (p = block_alloc(0)))
-		cache_push(c, p);
+	while (c->count < CPU_CACHE_BATCH) {
+		u32 order = 0;
+		struct page *p = block_take(&order, CPU_CACHE_BATCH_ORDER);
+
+		if (!p)
+			break;
+		for (u32 i = 1u << order; i; i--) /* the lowest is taken first */
+			cache_push(c, p + i - 1);
+	}
 	spin_unlock(&buddy.lock);
 	return c->count ? cache_pop(c) : NULL;
 }
