@@ -12,7 +12,8 @@ static u32 rotate(u32 v, u32 n)
 	return v << n | v >> (32 - n);
 }
 
-static void quarter_round(u32 *s, u32 a, u32 b, u32 c, u32 d)
+/* Inline: where a to d are known, the state is kept in registers as far as they go. */
+static inline __attribute__((always_inline)) void quarter_round(u32 *s, u32 a, u32 b, u32 c, u32 d)
 {
 	s[a] += s[b];
 	s[d] = rotate(s[d] ^ s[a], 16);
@@ -22,6 +23,18 @@ static void quarter_round(u32 *s, u32 a, u32 b, u32 c, u32 d)
 	s[d] = rotate(s[d] ^ s[a], 8);
 	s[c] += s[d];
 	s[b] = rotate(s[b] ^ s[c], 7);
+}
+
+static void double_round(u32 *s)
+{
+	quarter_round(s, 0, 4, 8, 12);
+	quarter_round(s, 1, 5, 9, 13);
+	quarter_round(s, 2, 6, 10, 14);
+	quarter_round(s, 3, 7, 11, 15);
+	quarter_round(s, 0, 5, 10, 15);
+	quarter_round(s, 1, 6, 11, 12);
+	quarter_round(s, 2, 7, 8, 13);
+	quarter_round(s, 3, 4, 9, 14);
 }
 
 void chacha20_block(const u32 key[CHACHA20_KEY_WORDS], u32 counter, const u32 nonce[3],
@@ -34,12 +47,8 @@ void chacha20_block(const u32 key[CHACHA20_KEY_WORDS], u32 counter, const u32 no
 	start[12] = counter;
 	memcpy(start + 13, nonce, 3 * sizeof(u32));
 	memcpy(s, start, sizeof(s));
-	for (u32 i = 0; i < ROUNDS; i += 2) {
-		for (u32 c = 0; c < 4; c++)
-			quarter_round(s, c, 4 + c, 8 + c, 12 + c);
-		for (u32 c = 0; c < 4; c++)
-			quarter_round(s, c, 4 + (c + 1) % 4, 8 + (c + 2) % 4, 12 + (c + 3) % 4);
-	}
+	for (u32 i = 0; i < ROUNDS; i += 2)
+		double_round(s);
 	for (u32 i = 0; i < 16; i++)
 		s[i] += start[i];
 	memcpy(out, s, CHACHA20_BLOCK);

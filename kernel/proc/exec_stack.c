@@ -199,6 +199,11 @@ static int writer_push(struct stack_writer *w, u64 src, u64 n, bool user)
 
 static int push_word(struct stack_writer *w, u64 v)
 {
+	if (likely(w->low % PAGE_SIZE >= sizeof(v))) {
+		w->low -= sizeof(v);
+		memcpy(writer_bytes(w, w->low), &v, sizeof(v));
+		return 0;
+	}
 	return writer_push(w, (u64)&v, sizeof(v), false);
 }
 

@@ -69,8 +69,7 @@ END user_clear
 
 /*
  * ssize user_string(char *dst, const char *src, size_t n): copy up to and with a NUL, at most n
- * bytes. The bytes before the NUL; n if there is none; -1 after a fault. dst may be NULL: then it
- * only measures. Aligned words are taken whole while they have no zero byte (w - 0x01.. & ~w &
+ * bytes. The bytes before the NUL; n if there is none; -1 after a fault. Aligned words are taken whole while they have no zero byte (w - 0x01.. & ~w &
  * 0x80.. is 0) and lie inside of n; they cross no page, so no fault comes before its byte's turn.
  */
 FUNCTION user_string
@@ -95,16 +94,12 @@ FUNCTION user_string
 	notq %rax
 	testq %r9, %r10 /* (word - 0x01...) & ~word & 0x80...: not zero if a byte is */
 	jnz 2f
-	testq %rdi, %rdi
-	jz 7f
 	movq %rax, (%rdi, %rcx)
-7:	movq %r11, %rcx
+	movq %r11, %rcx
 	jmp 1b
 2:	movb (%rsi, %rcx), %al
-	testq %rdi, %rdi
-	jz 3f
 	movb %al, (%rdi, %rcx)
-3:	testb %al, %al
+	testb %al, %al
 	jz 4f
 	incq %rcx
 	jmp 1b
@@ -116,6 +111,54 @@ FUNCTION user_string
 	ON_FAULT 2b, 5b
 	ON_FAULT 6b, 5b
 END user_string
+
+/*
+ * ssize user_string_length(const char *src, size_t n): as user_string, without a copy. All by aligned
+ * words: what lies in one with the string's first byte but before it counts as not zero.
+ */
+FUNCTION user_string_length
+	testq %rsi, %rsi
+	jz 5f
+	SMAP_OPEN
+	movabsq $0x0101010101010101, %r8
+	movabsq $0x8080808080808080, %r9
+	leal (, %rdi, 8), %ecx
+	movq $-1, %r10
+	shlq %cl, %r10 /* by 8 bits for each byte before it: the count is modulo 64 */
+	notq %r10
+	movq %rdi, %rdx
+	andq $-8, %rdx
+1:	movq (%rdx), %rax
+	orq %r10, %rax
+2:	movq %rax, %r11
+	subq %r8, %r11
+	notq %rax
+	andq %r9, %r11
+	andq %rax, %r11 /* not zero if a byte is; the lowest bit is of the first that is */
+	jnz 4f
+	addq $8, %rdx
+	movq %rdx, %rax
+	subq %rdi, %rax
+	cmpq %rsi, %rax
+	jae 5f
+3:	movq (%rdx), %rax
+	jmp 2b
+4:	bsfq %r11, %rax
+	shrq $3, %rax
+	addq %rdx, %rax
+	subq %rdi, %rax
+	cmpq %rsi, %rax
+	cmovaq %rsi, %rax
+	SMAP_CLOSE
+	ret
+5:	SMAP_CLOSE
+	movq %rsi, %rax
+	ret
+6:	movq $-1, %rax
+	ret
+	ON_FAULT 1b, 6b
+	ON_FAULT 3b, 6b
+END user_string_length
 
 /* int user_cas_u32(u32 *p, u32 expected, u32 desired, u32 *old): 0, or -1 after a fault */
 FUNCTION user_cas_u32

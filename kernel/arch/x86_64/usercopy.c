@@ -8,6 +8,7 @@
 size_t user_copy(void *dst, const void *src, size_t n);
 size_t user_clear(void *dst, size_t n);
 ssize user_string(char *dst, const char *src, size_t n);
+ssize user_string_length(const char *src, size_t n);
 int user_cas_u32(u32 *p, u32 expected, u32 desired, u32 *old);
 
 bool user_range_ok(const void __user *p, size_t n)
@@ -37,7 +38,8 @@ size_t clear_user(void __user *dst, size_t n)
 static ssize string_walk(char *dst, const char __user *src, size_t limit)
 {
 	size_t room = (u64)src < USER_END ? USER_END - (u64)src : 0;
-	ssize length = user_string(dst, src, min(limit, room));
+	ssize length = dst ? user_string(dst, src, min(limit, room))
+			   : user_string_length(src, min(limit, room));
 
 	if (length < 0 || (room < limit && (size_t)length == room))
 		return -EFAULT;
