@@ -1,7 +1,8 @@
 /*
  * random.c - the random number generator: ChaCha20 with fast key erasure.
  *
- * Central rule: a key makes one block: half of it replaces the key, half is the key of one request.
+ * Central rule: a key makes one block: half of it replaces the key, half is the key of one request, or
+ * what a short one gets.
  * So what was given out cannot be computed from what is kept later, and requests hold the lock for
  * one block only. The first key is made of the launch record's seed and the processor's own
  * generator; times of interrupts are mixed in as they come. Next: chacha20.c.
@@ -77,6 +78,10 @@ void random_bytes(void *out, size_t n)
 	spin_lock(&key_lock);
 	key_step(request);
 	spin_unlock(&key_lock);
+	if (n <= KEY_SIZE) { /* it is as random as what it would make */
+		memcpy(out, request, n);
+		n = 0;
+	}
 	while (n) {
 		size_t part = min(n, sizeof(block));
 

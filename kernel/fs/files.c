@@ -23,6 +23,7 @@ struct files {
 	struct spinlock lock; /* RANK_FILES: guards F */
 	u32 capacity;         /* F */
 	u32 lowest;           /* F: no slot below is free */
+	u32 end;              /* F: no slot from here on is in use */
 	u64 *slots;           /* F: file | SLOT_CLOEXEC; 0: free */
 	u64 first[FIRST_CAPACITY];
 };
@@ -69,7 +70,7 @@ void files_put(struct files *t)
 {
 	if (!ref_put(&t->refs))
 		return;
-	for (u32 fd = 0; fd < t->capacity; fd++)
+	for (u32 fd = 0; fd < t->end; fd++)
 		if (t->slots[fd])
 			file_close(slot_file(t->slots[fd]), t);
 	files_free(t);
@@ -105,14 +106,19 @@ static int files_grow(struct files *t, u32 fd)
 	return 0;
 }
 
-/* Slots of t up to the last in use. */
-static u32 files_used(const struct files *t)
+/* Slots of t up to the last in use. Locked. */
+static u32 files_used(struct files *t)
 {
-	u32 n = t->capacity;
+	while (t->end > 0 && !t->slots[t->end - 1])
+		t->end--;
+	return t->end;
+}
 
-	while (n > 0 && !t->slots[n - 1])
-		n--;
-	return n;
+/* Slot fd, which there is, gets a file. Locked. */
+static void slot_set(struct files *t, u32 fd, struct file *f, bool cloexec)
+{
+	t->slots[fd] = (u64)f | (cloexec ? SLOT_CLOEXEC : 0);
+	t->end = max(t->end, fd + 1);
 }
 
 struct files *files_copy(struct files *old)
@@ -139,6 +145,7 @@ struct files *files_copy(struct files *old)
 		if (t->slots[fd])
 			file_get(slot_file(t->slots[fd]));
 	t->lowest = old->lowest;
+	t->end = used;
 	spin_unlock(&old->lock);
 	return t;
 }
@@ -201,7 +208,7 @@ int fd_install(struct file *f, u32 lowest, bool cloexec)
 		result = fd >= limit ? -EMFILE : files_grow(t, fd);
 	} while (!result && t->slots[fd]); /* the lock was dropped to grow */
 	if (!result) {
-		t->slots[fd] = (u64)f | (cloexec ? SLOT_CLOEXEC : 0);
+		slot_set(t, fd, f, cloexec);
 		if (lowest <= t->lowest)
 			t->lowest = fd + 1;
 		result = (int)fd;
@@ -233,7 +240,7 @@ int fd_replace(int fd, struct file *f, bool cloexec)
 	result = files_grow(t, (u32)fd);
 	if (!result) {
 		old = slot_file(t->slots[fd]);
-		t->slots[fd] = (u64)f | (cloexec ? SLOT_CLOEXEC : 0);
+		slot_set(t, fd, f, cloexec);
 		result = fd;
 	}
 	spin_unlock(&t->lock);
@@ -321,11 +328,15 @@ int fd_set_cloexec(int fd, bool on)
 
 void files_close_on_exec(struct files *t)
 {
-	for (u32 fd = 0; fd < load_relaxed(&t->capacity); fd++) {
-		struct file *f = NULL;
+	struct file *f;
+	u32 fd = 0;
 
+	do {
+		f = NULL;
 		spin_lock(&t->lock);
-		if (t->slots[fd] & SLOT_CLOEXEC) {
+		while (fd < t->end && !(t->slots[fd] & SLOT_CLOEXEC))
+			fd++;
+		if (fd < t->end) {
 			f = slot_file(t->slots[fd]);
 			t->slots[fd] = 0;
 			t->lowest = min(t->lowest, fd);
@@ -333,7 +344,7 @@ void files_close_on_exec(struct files *t)
 		spin_unlock(&t->lock);
 		if (f)
 			file_close(f, t);
-	}
+	} while (f);
 }
 
 int files_for_each(struct files *t, int (*fn)(u32 fd, struct file *f, bool cloexec, void *arg),

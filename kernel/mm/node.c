@@ -616,7 +616,8 @@ static struct leaf_counts table_unmap(struct page *t, u64 start, u64 end, struct
 	u64 span = slot_span(t->level);
 
 	spin_lock(&t->lock);
-	for (u64 va = start; va < end && t->populated; va = ROUND_DOWN(va, span) + span) {
+	for (u64 va = va_in_use(t, start); va < end && t->populated;
+	     va = va_in_use(t, ROUND_DOWN(va, span) + span)) {
 		struct pte *slot = slot_of(t, va);
 		struct pte e = pte_load(slot);
 		u64 base = ROUND_DOWN(va, span);
@@ -664,7 +665,8 @@ static bool table_for_each(struct page *t, u64 start, u64 end, leaf_fn fn, void 
 	bool go_on = true;
 
 	spin_lock(&t->lock);
-	for (u64 va = start; go_on && va < end && t->populated; va = ROUND_DOWN(va, span) + span) {
+	for (u64 va = va_in_use(t, start); go_on && va < end && t->populated;
+	     va = va_in_use(t, ROUND_DOWN(va, span) + span)) {
 		struct pte *slot = slot_of(t, va);
 		struct pte e = pte_load(slot);
 

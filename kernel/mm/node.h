@@ -66,6 +66,17 @@ static inline void slot_was_emptied(struct page *table)
 		table->table.used = 0;
 }
 
+/* The first address from va on, which the table maps, that may be in use: a slot's, or past the table. */
+static inline u64 va_in_use(const struct page *table, u64 va)
+{
+	u32 group = slot_index(va, table->level) / TABLE_GROUP;
+	u64 left = table->table.used >> group, span = slot_span(table->level) * TABLE_GROUP;
+
+	if (left & 1)
+		return va;
+	return ROUND_DOWN(va, span) + (left ? (u64)__builtin_ctzll(left) : 64 - group) * span;
+}
+
 enum leaf_kind page_leaf_kind(const struct page *p);
 /* Of a populated slot of a level-1 table. */
 enum leaf_kind leaf_kind(struct pte e);

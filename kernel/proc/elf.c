@@ -21,6 +21,7 @@
 #define PIE_BASE 0x555555554000ull /* two thirds of the user half, as on Linux */
 #define BRK_RANDOM_BITS 13         /* pages: 32 MiB */
 #define PHDRS_BYTES_MAX 65536u
+#define VDSO_WINDOW (2ull << 20)
 
 struct elf {
 	struct file *file;
@@ -362,13 +363,23 @@ static int stack_permissions(struct exec *x, const struct elf *e)
 			     AREA_READ | AREA_WRITE | AREA_EXEC, false);
 }
 
-/* Where a mapping of the program's own would go. */
-static int map_vdso(struct mm *mm)
+/*
+ * As on Linux, somewhere above the stack in the same 2 MiB, where it needs no page tables of its own; if
+ * there is no room, where a mapping of the program's own would go.
+ */
+static int map_vdso(struct exec *x)
 {
 	struct map_request r = { .length = vdso_size(), .flags = AREA_READ };
-	s64 at = space_place(mm, &r);
+	u64 low = x->stack_top, end = min(ROUND_UP(low, VDSO_WINDOW), USER_END);
+	s64 at;
 
-	return at < 0 ? (int)at : vdso_map(mm, (u64)at);
+	if (low + r.length <= end) {
+		u64 places = (end - low - r.length) / PAGE_SIZE + 1;
+
+		r.addr = low + (x->randomize ? exec_random(x) % places : 0) * PAGE_SIZE;
+	}
+	at = space_place(x->mm, &r);
+	return at < 0 ? (int)at : vdso_map(x->mm, (u64)at);
 }
 
 /* All that Linux does after the old image is gone. */
@@ -408,7 +419,7 @@ static int map_all(struct exec *x, struct elf *program, struct elf *interpreter)
 	}
 	if (x->entry >= USER_END)
 		return -EINVAL;
-	err = map_vdso(x->mm);
+	err = map_vdso(x);
 	if (err)
 		return err;
 	return exec_write_auxv(x, headers_address(program), program->header.e_phnum,

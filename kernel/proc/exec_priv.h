@@ -41,7 +41,7 @@ struct exec {
 	char *prefix[EXEC_PREFIX_MAX]; /* script.c: in order; they replace argv[0]. kmalloc'd */
 	u32 nprefix;
 	bool randomize;
-	u64 entropy[8]; /* random numbers for addresses and AT_RANDOM, fetched at once */
+	u32 entropy[8]; /* random numbers for addresses and AT_RANDOM, fetched at once */
 	u32 entropy_used;
 	/* errors kill from now on, as on Linux, where the old image is gone by then */
 	bool committed;
@@ -71,7 +71,7 @@ int exec_write_auxv(struct exec *x, u64 phdr, u32 phnum, u64 base, u64 entry);
 /* elf.c: map the program (and its interpreter) into x->mm. */
 int elf_load(struct exec *x);
 
-u64 exec_random(struct exec *x);
+u32 exec_random(struct exec *x);
 /* Random bytes of address, in pages: 0 where addresses are not random. */
 u64 exec_random_pages(struct exec *x, u32 bits);
 

@@ -280,7 +280,7 @@ static int push_all(struct exec *x, struct stack_writer *strings, struct stack_w
 
 /* --- layout --- */
 
-u64 exec_random(struct exec *x)
+u32 exec_random(struct exec *x)
 {
 	if (x->entropy_used % ARRAY_SIZE(x->entropy) == 0)
 		random_bytes(x->entropy, sizeof(x->entropy));
@@ -289,7 +289,7 @@ u64 exec_random(struct exec *x)
 
 u64 exec_random_pages(struct exec *x, u32 bits)
 {
-	return x->randomize ? (exec_random(x) & (BIT(bits) - 1)) << PAGE_SHIFT : 0;
+	return x->randomize ? ((u64)exec_random(x) & (BIT(bits) - 1)) << PAGE_SHIFT : 0;
 }
 
 /* Map the stack, and fix where everything goes. */
@@ -320,7 +320,7 @@ static int stack_place(struct exec *x)
 
 static int write_platform(struct exec *x)
 {
-	u64 bytes[2] = { exec_random(x), exec_random(x) };
+	u32 bytes[4] = { exec_random(x), exec_random(x), exec_random(x), exec_random(x) };
 
 	if (space_write(x->mm, x->platform, PLATFORM, sizeof(PLATFORM), 0) !=
 		    (ssize)sizeof(PLATFORM) ||
