@@ -120,24 +120,11 @@ static u32 table_nonresident(const struct page *t)
 	return t->table.nonresident.anon + t->table.nonresident.file + t->table.nonresident.shmem;
 }
 
-/* With so few entries it is less work to empty their groups here than to zero the frame later. */
-#define SPARSE_ENTRIES 128u
-
 void table_free(struct page *t)
 {
 	if (t->level == 1 && table_nonresident(t))
 		atomic_sub(&mm_nonresident, table_nonresident(t));
 	mm_count(tables, -1);
-	if (t->populated > SPARSE_ENTRIES) {
-		frame_free(t);
-		return;
-	}
-	for (u64 groups = t->table.used; groups; groups &= groups - 1) {
-		u32 first = (u32)__builtin_ctzll(groups) * TABLE_GROUP;
-
-		for (u32 i = 0; i < TABLE_GROUP; i++)
-			table_slots(t)[first + i] = pte_empty();
-	}
 	if (t->level == LEVEL_ROOT)
 		machine_root_clear(t);
 	frame_free_zeroed(t);
@@ -187,7 +174,7 @@ static void entry_drop(struct pte e, u32 level)
 	}
 }
 
-/* Recursion is as deep as the tree: four. */
+/* Recursion is as deep as the tree: four. The table's frame is left empty for the next one. */
 void node_drop(struct page *node)
 {
 	if (node->kind != PAGE_TABLE) {
@@ -197,14 +184,19 @@ void node_drop(struct page *node)
 	debug_assert(page_count(node) > 0);
 	if (atomic_sub_return(page_count_slot(node), 1) != 0)
 		return;
-	const struct pte *slots = table_slots(node);
+	struct pte *slots = table_slots(node);
 	u32 level = node->level;
 	for (u64 groups = node->table.used; groups; groups &= groups - 1) {
 		u32 first = (u32)__builtin_ctzll(groups) * TABLE_GROUP;
 
-		for (u32 i = first; i < first + TABLE_GROUP; i++)
-			if (!pte_is_empty(slots[i]))
-				entry_drop(slots[i], level);
+		for (u32 i = first; i < first + TABLE_GROUP; i++) {
+			struct pte e = slots[i];
+
+			if (pte_is_empty(e))
+				continue;
+			slots[i] = pte_empty();
+			entry_drop(e, level);
+		}
 	}
 	table_free(node);
 	cpu_preempt_point();
@@ -262,7 +254,7 @@ static void table_copy_slots(struct page *src, struct page *dst)
 	src->copied = dst->copied = 1;
 	dst->aged = src->aged;
 	dst->pinned = src->pinned;
-	if (level == 1)
+	if (level == 1 && table_nonresident(src))
 		atomic_add(&mm_nonresident, table_nonresident(src));
 }
 
