@@ -198,7 +198,7 @@ static void slab_sum(const struct slab_cache *c, void *arg)
 	struct slab_sum *s = arg;
 
 	s->frames += c->slabs;
-	s->objects += c->objects;
+	s->objects += slab_objects(c);
 }
 
 struct hosted_census hosted_census(void)

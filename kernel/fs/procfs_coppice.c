@@ -31,13 +31,18 @@ static int count_object(struct object *o, void *arg)
 
 static void add_slab_objects(const struct slab_cache *c, void *arg)
 {
-	*(u64 *)arg += c->objects;
+	*(u64 *)arg += slab_objects(c);
 }
 
 static void memory_lines(struct text *t)
 {
 	const struct mm_counters c = mm_counters_sum();
-	u64 free = frame_free_count(), objects = 0, cache_objects = 0;
+	u64 free, objects = 0, cache_objects = 0;
+
+	cpus_pause();
+	slab_trim_all(); /* objects that are free hold no frames then */
+	cpus_resume();
+	free = frame_free_count();
 
 	slab_for_each(add_slab_objects, &objects);
 	object_for_each(count_object, &cache_objects);

@@ -214,7 +214,7 @@ static void slab_line(const struct slab_cache *c, void *arg)
 
 	text_printf(arg,
 		    "%-17s %6lu %6lu %6u %4u %4u : tunables %4u %4u %4u : slabdata %6lu %6lu %6u\n",
-		    c->name, c->objects, c->slabs * per_slab, c->size, per_slab, 1, 0, 0, 0,
+		    c->name, slab_objects(c), c->slabs * per_slab, c->size, per_slab, 1, 0, 0, 0,
 		    c->slabs, c->slabs, 0);
 }
 

@@ -124,7 +124,7 @@ static int boot_id_show(struct text *t, const struct proc_node *n)
 static void add_open_files(const struct slab_cache *c, void *arg)
 {
 	if (strcmp(c->name, "file") == 0)
-		*(u64 *)arg += c->objects;
+		*(u64 *)arg += slab_objects(c);
 }
 
 static int file_nr_show(struct text *t, const struct proc_node *n)

@@ -25,12 +25,12 @@ void area_system_init(void)
 
 u64 area_live_count(void)
 {
-	return area_cache.objects;
+	return slab_objects(&area_cache);
 }
 
 u64 area_node_live_count(void)
 {
-	return node_cache.objects;
+	return slab_objects(&node_cache);
 }
 
 /* --- areas --- */

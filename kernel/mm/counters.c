@@ -3,7 +3,7 @@
 
 #include "mm/space.h"
 
-struct mm_counters mm_counters[COUNTER_CPUS];
+struct mm_counters mm_counters[CPUS_MAX];
 
 static void sum(u64 *to, const u64 *from, size_t bytes)
 {
@@ -15,7 +15,7 @@ struct mm_counters mm_counters_sum(void)
 {
 	struct mm_counters all = { 0 };
 
-	for (u32 cpu = 0; cpu < COUNTER_CPUS; cpu++)
+	for (u32 cpu = 0; cpu < CPUS_MAX; cpu++)
 		sum(&all.forks, &mm_counters[cpu].forks, sizeof(all));
 	return all;
 }

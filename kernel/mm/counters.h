@@ -13,7 +13,6 @@
 #include "lib/lock.h"
 #include "lib/types.h"
 
-#define COUNTER_CPUS 64
 #define COUNTER_LINE 64 /* bytes */
 
 struct mm_counters { /* since boot */
@@ -33,7 +32,7 @@ struct mm_counters { /* since boot */
 } __attribute__((aligned(COUNTER_LINE)));
 
 /* O: by number of the CPU. Nothing interrupts a count: see lock.h. */
-extern struct mm_counters mm_counters[COUNTER_CPUS];
+extern struct mm_counters mm_counters[CPUS_MAX];
 
 #define mm_count(field, n) sole_add(&mm_counters[cpu_number()].field, (u64)(n))
 

@@ -24,7 +24,6 @@ u64 frame_reserve;
 #define CPU_CACHE_BATCH_ORDER 5
 #define CPU_CACHE_BATCH (1u << CPU_CACHE_BATCH_ORDER)
 #define CPU_CACHE_ZEROED 32
-#define CPUS_MAX 64
 #define POISON 0xdb
 
 static struct {

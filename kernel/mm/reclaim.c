@@ -26,6 +26,7 @@
 #include "mm/page.h"
 #include "mm/shortage.h"
 #include "mm/shrink.h"
+#include "mm/slab.h"
 #include "mm/swap.h"
 #include "mm/tunable.h"
 
@@ -512,6 +513,7 @@ static bool reclaim_as(struct reclaim_counters *who)
 
 bool memory_reclaim(void)
 {
+	slab_trim();
 	return reclaim_as(&counters[0]);
 }
 

@@ -3,13 +3,10 @@
  */
 #include "mm/shortage.h"
 
-#include "lib/atomic.h"
-#include "lib/err.h"
-
 /* Nobody is killed for a larger block: it may be missing while there is memory enough. */
 #define SHORTAGE_ORDER_MAX 3u
 
-static bool faults_used; /* A: a test has asked for a failure: look at each thread's wish */
+bool alloc_faults_used;
 
 static void fail_set(u64 n, bool on)
 {
@@ -18,7 +15,7 @@ static void fail_set(u64 n, bool on)
 	s->fail_in = n;
 	s->fail_on = on;
 	s->failed = false;
-	store_relaxed(&faults_used, true);
+	store_relaxed(&alloc_faults_used, true);
 }
 
 void alloc_fail_once(u64 n)
@@ -31,13 +28,10 @@ void alloc_fail_after(u64 n)
 	fail_set(n + 1, true);
 }
 
-bool alloc_should_fail(void)
+bool alloc_fails_as_asked(void)
 {
-	struct shortage *s;
+	struct shortage *s = shortage_current();
 
-	if (likely(!load_relaxed(&faults_used)))
-		return false;
-	s = shortage_current();
 	if (!s->fail_in)
 		return false;
 	if (s->fail_in > 1) {

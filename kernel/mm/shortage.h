@@ -8,6 +8,8 @@
 #ifndef MM_SHORTAGE_H
 #define MM_SHORTAGE_H
 
+#include "lib/atomic.h"
+#include "lib/err.h"
 #include "lib/types.h"
 
 /* Only the thread itself touches it. */
@@ -35,7 +37,12 @@ void alloc_fail_once(u64 n);
 void alloc_fail_after(u64 n);
 
 /* --- for allocators, that is frame.c and slab.c --- */
-bool alloc_should_fail(void);
+extern bool alloc_faults_used; /* A: a test has asked for a failure: look at each thread's wish */
+bool alloc_fails_as_asked(void);
+static inline bool alloc_should_fail(void)
+{
+	return unlikely(load_relaxed(&alloc_faults_used)) && alloc_fails_as_asked();
+}
 /* A block of 2^order frames was not to be had. */
 void alloc_short(u32 order);
 

@@ -18,11 +18,12 @@ struct slab_cache {
 		 * the slab's end)
 		 */
 		partial;
-	u64 objects;      /* S: in use */
 	u64 slabs;        /* S: frames */
+	u32 number;       /* C */
+	u32 keep;         /* C: free objects that each CPU keeps at most */
 	struct list link; /* in the list of all caches */
 };
-/* S: guarded by lock */
+/* S: guarded by lock. C: constant */
 
 void slab_cache_init(struct slab_cache *c, const char *name, size_t size); /* size <= 2048 */
 void *slab_alloc(struct slab_cache *c); /* NULL when there is no memory. Never sleeps */
@@ -38,6 +39,13 @@ void *kzalloc(size_t size);
 void *krealloc(void *old, size_t size); /* old stays valid when NULL is returned */
 void kfree(void *p);                    /* NULL is fine */
 char *kstrdup(const char *s);
+
+/* Objects in use. Exact when nothing runs. */
+u64 slab_objects(const struct slab_cache *c);
+/* Free objects that this CPU keeps go back to their slabs, which may become frames. */
+void slab_trim(void);
+/* The same for all CPUs, which must stand still. */
+void slab_trim_all(void);
 
 void slab_init(void);
 /* Calls fn for each cache (also those of kmalloc): for /proc/slabinfo and leak checks. */

@@ -5,6 +5,7 @@
 #ifndef ARCH_MACHINE_IMPL_H
 #define ARCH_MACHINE_IMPL_H
 
+#include "arch/x86_64/percpu.h" /* cpu_number, inline */
 #include "arch/x86_64/pte.h"
 
 #define DIRECT_MAP_BASE 0xffff800000000000ull

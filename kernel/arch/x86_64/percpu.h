@@ -19,8 +19,6 @@
 #include "lib/lock.h"
 #include "lib/waitq.h"
 
-#define CPUS_MAX 64 /* bits of machine_space.cpus */
-
 struct thread;
 struct mm;
 struct shootdown;
