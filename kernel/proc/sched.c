@@ -230,10 +230,13 @@ void thread_make_runnable(struct thread *t)
 
 	t->state = THREAD_RUNNABLE;
 	t->cpu = cpu_number();
-	/* It begins where its maker is now, not where that one began to run. */
+	/*
+	 * It begins a slice behind where its maker is now: who forks goes on, also at the end of a slice
+	 * of its own, and gains no time by it.
+	 */
 	spin_lock(&q->lock);
 	runq_advance(q, clock_monotonic());
-	t->virtual_ns = q->clock;
+	t->virtual_ns = q->clock + thread_virtual(t, TIME_SLICE_NS);
 	spin_unlock(&q->lock);
 	enqueue(t, false);
 }
