@@ -17,7 +17,7 @@
 /* A read brings in the named neighbours in the aligned window of so many slots. */
 #define READ_AROUND 8u
 
-static u64 cached_pages; /* swap_lock */
+static u64 cached_pages; /* written under swap_lock, read by anybody */
 
 u64 swap_cache_frames(void)
 {
@@ -31,7 +31,7 @@ void swap_cache_remove(struct page *p)
 
 	debug_assert(page_has(p, PAGE_SWAPCACHE) && s->cached == page_number(p));
 	s->cached = 0;
-	cached_pages--;
+	sole_add(&cached_pages, -1ull);
 	page_flag_clear(p, PAGE_SWAPCACHE | PAGE_DIRTY | PAGE_UPTODATE | PAGE_REFERENCED);
 	p->cache.index = 0;
 	if (!s->users)
@@ -45,7 +45,7 @@ static void cache_insert(struct page *p, u64 slot, u16 flags)
 	p->cache.index = slot;
 	page_flag_set(p, (u16)(PAGE_SWAPCACHE | flags));
 	page_get(p);
-	cached_pages++;
+	sole_add(&cached_pages, 1ull);
 }
 
 u64 swap_cache_add(struct page *p)
@@ -303,7 +303,7 @@ u64 swap_cache_shrink(u64 max)
 
 	max = min(max, (u64)SWAP_CLUSTER);
 	spin_lock(&swap_lock);
-	for (u32 i = 0; i < SWAP_AREAS_MAX && cached_pages; i++) {
+	for (u32 i = 0; i < SWAP_AREAS_MAX && load_relaxed(&cached_pages); i++) {
 		u64 left = swap_areas[i].pages;
 
 		while (n < max && (pages[n] = area_next_idle(&swap_areas[i], &left)))
