@@ -70,4 +70,4 @@ static void run(long arg)
 
 BENCH(memory_of_program, .unit = "bytes",
       .what = "memory of the kernel for a small static program; the program's own pages",
-      .run = run)
+      .once = true, .machine = "boot", .run = run)
