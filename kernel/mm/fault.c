@@ -261,16 +261,6 @@ static int fresh_get(struct fault *f)
 }
 
 /*
- * Rule 2: anonymous, count 1; that every entry above is owned is the caller's. Without the leaf
- * table's lock it is a guess, perhaps at a page that is gone.
- */
-static bool page_is_ours(struct pte e)
-{
-	return pte_is_resident(e) && load_relaxed(&pte_page(e)->kind) == PAGE_ANON &&
-	       page_count(pte_page(e)) == 1;
-}
-
-/*
  * What the case, judged by what was seen, will need. 0, or (space.rw given up) FAULT_REDO or an
  * error.
  */

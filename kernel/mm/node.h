@@ -148,6 +148,16 @@ struct walk {
  */
 struct page *node_walk(struct mm *mm, u64 va, struct walk *w);
 /*
+ * Rule 2: anonymous, count 1; that every entry above is owned is the caller's. Without the leaf
+ * table's lock it is a guess, perhaps at a page that is gone.
+ */
+static inline bool page_is_ours(struct pte e)
+{
+	return pte_is_resident(e) && load_relaxed(&pte_page(e)->kind) == PAGE_ANON &&
+	       page_count(pte_page(e)) == 1;
+}
+
+/*
  * Own the path of va down to its leaf table, which is made if there is none. space.rw held (shared
  * or exclusive). On success the leaf table is in w->table[1]; it stays owned while space.rw is
  * held. 0 or -ENOMEM (nothing that a program can see has changed). Nodes that were replaced go to

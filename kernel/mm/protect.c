@@ -3,8 +3,9 @@
  *
  * Downgrades reach the leaves at once, in place, also in tables that other spaces share: an entry
  * loses permissions, which changes what nobody sees (whoever may do more gets it back by a fault);
- * that needs no memory. Upgrades are lazy: fault.c, case 12. Invariant L: a leaf's R/W implies that
- * the area permits writing now.
+ * that needs no memory. Upgrades are lazy (fault.c, case 12), but for a few pages that are the space's
+ * own already: what a program has just allowed itself it is about to use, and they come without a
+ * fault on Linux, too. Invariant L: a leaf's R/W implies that the area permits writing now.
  */
 #include "mm/protect.h"
 
@@ -34,6 +35,34 @@ static bool leaf_restrict(struct page *table, struct pte *slot, u64 va, void *ar
 	 * this one, and shot only itself. */
 	limbo_shoot_page(r->limbo, va);
 	return true;
+}
+
+/* As the fault on a write would (fault.c, case 9), which a lazy leaf needs: it means something there. */
+static void leaf_allow(struct pte *slot, u32 prot)
+{
+	struct pte e = pte_load(slot);
+
+	if (page_is_ours(e) && !pte_is_lazy(e))
+		pte_exchange(slot, pte_set_writable(pte_set_prot(e, prot), true));
+}
+
+#define ALLOWED_PAGES_MAX 16
+
+/* [start, end) may be written from now on: so much for the leaves, if they are few. */
+static void leaves_allow(struct mm *mm, u64 start, u64 end, u32 prot)
+{
+	struct walk w;
+
+	if (end - start > ALLOWED_PAGES_MAX * PAGE_SIZE ||
+	    start / slot_span(2) != (end - 1) / slot_span(2))
+		return;
+	struct page *table = node_walk(mm, start, &w);
+	if (table->level > 1) /* not owned that far, or not there */
+		return;
+	spin_lock(&table->lock);
+	for (u64 va = start; va < end; va += PAGE_SIZE)
+		leaf_allow(slot_of(table, va), prot);
+	spin_unlock(&table->lock);
 }
 
 static int area_loses(struct area *a, void *arg)
@@ -154,6 +183,8 @@ static int protect_edit(struct edit *e, u64 start, u64 end, u32 prot, u64 *done)
 		(void)huge_split_at(e->mm, *done);
 		node_for_each_leaf(e->mm, start, *done, leaf_restrict, &r);
 	}
+	if (*done > start && prot & AREA_WRITE)
+		leaves_allow(e->mm, start, *done, prot);
 	return err;
 }
 

@@ -858,7 +858,7 @@ TEST(ptrace, seized_children_are_seized)
 	say_status("child", status);
 	TRY_REQUEST(PTRACE_SEIZE, pid, 0, PTRACE_O_TRACEFORK);
 	wait_for(pid, "parent");
-	TRY_REQUEST(PTRACE_CONT, pid, 0, 0);
+	TRY_REQUEST(PTRACE_LISTEN, pid, 0, 0); /* it stands still until SIGCONT comes */
 	CHECK(kill(pid, SIGCONT) == 0);
 	wait_for(pid, "parent"); /* the group stop is over */
 	step_on(PTRACE_CONT, pid, 0, "parent");

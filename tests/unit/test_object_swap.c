@@ -15,7 +15,7 @@
 struct disk {
 	char bytes[DISK_PAGES][PAGE_SIZE];
 	u32 read_failures, write_failures;
-	u64 reads, writes; /* calls */
+	u64 reads, writes; /* A: calls */
 	bool released;
 };
 
@@ -25,7 +25,7 @@ static int disk_read(void *device, u64 first, struct page **frames, u32 count)
 {
 	struct disk *d = device;
 
-	d->reads++;
+	atomic_add(&d->reads, 1ull);
 	hosted_pause();
 	if (d->read_failures) {
 		d->read_failures--;
@@ -42,7 +42,7 @@ static int disk_write(void *device, u64 first, struct page **frames, u32 count)
 {
 	struct disk *d = device;
 
-	d->writes++;
+	atomic_add(&d->writes, 1ull);
 	for (u32 i = 0; i < count; i++) {
 		hosted_pause();
 		memcpy(d->bytes[first + i], frame_data(frames[i]), PAGE_SIZE);
