@@ -515,8 +515,10 @@ static void __noreturn idle_loop(void)
 		/* Who adds a thread from now on finds the bit, and interrupts. */
 		atomic_or(&idle_cpus, bit);
 		spin_unlock(&q->lock);
-		if (!balance_pull(q))
+		if (!balance_pull(q)) {
+			space_idle();
 			cpu_idle();
+		}
 		atomic_and(&idle_cpus, ~bit);
 	}
 }

@@ -216,6 +216,14 @@ void space_activate(struct mm *mm)
 		atomic_and(&old->machine.cpus[0], ~BIT(c->number));
 }
 
+void space_idle(void)
+{
+	struct cpu *c = this_cpu();
+
+	if (c->space && load_relaxed(&cpus_online) != BIT(c->number))
+		space_leave(c, c->space);
+}
+
 struct mm *space_loaded(void)
 {
 	return this_cpu()->space;

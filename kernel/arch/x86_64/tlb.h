@@ -13,6 +13,11 @@ struct mm;
  * with the run queue locked or by exec in its own thread.
  */
 void space_activate(struct mm *mm);
+/*
+ * This CPU is about to halt: it takes the root off that it has loaded still, if there are others. To
+ * wake it up for a shootdown would cost who shoots far more than loading a root once again does it.
+ */
+void space_idle(void);
 /* The space whose root this CPU has loaded (lazily or not), or NULL. */
 struct mm *space_loaded(void);
 
