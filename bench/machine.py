@@ -84,12 +84,12 @@ def accelerator(icount, accel):
     return ["-accel", "tcg,thread=single,tb-size=256", "-icount", "shift=0"] if icount else ["-accel", accel]
 
 
-def run_linux(kernel, initramfs, command, seconds, memory="256M", cpus=1, icount=False, accel="tcg", short=False):
-    """Boot Linux, whose first process runs COMMAND: seconds taken and the finished process (its stdout has the console). SHORT: it is over at once."""
+def run_linux(kernel, initramfs, command, seconds, memory="256M", cpus=1, icount=False, accel="tcg", short=False, options=()):
+    """Boot Linux, whose first process runs COMMAND: seconds taken and the finished process (its stdout has the console). SHORT: it is over at once. OPTIONS are QEMU's."""
     for machine, limit in ([(SMALL, START_SECONDS)] if short else [(SMALL, seconds)] if icount else []) + [(USUAL, seconds)]:
         try:
             return run([QEMU, "-M", machine, *accelerator(icount, accel), "-cpu", "host" if accel == "kvm" else "max", "-m", memory, "-smp", str(cpus),
-                        "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio", "-kernel", kernel, "-initrd", initramfs,
+                        "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio", "-kernel", kernel, "-initrd", initramfs, *options,
                         "-append", "console=ttyS0 quiet reboot=t panic=-1 mitigations=off INIT_COMMAND=" + ",".join(command)], limit)
         except subprocess.TimeoutExpired:
             pass
