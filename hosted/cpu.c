@@ -163,6 +163,12 @@ static void __noreturn deadlock(void)
 	panic("deadlock: no CPU can run");
 }
 
+/* A lock that is taken is waited for in both ways: spinning first, and sleeping at once. */
+bool cpus_are_many(void)
+{
+	return run.active && hosted_random() % 2;
+}
+
 void cpu_relax(void)
 {
 	mmu_serve_mailbox(hosted_cpu);

@@ -47,6 +47,12 @@ void hosted_point(void)
 	hosted_step();
 }
 
+/* As in cpu.c. */
+bool cpus_are_many(void)
+{
+	return run.active && hosted_random() % 2;
+}
+
 void cpu_relax(void)
 {
 	mmu_serve_mailbox(hosted_cpu);

@@ -180,6 +180,27 @@ bool spin_held(const struct spinlock *l)
 #endif
 }
 
+/* --- sleeping locks: before sleep --- */
+
+/*
+ * Rounds that who finds a lock taken looks again before it sleeps. Most are held for a few
+ * microseconds, by a thread that runs on another CPU: to halt this one, and to be woken by an
+ * interrupt, takes both longer than that. Who holds one may sleep, so it is no more than a try.
+ */
+#define SPIN_ROUNDS 100
+
+static bool spin_for(bool (*try)(void *lock), void *lock)
+{
+	if (!cpus_are_many())
+		return false;
+	for (u32 i = 0; i < SPIN_ROUNDS; i++) {
+		if (try(lock))
+			return true;
+		cpu_relax();
+	}
+	return false;
+}
+
 /* --- mutexes --- */
 
 enum { MUTEX_FREE, MUTEX_LOCKED, MUTEX_CONTENDED /* locked, and perhaps somebody waits */ };
@@ -190,10 +211,21 @@ void mutex_init(struct mutex *m, enum lock_rank rank)
 	waitq_init(&m->wait);
 }
 
+static bool mutex_try(void *lock)
+{
+	struct mutex *m = lock;
+	u32 expected = MUTEX_FREE;
+
+	return load_relaxed(&m->locked) == MUTEX_FREE &&
+	       atomic_cas(&m->locked, &expected, MUTEX_LOCKED);
+}
+
 static void mutex_lock_slow(struct mutex *m)
 {
 	struct waiter w;
 
+	if (spin_for(mutex_try, m))
+		return;
 	waiter_init(&w);
 	w.exclusive = true;
 	for (;;) {
@@ -278,7 +310,17 @@ static bool rw_try_write(struct rwlock *l)
 {
 	s32 n = 0;
 
-	return atomic_cas(&l->count, &n, RW_WRITER);
+	return load_relaxed(&l->count) == 0 && atomic_cas(&l->count, &n, RW_WRITER);
+}
+
+static bool spinning_read(void *lock)
+{
+	return rw_try_read(lock);
+}
+
+static bool spinning_write(void *lock)
+{
+	return rw_try_write(lock);
 }
 
 /*
@@ -337,7 +379,7 @@ static void read_lock_slow(struct rwlock *l)
 void read_lock(struct rwlock *l)
 {
 	sleep_note_before(l->rank);
-	if (unlikely(!rw_try_read(l)))
+	if (unlikely(!rw_try_read(l) && !spin_for(spinning_read, l)))
 		read_lock_slow(l);
 	sleep_note_locked(l->rank);
 }
@@ -373,11 +415,15 @@ static void write_lock_slow(struct rwlock *l)
 {
 	struct rw_waiter w = { 0 };
 
+	atomic_add(&l->writers_waiting, 1); /* keeps new readers out while this spins, too */
+	if (spin_for(spinning_write, l)) {
+		atomic_sub(&l->writers_waiting, 1);
+		return;
+	}
 	waiter_init(&w.waiter);
 	w.waiter.exclusive = true;
 	spin_lock(&l->wait.lock);
 	list_push_back(&l->wait.waiters, &w.waiter.link);
-	atomic_add(&l->writers_waiting, 1);
 	/* queued before the lock is looked at: against read_unlock and write_unlock */
 	full_barrier();
 	while (!rw_try_write(l)) {

@@ -5,6 +5,7 @@
 
 #include "arch/x86_64/features.h"
 #include "arch/x86_64/instr.h"
+#include "lib/atomic.h"
 
 struct cpu *cpu_table[CPUS_MAX];
 u64 cpus_online;
@@ -19,6 +20,13 @@ struct thread *thread_current(void)
 u32 cpu_number(void)
 {
 	return this_cpu()->number;
+}
+
+bool cpus_are_many(void)
+{
+	u64 all = load_relaxed(&cpus_online);
+
+	return all & (all - 1);
 }
 
 struct lock_stack *lock_stack_cpu(void)
