@@ -145,10 +145,10 @@ bool write_held(const struct rwlock *l); /* by this thread */
  * What the locks need from their host: arch/x86_64 and proc/sched.c in the kernel, hosted/cpu.c in
  * the hosted build.
  */
-#define CPUS_MAX 64   /* bits of a mask of CPUs */
-u32 cpu_number(void); /* below CPUS_MAX */
+#define CPUS_MAX 64       /* bits of a mask of CPUs */
+u32 cpu_number(void);     /* below CPUS_MAX */
 bool cpus_are_many(void); /* can who holds a lock be running while this CPU waits? */
-void cpu_relax(void); /* in a spin loop: pause, and serve this CPU's shootdown mailbox */
+void cpu_relax(void);     /* in a spin loop: pause, and serve this CPU's shootdown mailbox */
 void cpu_preempt_point(
 	void); /* in a long loop, no spinlock held: take interrupts, perhaps reschedule */
 

@@ -33,7 +33,6 @@
 
 #define SPURIOUS_ENABLE BIT(8)
 #define ICR_ASSERT BIT(14)
-#define ICR_PENDING BIT(12)
 #define ICR_NMI (4u << 8)
 #define ICR_INIT (5u << 8)
 #define ICR_STARTUP (6u << 8)
@@ -87,16 +86,25 @@ void apic_end_of_interrupt(void)
 	apic_write(REG_EOI, 0);
 }
 
+/*
+ * Each access to the registers of an xAPIC is an exit to the machine monitor, so there is one for each
+ * command: the receiver is written when it is another than before, and the pending bit (SDM vol. 3,
+ * 11.6.1) is not read. Monitors deliver a command before the write that gives it returns; neither
+ * QEMU's APIC nor KVM's ever shows the bit.
+ */
 static void command_send(u32 apic_id, u32 command)
 {
+	u32 high = apic_id << 24;
+
 	if (cpu_features.x2apic) {
 		full_barrier(); /* x2APIC writes do not order stores before them */
 		wrmsr(MSR_X2APIC + REG_ICR_LOW / 16, (u64)apic_id << 32 | ICR_ASSERT | command);
 		return;
 	}
-	while (apic_read(REG_ICR_LOW) & ICR_PENDING)
-		cpu_pause();
-	apic_write(REG_ICR_HIGH, apic_id << 24);
+	if (this_cpu()->icr_high != high) {
+		apic_write(REG_ICR_HIGH, high);
+		this_cpu()->icr_high = high;
+	}
 	apic_write(REG_ICR_LOW, ICR_ASSERT | command);
 }
 

@@ -34,13 +34,14 @@ struct shootdown_letter {
 struct cpu {
 	struct cpu *self;       /* C */
 	struct thread *current; /* O */
-	u32 *work;         /* O: the current thread's flags: not 0: return_to_user_work has to do */
-	void *stack_top;   /* O: kernel stack for SYSCALL */
-	u64 user_rsp;      /* O: SYSCALL entry: the user's stack pointer for a few instructions */
-	u32 number;        /* C */
-	u32 apic_id;       /* C */
-	bool in_interrupt; /* O: not on behalf of the current thread */
-	struct tss *tss;   /* C: names the stack for entries from user mode through the IDT */
+	u32 *work;       /* O: the current thread's flags: not 0: return_to_user_work has to do */
+	void *stack_top; /* O: kernel stack for SYSCALL */
+	u64 user_rsp;    /* O: SYSCALL entry: the user's stack pointer for a few instructions */
+	u32 number;      /* C */
+	u32 apic_id;     /* C */
+	u32 icr_high; /* O: what that register of this CPU's xAPIC holds (0 after reset: SDM vol. 3, table 11-1) */
+	bool in_interrupt;       /* O: not on behalf of the current thread */
+	struct tss *tss;         /* C: names the stack for entries from user mode through the IDT */
 	struct lock_stack locks; /* O: debug builds */
 	struct mm *space;     /* O: whose root is in CR3, lazily or not; NULL: the kernel's own */
 	u64 space_generation; /* O: up to which shootdown of that space this CPU's TLB is good */
