@@ -63,7 +63,7 @@ static bool slot_is_free(const struct swap_slot *s)
 void swap_slot_freed(u64 slot)
 {
 	chunk_of(slot)->used--;
-	area_of(slot)->used--;
+	sole_add(&area_of(slot)->used, -1);
 }
 
 static u64 area_slot_take(struct swap_area *a)
@@ -82,7 +82,7 @@ static u64 area_slot_take(struct swap_area *a)
 		if (slot_is_free(s)) {
 			s->users = 1;
 			c->used++;
-			a->used++;
+			sole_add(&a->used, 1);
 			a->next = page + 1;
 			return swap_slot_number(a, page);
 		}
