@@ -114,16 +114,20 @@ static void fork_and_look(struct cpu_state *c, u32 cpu, u32 space)
 	u32 neighbour = (cpu + 1) % CPUS;
 	struct fault_result r;
 	int errors[3];
-	for (u32 i = 0; i < 3; i++)
-		errors[i] = user_load(own_va(neighbour, i), &other[i], &r);
+	for (u32 i = 0; i < 3; i++) {
+		/* anonymous ones: files may be written and cut meanwhile */
+		const struct area *a = areas_find(child->areas, own_va(neighbour, i));
+
+		errors[i] = -EFAULT;
+		if (a && !a->object)
+			errors[i] = user_load(own_va(neighbour, i), &other[i], &r);
+	}
 	for (u32 i = 0; i < 6; i++) {
 		u32 page = draw(OWN);
 		touch(c, cpu, &pages[page], page, draw(2));
 	}
-	for (u32 i = 0; i < 3;
-	     i++) { /* an anonymous page of the neighbour; files may be written and cut */
-		const struct area *a = areas_find(child->areas, own_va(neighbour, i));
-		if (errors[i] || !a || a->object)
+	for (u32 i = 0; i < 3; i++) {
+		if (errors[i])
 			continue;
 		must(!user_load(own_va(neighbour, i), &again, &r) && again == other[i],
 		     "page %u of CPU %u changed in the child", i, neighbour);
