@@ -27,6 +27,11 @@ ENVIRONMENT = {
 TIMED_OUT = 124
 SECONDS_BEFORE_TYPING = 0.1  # as a person would: who prints a prompt may not be reading yet
 
+# A shell has what it starts in the background ignore these. Programs would inherit that, on Linux and, as coppice hands it on, in the guest.
+for ignored in (signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(ignored) == signal.SIG_IGN:
+        signal.signal(ignored, signal.SIG_DFL)
+
 
 class Result(NamedTuple):
     """What a program wrote and how it ended. From a terminal, stderr is empty: both are in stdout."""
