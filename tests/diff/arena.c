@@ -105,6 +105,34 @@ static size_t line_normal(const struct map_line *l, char *out, size_t size)
 	return (size_t)snprintf(out, size, "%lx-%lx %s %s", l->start, l->end, flags, offset);
 }
 
+bool range_shows_file(u64 addr, u64 n, int fd, u64 offset, u64 length)
+{
+	char link[64], name[512];
+	struct map_line l;
+	const char *at = maps_text;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	ssize_t name_length = readlink(link, name, sizeof(name));
+	if (name_length < 0)
+		fail(link);
+	maps_read();
+	while (maps_next(&at, &l)) {
+		const char *of = memchr(l.rest, '/', l.rest_length);
+		u64 shown = 0;
+
+		if (l.end <= addr || l.start >= addr + n || !of ||
+		    l.rest + l.rest_length != of + name_length ||
+		    memcmp(of, name, (size_t)name_length))
+			continue;
+		sscanf(l.rest, "%*s %lx", &shown);
+		u64 from = (addr > l.start ? addr / PAGE * PAGE : l.start) - l.start + shown;
+		u64 to = (addr + n < l.end ? addr + n : l.end) - l.start + shown;
+		if (from < offset + length && offset / PAGE * PAGE < to + PAGE)
+			return true;
+	}
+	return false;
+}
+
 static u64 area_hash(u64 h, const struct map_line *l, const struct arena *a, bool directly);
 
 /* What mincore says of the part of an area that is in its arena: how many pages. */

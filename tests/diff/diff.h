@@ -103,6 +103,12 @@ struct range {
 	u64 addr, length; /* page-aligned, within the arena */
 };
 
+/*
+ * Does [addr, addr + n) show pages of these bytes of the file? Between a file and its own mapping the
+ * bytes may be copied over each other, and what comes of it depends on how the processor's copy goes.
+ */
+bool range_shows_file(u64 addr, u64 n, int fd, u64 offset, u64 length);
+
 struct range range_pick(struct rng *r);
 /* An address in an arena, at any byte. */
 u64 address_pick(struct rng *r);

@@ -184,7 +184,8 @@ static void run_read(struct rng *r)
 	u64 to = address_pick(r), n = rng_below(r, 3 * PAGE), offset = offset_pick(r);
 
 	say(" %s:%lx to %s %lx", file_label(fd), offset, place(to), n);
-	result(pread(fd, (void *)to, n, (off_t)offset));
+	if (!range_shows_file(to, n, fd, offset, n))
+		result(pread(fd, (void *)to, n, (off_t)offset));
 }
 
 static void run_write(struct rng *r)
@@ -193,7 +194,8 @@ static void run_write(struct rng *r)
 	u64 from = address_pick(r), n = rng_below(r, 3 * PAGE), offset = offset_of_write(r, fd);
 
 	say(" %s:%lx from %s %lx", file_label(fd), offset, place(from), n);
-	result(pwrite(fd, (void *)from, n, (off_t)offset));
+	if (!range_shows_file(from, n, fd, offset, n))
+		result(pwrite(fd, (void *)from, n, (off_t)offset));
 }
 
 static void run_readv(struct rng *r)
@@ -206,6 +208,10 @@ static void run_readv(struct rng *r)
 
 	say(" %s:%lx %s %lx, %s %lx", file_label(fd), offset, place(first), parts[0].iov_len,
 	    place(second), parts[1].iov_len);
+	for (int i = 0; i < 2; i++)
+		if (range_shows_file((u64)parts[i].iov_base, parts[i].iov_len, fd, offset,
+				     parts[0].iov_len + parts[1].iov_len))
+			return;
 	if (rng_chance(r, 2))
 		result(preadv(fd, parts, 2, (off_t)offset));
 	else
