@@ -5,6 +5,7 @@
  *
  * Two workers do the same all the time. In turns they may both run on the first CPU only, and on both. At the start and the end of each turn a line says
  * how many CPUs it is about, the time, what has been done up to then, and for how long the two CPUs have been idle: "begin 1 NS COUNT NS NS", and "end".
+ * After the last it goes on until its input ends: who reads the lines looks at how long the machine has run, and must find it running.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -80,14 +81,15 @@ static void fault_forever(int n)
 static void fork_forever(int n)
 {
 	for (;;) {
+		int status;
 		pid_t pid = fork();
 
 		if (pid == 0) {
 			execl(self, self, "nothing", (char *)NULL);
 			_exit(127);
 		}
-		if (pid < 0 || waitpid(pid, NULL, 0) != pid)
-			fail("fork");
+		if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
+			fail("fork, exec or exit");
 		shared->worker[n].done++;
 	}
 }
@@ -224,6 +226,7 @@ static void turn(int cpus)
 int main(int argc, char **argv)
 {
 	int rounds = argc > 2 ? atoi(argv[2]) : 0;
+	char end;
 
 	self = argv[0];
 	if (argc > 1 && strcmp(argv[1], "nothing") == 0)
@@ -245,6 +248,7 @@ int main(int argc, char **argv)
 		turn(1);
 		turn(2);
 	}
+	(void)!read(STDIN_FILENO, &end, 1); /* until the machine has been looked at */
 	signal(SIGTERM, SIG_IGN);
 	kill(0, SIGTERM);
 	return 0;
