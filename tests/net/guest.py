@@ -40,6 +40,17 @@ def echo(connections):
         t.join()
 
 
+def farewell(connections):
+    """Five bytes go back, and the connection is closed, by this side first."""
+    s = socket.socket()
+    s.bind(("0.0.0.0", 7000))
+    s.listen(4)
+    for _ in range(int(connections)):
+        c, _ = s.accept()
+        c.sendall(c.recv(5, socket.MSG_WAITALL))
+        c.close()
+
+
 def datagrams():
     """An answer to each until "end" comes."""
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -51,4 +62,4 @@ def datagrams():
         s.sendto(b"answer to " + data, peer)
 
 
-{"fetch": fetch, "echo": echo, "datagrams": datagrams}[sys.argv[1]](*sys.argv[2:])
+{"fetch": fetch, "echo": echo, "farewell": farewell, "datagrams": datagrams}[sys.argv[1]](*sys.argv[2:])

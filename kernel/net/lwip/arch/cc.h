@@ -36,6 +36,13 @@ struct ip6_addr;
 const struct ip6_addr *lwip_gateway6(struct netif *netif);
 #define LWIP_HOOK_ND6_GET_GW(netif, dest) lwip_gateway6(netif)
 
+/* reopen.c: a packet of that version has come; 0: go on with it. */
+struct pbuf;
+int lwip_ip4_arrives(struct pbuf *p);
+int lwip_ip6_arrives(struct pbuf *p);
+#define LWIP_HOOK_IP4_INPUT(p, netif) lwip_ip4_arrives(p)
+#define LWIP_HOOK_IP6_INPUT(p, netif) lwip_ip6_arrives(p)
+
 void lwip_assert_failed(const char *what, const char *file, int line) __attribute__((noreturn));
 #define LWIP_PLATFORM_ASSERT(text) lwip_assert_failed(text, __FILE__, __LINE__)
 #define LWIP_PLATFORM_DIAG(arguments) ((void)0)
