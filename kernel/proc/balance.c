@@ -6,6 +6,11 @@
  * child) hands its CPU over: waking a second CPU would cost both more than it gives. Who does so is
  * learnt: from what it did the last few times.
  *
+ * A child of fork waits a moment where its parent runs, even if another CPU idles. Both write at once
+ * to the same few pages (the stack, locks of the allocator): who comes first copies a path of tables,
+ * and who comes after that takes the old ones over; together, both copy them and wait for each other.
+ * And a parent that soon sleeps (to wait for the child, mostly) needs no second CPU.
+ *
  * Nothing balances periodically: a CPU that runs out of work looks for threads that wait elsewhere,
  * and one whose threads wait looks at its ticks for a CPU that idles or has less to do.
  */
@@ -14,7 +19,8 @@
 
 #define WAIT_BEFORE_PULL_NS 200000ull /* a thread that has waited so long is not about to be run */
 #define PUSH_INTERVAL_NS 20000000ull
-#define HANDOFF_NS 500000ull /* between a wake-up and sleep */
+#define HEAD_START_NS 500000ull /* of a parent before its child */
+#define HANDOFF_NS 500000ull    /* between a wake-up and sleep */
 #define HANDOFF_SURE 2u
 #define HANDOFF_MAX 3u
 
@@ -76,6 +82,15 @@ static u32 least_loaded(u64 cpus)
 	return best;
 }
 
+/* May t wait for the current thread, which made it, while another CPU idles? */
+static bool waits_for_parent(const struct thread *t)
+{
+	u64 allowed = allowed_cpus(t);
+
+	return allowed & BIT(cpu_number()) && !load_relaxed(&this_runq()->nready) &&
+	       load_relaxed(&idle_cpus) & allowed;
+}
+
 /* *claimed: the CPU halts, and it is the caller's to kick it. */
 static u32 choose_cpu(const struct thread *t, bool woken, bool handed_over, bool *claimed)
 {
@@ -104,10 +119,13 @@ static u32 choose_cpu(const struct thread *t, bool woken, bool handed_over, bool
  * t is in q now, whose lock is held: is q's CPU to be interrupted, to run it or to tick? Sets what
  * that CPU will find.
  */
-static bool arrival_noted(struct runq *q, struct thread *t, bool woken, u64 now)
+static bool arrival_noted(struct runq *q, struct thread *t, enum arrival how, u64 now)
 {
 	struct thread *running = q->current;
-	u64 look = woken ? now + WAKEUP_GRANULE_NS : running->switch_stamp + TIME_SLICE_NS;
+	bool woken = how == ARRIVAL_WOKEN;
+	u64 look = woken                   ? now + WAKEUP_GRANULE_NS
+		   : how == ARRIVAL_FORKED ? now + HEAD_START_NS
+					   : running->switch_stamp + TIME_SLICE_NS;
 
 	if (running == q->idle)
 		return false; /* looks before it halts */
@@ -121,7 +139,7 @@ static bool arrival_noted(struct runq *q, struct thread *t, bool woken, u64 now)
 	return true;
 }
 
-void enqueue(struct thread *t, bool woken)
+void enqueue(struct thread *t, enum arrival how)
 {
 	struct thread *self = thread_current();
 	u64 now = clock_monotonic();
@@ -130,8 +148,14 @@ void enqueue(struct thread *t, bool woken)
 	struct runq *q;
 	u32 cpu;
 
+	if (how == ARRIVAL_FORKED) {
+		if (waits_for_parent(t))
+			handed_over = true;
+		else
+			how = ARRIVAL_OTHER;
+	}
 	for (;;) {
-		cpu = choose_cpu(t, woken, handed_over, &claimed);
+		cpu = choose_cpu(t, how == ARRIVAL_WOKEN, handed_over, &claimed);
 		q = &runqs[cpu];
 		spin_lock(&q->lock);
 		runq_advance(q, now);
@@ -144,7 +168,7 @@ void enqueue(struct thread *t, bool woken)
 			cpu_kick(cpu);
 	}
 	runq_insert(q, t, now);
-	kick = arrival_noted(q, t, woken, now) || claimed;
+	kick = arrival_noted(q, t, how, now) || claimed;
 	spin_unlock(&q->lock);
 	if (!kick)
 		return;
@@ -212,7 +236,7 @@ static void push_to(struct runq *q, u32 cpu, u64 now)
 
 	lock_two(q, to);
 	t = move_one(q, to, 0, now);
-	kick = t && (arrival_noted(to, t, false, now) || claim_idle(cpu));
+	kick = t && (arrival_noted(to, t, ARRIVAL_OTHER, now) || claim_idle(cpu));
 	spin_unlock(&to->lock);
 	spin_unlock(&q->lock);
 	if (kick)

@@ -260,7 +260,7 @@ static long clone_thread(const struct clone_request *r)
 		trace_link_child(tr, thread_current(), t);
 	spin_unlock(&p->signal_lock);
 	spin_unlock(&tree_lock);
-	thread_make_runnable(t);
+	thread_make_runnable(t, false);
 	if (event)
 		trace_event(event, tid);
 	if (vfork) {
@@ -433,7 +433,7 @@ static long clone_process(const struct clone_request *r)
 	err = process_publish(p, t, r, tr);
 	if (err)
 		goto fail_pidfd;
-	thread_make_runnable(t);
+	thread_make_runnable(t, true);
 	if (event)
 		trace_event(event, pid);
 	if (vfork) {

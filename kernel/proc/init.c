@@ -256,7 +256,7 @@ static void program_create(void)
 	spin_unlock(&tree_lock);
 	process_get(p);
 	program = p;
-	thread_make_runnable(t);
+	thread_make_runnable(t, false);
 }
 
 /* --- the end --- */

@@ -65,8 +65,13 @@ void runq_place(struct runq *q, struct thread *t, u64 from);
 bool runq_preempts(const struct runq *q, const struct thread *t, u64 now, u64 granule);
 
 /* --- balance.c: no queue is locked --- */
-/* t is runnable and in no queue; woken: it has slept. */
-void enqueue(struct thread *t, bool woken);
+enum arrival {
+	ARRIVAL_OTHER,
+	ARRIVAL_WOKEN,  /* it has slept */
+	ARRIVAL_FORKED, /* new, with a copy of the current thread's space */
+};
+/* t is runnable and in no queue. */
+void enqueue(struct thread *t, enum arrival how);
 /* For this CPU, which has nothing to do: take a thread from a queue in which it waits. */
 bool balance_pull(struct runq *q);
 /* Threads wait here, perhaps while another CPU has less to do. */

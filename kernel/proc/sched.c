@@ -99,7 +99,7 @@ static void switch_finish(void)
 	if (unlikely(dead))
 		thread_free(dead);
 	if (unlikely(leaving))
-		enqueue(leaving, false);
+		enqueue(leaving, ARRIVAL_OTHER);
 }
 
 void thread_entered(void)
@@ -224,7 +224,7 @@ void __noreturn thread_die(void)
 
 /* --- run queues --- */
 
-void thread_make_runnable(struct thread *t)
+void thread_make_runnable(struct thread *t, bool forked)
 {
 	struct runq *q = this_runq();
 
@@ -238,7 +238,7 @@ void thread_make_runnable(struct thread *t)
 	runq_advance(q, clock_monotonic());
 	t->virtual_ns = q->clock + thread_virtual(t, TIME_SLICE_NS);
 	spin_unlock(&q->lock);
-	enqueue(t, false);
+	enqueue(t, forked ? ARRIVAL_FORKED : ARRIVAL_OTHER);
 }
 
 /* Is it time to look for another thread than q's current one? q->lock held. */
@@ -331,7 +331,7 @@ void scheduler_affinity_changed(struct thread *t)
 		atomic_or(&t->work, WORK_RESCHED);
 	spin_unlock(&q->lock);
 	if (moves)
-		enqueue(t, false);
+		enqueue(t, ARRIVAL_OTHER);
 	else if (t != thread_current() && load_relaxed(&q->current) == t)
 		cpu_kick((u32)(q - runqs));
 }
@@ -469,7 +469,7 @@ void thread_unpark(struct thread *t)
 		t->state = THREAD_RUNNABLE;
 	spin_unlock(&q->lock);
 	if (parked)
-		enqueue(t, true);
+		enqueue(t, ARRIVAL_WOKEN);
 }
 
 void thread_wait_off_cpu(const struct thread *t)

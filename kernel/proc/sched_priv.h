@@ -27,7 +27,8 @@ int thread_park_mode(enum park_mode mode, u64 deadline_ns);
 void thread_interrupt(struct thread *t);
 /* Until t, which is about to park, has left its CPU: then its registers are saved. */
 void thread_wait_off_cpu(const struct thread *t);
-void thread_make_runnable(struct thread *t); /* a new thread, for the first time */
+/* A new thread, for the first time; forked: of a process with a copy of the current thread's space. */
+void thread_make_runnable(struct thread *t, bool forked);
 void __noreturn thread_die(void); /* leave the CPU for good; the next thread frees what is left */
 void thread_resched(void);        /* preempted: let others run */
 void scheduler_tick(u64 now);     /* from the timer interrupt */

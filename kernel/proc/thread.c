@@ -180,7 +180,7 @@ struct thread *kthread_create(void (*fn)(void *), void *arg, const char *name)
 	t->entry_arg = arg;
 	string_copy(t->name, name, sizeof(t->name));
 	context_init(&t->context, (char *)t->stack + KERNEL_STACK_SIZE, kthread_start, t);
-	thread_make_runnable(t);
+	thread_make_runnable(t, false);
 	return t;
 }
 
