@@ -24,6 +24,11 @@ u64 frame_reserve;
 #define CPU_CACHE_BATCH_ORDER 5
 #define CPU_CACHE_BATCH (1u << CPU_CACHE_BATCH_ORDER)
 #define CPU_CACHE_ZEROED 32
+/*
+ * Tables are taken from runs of frames, side by side: who copies a table of tables counts up all of
+ * them, and those counts then are a cache line for each run, not one for each table.
+ */
+#define CPU_RUN_ORDER 4
 #define POISON 0xdb
 
 static struct {
@@ -41,7 +46,9 @@ static struct cpu_cache {
 	u32 zeroed_count;
 	struct page *frames[CPU_CACHE_FRAMES];
 	struct page *zeroed[CPU_CACHE_ZEROED]; /* these hold zeros */
-	u64 allocated, freed;                  /* frames, since boot */
+	u32 run_count;
+	struct page *run;     /* run_count frames from here on: the next tables */
+	u64 allocated, freed; /* frames, since boot */
 } cpu_caches[CPUS_MAX];
 
 static void level_set(struct page *p, u32 level)
@@ -160,7 +167,26 @@ static struct page *zeroed_pop(struct cpu_cache *c)
 	return c->zeroed[c->zeroed_count];
 }
 
-/* Give all but `keep` back, so that they may be joined; with 0, those that hold zeros, too. */
+static struct page *run_pop(struct cpu_cache *c)
+{
+	sole_add(&c->run_count, -1u);
+	return c->run++;
+}
+
+/* NULL: there is no run left. */
+static struct page *run_take(struct cpu_cache *c)
+{
+	if (!c->run_count) {
+		spin_lock(&buddy.lock);
+		c->run = block_alloc(CPU_RUN_ORDER);
+		if (c->run)
+			sole_add(&c->run_count, 1u << CPU_RUN_ORDER);
+		spin_unlock(&buddy.lock);
+	}
+	return c->run_count ? run_pop(c) : NULL;
+}
+
+/* Give all but `keep` back, so that they may be joined; with 0, the zeroed and the run, too. */
 static void cache_spill(struct cpu_cache *c, u32 keep)
 {
 	spin_lock(&buddy.lock);
@@ -168,6 +194,8 @@ static void cache_spill(struct cpu_cache *c, u32 keep)
 		block_free(cache_pop(c), 0);
 	while (!keep && c->zeroed_count)
 		block_free(zeroed_pop(c), 0);
+	while (!keep && c->run_count)
+		block_free(run_pop(c), 0);
 	spin_unlock(&buddy.lock);
 }
 
@@ -214,6 +242,8 @@ static struct page *frame_take(enum page_kind kind)
 
 	if (unlikely(!p) && c->zeroed_count)
 		p = zeroed_pop(c);
+	if (unlikely(!p) && c->run_count)
+		p = run_pop(c);
 	if (likely(p)) {
 		frame_prepare(p, kind);
 		sole_add(&c->allocated, 1);
@@ -291,27 +321,36 @@ static void frame_check_zeroed(struct page *p)
 #endif
 }
 
-struct page *frame_alloc_zeroed(enum page_kind kind)
+struct page *frame_alloc_table(void)
 {
 	struct cpu_cache *c = &cpu_caches[cpu_number()];
-	struct page *p;
+	struct page *p = NULL;
 
-	if (!c->zeroed_count || unlikely(reserve_is_near(0, kind))) {
-		p = frame_alloc(kind);
-		if (p)
-			machine_frame_zero(p);
-		return p;
-	}
 	if (alloc_should_fail())
 		return NULL;
-	p = zeroed_pop(c);
-	frame_check_zeroed(p);
-	frame_prepare(p, kind);
+	if (unlikely(reserve_is_near(0, PAGE_TABLE))) {
+		alloc_short(0);
+		return NULL;
+	}
+	if (c->zeroed_count) {
+		p = zeroed_pop(c);
+		frame_check_zeroed(p);
+	} else {
+		p = run_take(c);
+		if (unlikely(!p)) {
+			p = frame_take(PAGE_TABLE);
+			if (p)
+				machine_frame_zero(p);
+			return p;
+		}
+		machine_frame_zero(p);
+	}
+	frame_prepare(p, PAGE_TABLE);
 	sole_add(&c->allocated, 1);
 	return p;
 }
 
-void frame_free_zeroed(struct page *p)
+void frame_free_table(struct page *p)
 {
 	struct cpu_cache *c = &cpu_caches[cpu_number()];
 
@@ -331,7 +370,9 @@ u64 frame_free_count(void)
 	u64 n = load_relaxed(&buddy.free);
 
 	for (u32 i = 0; i < CPUS_MAX; i++)
-		n += load_relaxed(&cpu_caches[i].count) + load_relaxed(&cpu_caches[i].zeroed_count);
+		n += load_relaxed(&cpu_caches[i].count) +
+		     load_relaxed(&cpu_caches[i].zeroed_count) +
+		     load_relaxed(&cpu_caches[i].run_count);
 	return n;
 }
 
@@ -349,12 +390,17 @@ void frame_event_counts(u64 *allocated, u64 *freed)
 	}
 }
 
+void frame_make_immortal(struct page *p)
+{
+	debug_assert(p->kind == PAGE_KERNEL);
+	store_relaxed(page_count_slot(p), COUNT_IMMORTAL);
+	p->kind = PAGE_IMMORTAL;
+}
+
 void page_put(struct page *p)
 {
-	if (p->kind == PAGE_IMMORTAL)
-		return;
 	debug_assert(p->kind != PAGE_FREE && page_count(p) > 0);
-	if (atomic_sub_return(page_count_slot(p), 1) == 0)
+	if (page_count_drop(p))
 		frame_free(p);
 }
 
@@ -466,5 +512,5 @@ void frame_init(const struct memory_range *usable, u32 nusable, const struct mem
 	zero_page = frame_alloc(PAGE_KERNEL);
 	assert(zero_page);
 	memset(frame_data(zero_page), 0, PAGE_SIZE);
-	zero_page->kind = PAGE_IMMORTAL;
+	frame_make_immortal(zero_page);
 }

@@ -178,11 +178,11 @@ static inline void frame_free(struct page *p)
 	frame_free_order(p, 0);
 }
 /*
- * Frames that hold zeros: alloc takes one that was given back so, else zeroes one. free: the caller
- * says that it does, and that making it so cost little.
+ * Frames for tables (PAGE_TABLE): they hold zeros, and should lie near each other. free: the caller says
+ * that it holds zeros again, and that making it so cost little. Otherwise as frame_alloc and frame_free.
  */
-struct page *frame_alloc_zeroed(enum page_kind kind);
-void frame_free_zeroed(struct page *p);
+struct page *frame_alloc_table(void);
+void frame_free_table(struct page *p);
 /* One frame for reclaim's own needs: as frame_alloc, the reserve included. */
 struct page *frame_alloc_reserved(enum page_kind kind);
 u64 frame_free_count(void);
@@ -191,11 +191,30 @@ bool frame_free_is_below(u64 n);
 /* Frames that were given out, and given back, since boot. */
 void frame_event_counts(u64 *allocated, u64 *freed);
 
+/*
+ * The count of an immortal page: it stays so. That it is in the count, too, and not in the kind alone,
+ * spares who copies a table of 512 entries as many descriptors, which no cache may hold.
+ */
+#define COUNT_IMMORTAL BIT(31)
+
+/* From now on a frame of the kernel's is mapped without being counted, and never freed. */
+void frame_make_immortal(struct page *p);
+
 /* One more tree entry, root, or cache membership. Immortal pages are not counted. */
 static inline void page_get(struct page *p)
 {
-	if (p->kind != PAGE_IMMORTAL)
-		atomic_add(page_count_slot(p), 1);
+	u32 *count = page_count_slot(p);
+
+	if (!(load_relaxed(count) & COUNT_IMMORTAL))
+		atomic_add(count, 1);
+}
+
+/* One less: was it the last? */
+static inline bool page_count_drop(struct page *p)
+{
+	u32 *count = page_count_slot(p);
+
+	return !(load_relaxed(count) & COUNT_IMMORTAL) && atomic_sub_return(count, 1) == 0;
 }
 /*
  * Give one up; frees the frame when it was the last. For pages (level 0); tables are dropped by

@@ -36,6 +36,7 @@
  *   bool pte_is_executable(e)
  *   bool pte_is_shared(e)                    leaf of a MAP_SHARED area (software bit): its R/W bit
  *                                            says nothing about ownership
+ *   bool pte_is_plain(e)                     present, and neither shared nor huge
  *   bool pte_is_dirty(e), pte_is_accessed(e)
  *   bool pte_is_lazy(e)                      private leaf, not writable (software bit): its bytes
  *                                            were given up until it is written to (MADV_FREE)
@@ -67,7 +68,8 @@
  *   struct pte pte_load(const struct pte *slot)              one atomic load
  *   void pte_store(struct pte *slot, struct pte e)           one atomic store (release): into a
  *                                                            slot that hardware cannot change: not
- *                                                            present, or unpublished
+ *                                                            present, or unpublished, or with A set
+ *                                                            and no way to write through it
  *   struct pte pte_exchange(struct pte *slot, struct pte e)  returns what was there, with the A and
  *                                                            D bits that hardware set up to then
  *   void pte_and_writable(struct pte *slot)                  clear R/W atomically, keeping A and D

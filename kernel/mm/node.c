@@ -106,7 +106,7 @@ void limbo_flush(struct limbo *l)
 
 struct page *table_alloc(u32 level)
 {
-	struct page *t = frame_alloc_zeroed(PAGE_TABLE);
+	struct page *t = frame_alloc_table();
 
 	if (t) {
 		store_relaxed(&t->level, (u8)level);
@@ -127,7 +127,7 @@ void table_free(struct page *t)
 	mm_count(tables, -1);
 	if (t->level == LEVEL_ROOT)
 		machine_root_clear(t);
-	frame_free_zeroed(t);
+	frame_free_table(t);
 }
 
 struct page *anon_alloc(void)
@@ -147,11 +147,9 @@ void anon_free(struct page *p)
 
 static void page_drop(struct page *p)
 {
-	if (p->kind == PAGE_IMMORTAL)
-		return;
-	debug_assert(p->kind == PAGE_ANON || p->kind == PAGE_CACHE);
+	debug_assert(p->kind == PAGE_ANON || p->kind == PAGE_CACHE || p->kind == PAGE_IMMORTAL);
 	debug_assert(page_count(p) > 0);
-	if (atomic_sub_return(page_count_slot(p), 1) == 0) {
+	if (page_count_drop(p)) {
 		if (p->kind == PAGE_ANON)
 			anon_free(p);
 		else
@@ -205,24 +203,51 @@ void node_drop(struct page *node)
 /* --- copying --- */
 
 /*
- * The entry that a copy of the table gets: read-only (a SHARED leaf as it is), as the table's own
- * becomes; what it refers to gains a reference.
+ * Clear R/W in an entry of a table that is being copied; what the copy gets.
+ *
+ * With A set this needs no atomic AND: there is no other bit for a CPU to set in it meanwhile. D is set by
+ * who may write by way of the entry only: through no table that is copied (it is shared), and in no entry
+ * that refers to a table (all of a root's in the user half). Software holds the table's lock.
  */
-static struct pte entry_share(struct pte *slot, struct pte e, u32 level)
+static struct pte entry_protect(struct pte *slot, struct pte e)
+{
+	if (likely(pte_is_accessed(e))) {
+		e = pte_set_writable(e, false);
+		pte_store(slot, e);
+		return e;
+	}
+	pte_and_writable(slot);
+	return pte_set_writable(pte_load(slot), false);
+}
+
+/* entry_share for what is rare: a marker, a page without access, a SHARED leaf, a huge leaf. */
+static struct pte rare_entry_share(struct pte *slot, struct pte e)
 {
 	if (!pte_is_resident(e)) {
 		if (pte_is_swap(e))
 			swap_slot_get(pte_swap_slot(e));
 		return e;
 	}
-	if (pte_is_writable(e) && !(level == 1 && pte_is_shared(e))) {
-		pte_and_writable(slot);
-		e = pte_set_writable(pte_load(slot), false);
-	}
-	if (level == 2 && pte_is_huge(e))
+	if (pte_is_writable(e) && !pte_is_shared(e))
+		e = entry_protect(slot, e);
+	if (pte_is_huge(e))
 		huge_get(pte_page(e));
 	else
 		page_get(pte_page(e));
+	return e;
+}
+
+/*
+ * The entry that a copy of the table gets: read-only (a SHARED leaf as it is), as the table's own
+ * becomes; what it refers to gains a reference.
+ */
+static struct pte entry_share(struct pte *slot, struct pte e)
+{
+	if (unlikely(!pte_is_plain(e)))
+		return rare_entry_share(slot, e);
+	if (pte_is_writable(e))
+		e = entry_protect(slot, e);
+	page_get(pte_page(e));
 	return e;
 }
 
@@ -242,7 +267,7 @@ static void table_copy_slots(struct page *src, struct page *dst)
 			struct pte e = pte_load(&from[i]);
 
 			if (!pte_is_empty(e))
-				to[i] = entry_share(&from[i], e, level);
+				to[i] = entry_share(&from[i], e);
 		}
 	}
 	dst->populated = src->populated;

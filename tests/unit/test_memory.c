@@ -89,16 +89,16 @@ static void test_the_census_finds_what_was_given_out(void **state)
 	assert_int_equal(now.by_kind[PAGE_FREE], before.by_kind[PAGE_FREE]);
 }
 
-/* How many blocks of the largest order there are. */
-static u32 large_blocks(void)
+/* How many blocks of that order there are. */
+static u32 free_blocks(u32 order)
 {
-	struct page *blocks[64];
+	static struct page *blocks[2000];
 	u32 n = 0;
 
-	while (n < 64 && (blocks[n] = frame_alloc_order(FRAME_ORDER_MAX, PAGE_KERNEL)))
+	while (n < 2000 && (blocks[n] = frame_alloc_order(order, PAGE_KERNEL)))
 		n++;
 	for (u32 i = 0; i < n; i++)
-		frame_free_order(blocks[i], FRAME_ORDER_MAX);
+		frame_free_order(blocks[i], order);
 	return n;
 }
 
@@ -119,11 +119,66 @@ static void test_free_blocks_join_again(void **state)
 	hosted_become(0);
 	for (u32 i = 0; i < n; i += 2)
 		frame_free(singles[i]);
-	assert_int_equal(large_blocks(), 0);
+	assert_int_equal(free_blocks(FRAME_ORDER_MAX), 0);
 	for (u32 i = 1; i < n; i += 2)
 		frame_free(singles[i]);
 	/* What is in the CPU's cache, the last that were freed, holds a few blocks apart. */
-	assert_true(large_blocks() > 8);
+	assert_true(free_blocks(FRAME_ORDER_MAX) > 8);
+}
+
+static void test_tables_lie_side_by_side(void **state)
+{
+	struct page *tables[40];
+	u32 blocks;
+	u64 free;
+
+	(void)state;
+	hosted_seed(4);
+	blocks = free_blocks(4);
+	free = frame_free_count();
+	for (u32 i = 0; i < 40; i++) {
+		tables[i] = frame_alloc_table();
+		assert_non_null(tables[i]);
+		assert_int_equal(*(u64 *)frame_data(tables[i]), 0);
+		assert_int_equal(frame_free_count(), free - i - 1);
+		if (i % 16)
+			assert_ptr_equal(tables[i], tables[i - 1] + 1);
+		else
+			assert_true(IS_ALIGNED(page_number(tables[i]), 16ull));
+	}
+	assert_true(blocks > 0 && blocks < 2000);
+	for (u32 i = 0; i < 40; i++)
+		frame_free_table(tables[i]);
+	assert_int_equal(frame_free_count(), free);
+	assert_int_equal(free_blocks(4),
+			 blocks); /* some were kept for the next tables: no longer */
+}
+
+static void test_the_last_frames_serve_for_anything(void **state)
+{
+	static struct page *held[20000];
+	u64 free;
+	u32 n = 0;
+
+	(void)state;
+	hosted_seed(5);
+	hosted_become(0);
+	held[n++] = frame_alloc_table();
+	free = frame_free_count();
+	while ((held[n] = frame_alloc(PAGE_KERNEL))) /* what was kept for tables, too */
+		n++;
+	assert_int_equal(n - 1, free);
+	for (u32 i = 1; i < n; i += 2) /* no two side by side: no run */
+		frame_free(held[i]);
+	for (u32 i = 1; i < n; i += 2) {
+		held[i] = frame_alloc_table();
+		assert_non_null(held[i]);
+		assert_int_equal(*(u64 *)frame_data(held[i]), 0);
+	}
+	assert_null(frame_alloc_table());
+	while (n--)
+		frame_free(held[n]);
+	assert_int_equal(frame_free_count(), free + 1);
 }
 
 static void test_reserved_memory_and_holes_are_never_given_out(void **state)
@@ -163,7 +218,7 @@ static void test_a_page_is_freed_with_its_last_count(void **state)
 	page_put(p);
 	assert_int_equal(frame_free_count(), free);
 	page_get(zero_page);
-	assert_int_equal(page_count(zero_page), 1);
+	assert_int_equal(page_count(zero_page), COUNT_IMMORTAL);
 	page_put(zero_page);
 	page_put(zero_page);
 	assert_int_equal(zero_page->kind, PAGE_IMMORTAL);
@@ -357,6 +412,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_blocks_are_aligned_distinct_and_counted_once),
 		cmocka_unit_test(test_the_census_finds_what_was_given_out),
 		cmocka_unit_test(test_free_blocks_join_again),
+		cmocka_unit_test(test_tables_lie_side_by_side),
+		cmocka_unit_test(test_the_last_frames_serve_for_anything),
 		cmocka_unit_test(test_reserved_memory_and_holes_are_never_given_out),
 		cmocka_unit_test(test_a_page_is_freed_with_its_last_count),
 		cmocka_unit_test(test_a_freed_frame_is_poisoned),

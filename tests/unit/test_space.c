@@ -709,7 +709,7 @@ static void test_special_pages_are_mapped_without_being_counted(void **state)
 	(void)state;
 	for (u32 i = 0; i < 2; i++) {
 		memset(frame_data(pages[i]), 'a' + (int)i, PAGE_SIZE);
-		pages[i]->kind = PAGE_IMMORTAL;
+		frame_make_immortal(pages[i]);
 	}
 	assert_int_equal(space_map_special(mm, BASE, pages, 2,
 					   AREA_READ | AREA_EXEC | AREA_MAYREAD | AREA_MAYEXEC),
@@ -722,7 +722,7 @@ static void test_special_pages_are_mapped_without_being_counted(void **state)
 	space_put(mm);
 	space_put(child);
 	for (u32 i = 0; i < 2; i++) {
-		assert_int_equal(page_count(pages[i]), 1);
+		assert_int_equal(page_count(pages[i]), COUNT_IMMORTAL);
 		pages[i]->kind = PAGE_KERNEL;
 		frame_free(pages[i]);
 	}

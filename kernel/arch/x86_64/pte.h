@@ -124,6 +124,12 @@ static inline bool pte_is_huge(struct pte e)
 	return (e.v & PTE_PS) && (e.v & (PTE_P | PTE_KEPT));
 }
 
+/* Present, and neither SHARED nor huge: one test for what nearly all entries are. */
+static inline bool pte_is_plain(struct pte e)
+{
+	return (e.v & (PTE_P | PTE_SHARED | PTE_PS)) == PTE_P;
+}
+
 static inline u64 pte_frame_number(struct pte e)
 {
 	return (e.v & PTE_FRAME_MASK) >> PAGE_SHIFT;

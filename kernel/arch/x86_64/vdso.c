@@ -34,7 +34,7 @@ static struct page *immortal_page(const void *bytes, u64 size)
 		panic("no memory for the vDSO");
 	memset(frame_data(p), 0, PAGE_SIZE);
 	memcpy(frame_data(p), bytes, size);
-	p->kind = PAGE_IMMORTAL;
+	frame_make_immortal(p);
 	return p;
 }
 
