@@ -416,6 +416,9 @@ static void check_frames(struct check *c)
 					  "R: frame %llu of kind %u has count %u; %u references "
 					  "found",
 					  frame_id(p), p->kind, page_count(p), found);
+		} else if (p->kind == PAGE_IMMORTAL && page_count(p) != COUNT_IMMORTAL) {
+			violation(c, "R: immortal frame %llu has count %x", frame_id(p),
+				  page_count(p));
 		} else if (found) {
 			violation(c, "R: frame %llu of kind %u is referred to %u times",
 				  frame_id(p), p->kind, found);

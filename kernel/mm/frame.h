@@ -193,7 +193,8 @@ void frame_event_counts(u64 *allocated, u64 *freed);
 
 /*
  * The count of an immortal page: it stays so. That it is in the count, too, and not in the kind alone,
- * spares who copies a table of 512 entries as many descriptors, which no cache may hold.
+ * spares who copies a table of 512 entries as many descriptors, which no cache may hold. A count that
+ * came so far by itself would stay as well: a page lost, and not one freed in use.
  */
 #define COUNT_IMMORTAL BIT(31)
 

@@ -37,6 +37,7 @@
  *   bool pte_is_shared(e)                    leaf of a MAP_SHARED area (software bit): its R/W bit
  *                                            says nothing about ownership
  *   bool pte_is_plain(e)                     present, and neither shared nor huge
+ *   struct pte pte_bits_of_both(a, b), pte_bits_of_any(a, b)  to ask many entries one question
  *   bool pte_is_dirty(e), pte_is_accessed(e)
  *   bool pte_is_lazy(e)                      private leaf, not writable (software bit): its bytes
  *                                            were given up until it is written to (MADV_FREE)

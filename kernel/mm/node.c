@@ -251,6 +251,65 @@ static struct pte entry_share(struct pte *slot, struct pte e)
 	return e;
 }
 
+#define DENSE (4 * TABLE_GROUP) /* a table with so many entries has whole groups, most likely */
+
+/*
+ * A whole group of slots at once, if entry_share would do the same with all of them, and nothing rare;
+ * false: it would not, and nothing was done. Most tables are full of such groups. Their counts are read
+ * before the first is changed: a locked instruction waits for the ones before it, a plain load does not,
+ * so what no cache has comes in at the same time.
+ */
+static bool group_share(struct pte *from, struct pte *to)
+{
+	struct pte all = pte_load(&from[0]), any = all;
+	u32 *counts[TABLE_GROUP], seen = 0;
+
+	if (pte_is_empty(all) || pte_is_empty(pte_load(&from[TABLE_GROUP - 1])))
+		return false; /* an area ends here, most likely */
+#pragma GCC unroll 8
+	for (u32 i = 1; i < TABLE_GROUP; i++) {
+		struct pte e = pte_load(&from[i]);
+
+		all = pte_bits_of_both(all, e);
+		any = pte_bits_of_any(any, e);
+	}
+	if (!pte_is_plain(all) || !pte_is_plain(any) ||
+	    (pte_is_writable(any) && !pte_is_accessed(all)))
+		return false;
+#pragma GCC unroll 8
+	for (u32 i = 0; i < TABLE_GROUP; i++) {
+		counts[i] = page_count_slot(pte_page(pte_load(&from[i])));
+		seen |= load_relaxed(counts[i]);
+	}
+	if (seen & COUNT_IMMORTAL)
+		return false;
+	if (pte_is_writable(any)) {
+#pragma GCC unroll 8
+		for (u32 i = 0; i < TABLE_GROUP; i++) /* as in entry_protect */
+			pte_store(&from[i], pte_set_writable(pte_load(&from[i]), false));
+	}
+#pragma GCC unroll 8
+	for (u32 i = 0; i < TABLE_GROUP; i++) {
+		to[i] = pte_load(&from[i]);
+		atomic_add(counts[i], 1);
+	}
+	return true;
+}
+
+/* Of these groups, those that group_share did not do. Apart, because it wants registers that sparse tables need not save. */
+static __noinline u64 groups_share(struct pte *from, struct pte *to, u64 groups)
+{
+	u64 left = 0;
+
+	for (; groups; groups &= groups - 1) {
+		u32 group = (u32)__builtin_ctzll(groups);
+
+		if (!group_share(&from[group * TABLE_GROUP], &to[group * TABLE_GROUP]))
+			left |= BIT(group);
+	}
+	return left;
+}
+
 /*
  * The body of every copy: dst, which is empty, gets src's entries (of a root: of the user half).
  * src->lock held; dst is not published.
@@ -258,9 +317,12 @@ static struct pte entry_share(struct pte *slot, struct pte e)
 static void table_copy_slots(struct page *src, struct page *dst)
 {
 	struct pte *from = table_slots(src), *to = table_slots(dst);
+	u64 groups = src->table.used;
 	u32 level = src->level;
 
-	for (u64 groups = src->table.used; groups; groups &= groups - 1) {
+	if (src->populated >= DENSE)
+		groups = groups_share(from, to, groups);
+	for (; groups; groups &= groups - 1) {
 		u32 first = (u32)__builtin_ctzll(groups) * TABLE_GROUP;
 
 		for (u32 i = first; i < first + TABLE_GROUP; i++) {

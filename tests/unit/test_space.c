@@ -5,6 +5,7 @@
 #include <asm/mman.h>
 #include <stdlib.h>
 
+#include "mm/node.h"
 #include "mm_test.h"
 
 #define BASE 0x40000000ull
@@ -158,6 +159,68 @@ static void test_fork_costs_the_same_for_every_size(void **state)
 	assert_int_equal(tables[0], 1);
 	assert_int_equal(tables[1], 1);
 	space_put(mm);
+}
+
+/* A table's copy takes its entries eight by eight where they are alike, and one by one where not. */
+static void test_a_table_of_groups_of_every_kind_is_copied(void **state)
+{
+	enum { GROUP = 8, GROUPS = 8, PAGES = GROUP * GROUPS };
+	struct mm *mm = new_space();
+	struct walk w;
+
+	(void)state;
+	map_anonymous(mm, BASE, PAGES + GROUP);
+	map_pages(mm, BASE + (PAGES + GROUP) * PAGE_SIZE, GROUP, RW | AREA_SHARED, NULL, 0);
+	hosted_load_space(mm);
+	for (u32 p = 0; p < PAGES; p++) {
+		if (p / GROUP == 1 && p % GROUP == 3) /* a page of zeros in the midst */
+			assert_int_equal(load(BASE + p * PAGE_SIZE), 0);
+		else if (p / GROUP != 2 || p % GROUP) /* a hole at one end */
+			store(BASE + p * PAGE_SIZE, p + 1);
+	}
+	for (u32 p = PAGES; p < PAGES + GROUP; p++) /* nothing but zeros */
+		assert_int_equal(load(BASE + p * PAGE_SIZE), 0);
+	for (u32 p = PAGES + GROUP; p < PAGES + 2 * GROUP; p++)
+		store(BASE + p * PAGE_SIZE, p + 1);
+	assert_int_equal(space_protect(mm, BASE + 3 * GROUP * PAGE_SIZE, PAGE_SIZE, 0, 0), 0);
+	assert_int_equal(
+		space_protect(mm, BASE + 4 * GROUP * PAGE_SIZE, GROUP * PAGE_SIZE, AREA_READ, 0),
+		0);
+	struct page *table = node_walk(mm, BASE, &w);
+	assert_int_equal(table->level, 1);
+	pte_and_accessed(slot_of(table, BASE + (5 * GROUP + 2) * PAGE_SIZE));
+	for (u32 i = 0; i < GROUP; i++)
+		pte_and_accessed(slot_of(table, BASE + (6 * GROUP + i) * PAGE_SIZE));
+	hosted_check();
+
+	struct mm *child = new_fork(mm), *other = new_fork(mm);
+	store_in(child, BASE, 1000); /* copies the table */
+	hosted_check();
+	store_in(mm, BASE + 7 * GROUP * PAGE_SIZE, 2000); /* once more */
+	hosted_check();
+	store_in(other, BASE + PAGE_SIZE, 3000);
+	hosted_check();
+	for (u32 p = 2; p < PAGES; p++) {
+		bool zero = (p / GROUP == 1 && p % GROUP == 3) || p == 2 * GROUP;
+
+		if (p == 3 * GROUP)
+			continue;
+		assert_int_equal(load_in(child, BASE + p * PAGE_SIZE), zero ? 0 : p + 1);
+		assert_int_equal(load_in(other, BASE + p * PAGE_SIZE), zero ? 0 : p + 1);
+		assert_int_equal(load_in(mm, BASE + p * PAGE_SIZE), p == 7 * GROUP ? 2000
+								    : zero         ? 0
+										   : p + 1);
+	}
+	store_in(child, BASE + (PAGES + GROUP) * PAGE_SIZE, 4000);
+	assert_int_equal(load_in(mm, BASE + (PAGES + GROUP) * PAGE_SIZE), 4000);
+	space_put(mm);
+	hosted_check();
+	for (u32 p = 5 * GROUP; p < 7 * GROUP; p++)
+		store_in(child, BASE + p * PAGE_SIZE, p);
+	for (u32 p = 5 * GROUP; p < 7 * GROUP; p++)
+		assert_int_equal(load_in(other, BASE + p * PAGE_SIZE), p + 1);
+	space_put(other);
+	space_put(child);
 }
 
 static void test_fork_obeys_dontfork_and_wipeonfork(void **state)
@@ -798,6 +861,7 @@ int main(int argc, char **argv)
 		TEST(test_resident_neighbours_of_a_file_page_come_along),
 		TEST(test_the_last_owner_gets_its_memory_back_without_a_copy),
 		TEST(test_fork_costs_the_same_for_every_size),
+		TEST(test_a_table_of_groups_of_every_kind_is_copied),
 		TEST(test_fork_obeys_dontfork_and_wipeonfork),
 		TEST(test_shared_memory_stays_shared_over_forks),
 		TEST(test_mmap_chooses_and_refuses_addresses_as_linux),

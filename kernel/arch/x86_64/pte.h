@@ -130,6 +130,16 @@ static inline bool pte_is_plain(struct pte e)
 	return (e.v & (PTE_P | PTE_SHARED | PTE_PS)) == PTE_P;
 }
 
+static inline struct pte pte_bits_of_both(struct pte a, struct pte b)
+{
+	return (struct pte){ a.v & b.v };
+}
+
+static inline struct pte pte_bits_of_any(struct pte a, struct pte b)
+{
+	return (struct pte){ a.v | b.v };
+}
+
 static inline u64 pte_frame_number(struct pte e)
 {
 	return (e.v & PTE_FRAME_MASK) >> PAGE_SHIFT;
