@@ -49,7 +49,7 @@ int lwip_ip4_arrives(struct pbuf *p)
 	return 0;
 }
 
-int lwip_ip6_arrives(struct pbuf *p)
+int lwip_ip6_arrives(struct pbuf *p, struct netif *in)
 {
 	const struct ip6_hdr *ip = p->payload;
 	ip_addr_t from, to;
@@ -58,6 +58,9 @@ int lwip_ip6_arrives(struct pbuf *p)
 		return 0;
 	ip_addr_copy_from_ip6_packed(from, ip->src);
 	ip_addr_copy_from_ip6_packed(to, ip->dest);
+	/* A link-local address means something on its link only; lwIP's ends of connections know theirs. */
+	ip6_addr_assign_zone(ip_2_ip6(&from), IP6_UNICAST, in);
+	ip6_addr_assign_zone(ip_2_ip6(&to), IP6_UNICAST, in);
 	reopen(&from, &to, (const struct tcp_hdr *)((const char *)ip + IP6_HLEN));
 	return 0;
 }

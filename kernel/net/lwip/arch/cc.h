@@ -39,9 +39,9 @@ const struct ip6_addr *lwip_gateway6(struct netif *netif);
 /* reopen.c: a packet of that version has come; 0: go on with it. */
 struct pbuf;
 int lwip_ip4_arrives(struct pbuf *p);
-int lwip_ip6_arrives(struct pbuf *p);
+int lwip_ip6_arrives(struct pbuf *p, struct netif *in);
 #define LWIP_HOOK_IP4_INPUT(p, netif) lwip_ip4_arrives(p)
-#define LWIP_HOOK_IP6_INPUT(p, netif) lwip_ip6_arrives(p)
+#define LWIP_HOOK_IP6_INPUT(p, netif) lwip_ip6_arrives(p, netif)
 
 void lwip_assert_failed(const char *what, const char *file, int line) __attribute__((noreturn));
 #define LWIP_PLATFORM_ASSERT(text) lwip_assert_failed(text, __FILE__, __LINE__)
