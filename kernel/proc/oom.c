@@ -276,8 +276,11 @@ static enum oom_verdict oom_judge(bool must)
 			process_put(s.victim);
 		return OOM_WAIT;
 	}
-	/* Since it was last tried somebody may have left slots of swap, or ended a swapoff. */
-	if (memory_reclaim()) {
+	/*
+	 * Who was dying when there was no room may have gone before the search, with his memory: then nobody
+	 * must die for it. And somebody may have left slots of swap, or ended a swapoff.
+	 */
+	if (room_is_left() || memory_reclaim()) {
 		if (s.victim)
 			process_put(s.victim);
 		return OOM_GO_ON;
