@@ -75,6 +75,7 @@ struct uid_count {
 	u32 uid;          /* C */
 	/* uid_lock: it lives while there is one of any */
 	u32 threads, signals;
+	u32 reaped;      /* processes that are threads no more, but refer to it still */
 	u64 queue_bytes; /* uid_lock: of message queues */
 };
 
@@ -112,7 +113,7 @@ void uid_count_ref(struct uid_count *u)
 /* Nothing is counted any more: off the list, to be freed. uid_lock held. */
 static bool uid_count_is_unused(struct uid_count *u)
 {
-	if (u->threads || u->signals || u->queue_bytes)
+	if (u->threads || u->reaped || u->signals || u->queue_bytes)
 		return false;
 	list_remove(&u->link);
 	return true;
@@ -124,6 +125,26 @@ void uid_count_put(struct uid_count *u)
 
 	spin_lock(&uid_lock);
 	u->threads--;
+	last = uid_count_is_unused(u);
+	spin_unlock(&uid_lock);
+	if (last)
+		kfree(u);
+}
+
+void uid_count_reap(struct uid_count *u)
+{
+	spin_lock(&uid_lock);
+	u->threads--;
+	u->reaped++;
+	spin_unlock(&uid_lock);
+}
+
+void uid_count_put_reaped(struct uid_count *u)
+{
+	bool last;
+
+	spin_lock(&uid_lock);
+	u->reaped--;
 	last = uid_count_is_unused(u);
 	spin_unlock(&uid_lock);
 	if (last)

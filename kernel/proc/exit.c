@@ -196,6 +196,7 @@ void process_release(struct process *p)
 	list_remove(&p->sibling);
 	group_leave(p);
 	p->state = PROCESS_REAPED;
+	uid_count_reap(p->uid_count); /* who has waited for it may fork instead of it at once */
 	p->parent = NULL;
 	pid_clear_process(p->pid);
 	process_put(p);

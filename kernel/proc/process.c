@@ -66,7 +66,9 @@ void process_put(struct process *p)
 		return;
 	if (p->cred)
 		cred_put(p->cred);
-	if (p->uid_count)
+	if (p->uid_count && p->state == PROCESS_REAPED)
+		uid_count_put_reaped(p->uid_count);
+	else if (p->uid_count)
 		uid_count_put(p->uid_count);
 	atomic_sub(&live, 1);
 	kfree(p);

@@ -79,6 +79,9 @@ struct uid_count *
 uid_count_get(u32 uid); /* finds or makes; counts one more process. NULL without memory */
 void uid_count_ref(struct uid_count *u);
 void uid_count_put(struct uid_count *u);
+/* A process has been waited for and counts no more; it gives u up, later, by uid_count_put_reaped. */
+void uid_count_reap(struct uid_count *u);
+void uid_count_put_reaped(struct uid_count *u);
 u32 uid_count_value(const struct uid_count *u); /* processes */
 /* One more queued signal, unless there are `limit` of them: false. It keeps u. S may be held. */
 bool uid_count_charge_signal(struct uid_count *u, u64 limit);
