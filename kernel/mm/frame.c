@@ -1,6 +1,6 @@
 /*
- * frame.c - the frame allocator: a binary buddy system with a small cache of single frames for each
- * CPU.
+ * frame.c - the frame allocator: a binary buddy system with a small cache for each CPU: of single
+ * frames, of frames that hold zeros, and of a run of frames for the next tables.
  *
  * A free block of 2^n frames is aligned to its size; its first descriptor says so (kind PAGE_FREE,
  * level n + 1) and links it into the list of its order. All other descriptors of the block are

@@ -150,8 +150,8 @@ static void test_tables_lie_side_by_side(void **state)
 	for (u32 i = 0; i < 40; i++)
 		frame_free_table(tables[i]);
 	assert_int_equal(frame_free_count(), free);
-	assert_int_equal(free_blocks(4),
-			 blocks); /* some were kept for the next tables: no longer */
+	/* Some were kept for the next tables: no longer. */
+	assert_int_equal(free_blocks(4), blocks);
 }
 
 static void test_the_last_frames_serve_for_anything(void **state)
